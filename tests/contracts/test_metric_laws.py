@@ -1,0 +1,299 @@
+"""Laws that every metric of the standard obeys; the standard says which numbers they speak of."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vcspec.metrics import METRICS, compute
+from vcspec.model.comparison import Comparison, Side
+from vcspec.model.matrix import rows_of_dense, stack
+from vcspec.standard import standard
+from vcspec.statistics.expression import differential_expression
+from vcspec.statistics.moments import mean_profile
+from vcspec.statistics.normalise import log1p_rows
+from vcspec.statistics.ranksum import SortedControl
+
+ENTRIES = standard().metrics
+ALL = sorted(ENTRIES)
+CONTEXTS, PERTURBATIONS, CELLS, FEATURES = 2, 8, 40, 120
+FIELDS = {
+    "title": str,
+    "formula": str,
+    "estimator": str,
+    "reference_point": str,
+    "controls": str,
+    "gene_set": str,
+    "ties": str,
+    "nan": str,
+    "empty": str,
+    "undefined_prediction": str,
+    "aggregation": str,
+    "direction": str,
+    "range": list,
+    "perfect": float,
+    "null": (float, str),
+    "unit": str,
+    "level": str,
+    "needs": list,
+    "parameters": dict,
+    "not_averaged_with": list,
+    "source": str,
+}
+each_metric = pytest.mark.parametrize("name", ALL)
+
+
+@cache
+def screen():
+    """Cells of a small screen, log1p: (context, perturbation) → cells, and the controls."""
+    rng = np.random.default_rng(0)
+    level = rng.lognormal(-0.5, 1.3, size=FEATURES)
+    hit = rng.random((PERTURBATIONS, FEATURES)) < 0.15
+    effect = np.exp(rng.normal(size=(PERTURBATIONS, FEATURES)) * hit)
+
+    def cells(rate, number):
+        depth = rng.lognormal(0, 0.3, size=(number, 1))
+        counts = rows_of_dense(rng.poisson(rate * depth).astype(np.float32))
+        return log1p_rows(counts, space="counts", target_sum=100.0).dense()
+
+    shift = np.exp(rng.normal(size=(CONTEXTS, FEATURES)) * 0.5)
+    blocks = [cells(level * s * e, CELLS) for s in shift for e in effect]
+    controls = [cells(level * s, 2 * CELLS) for s in shift]
+    return tuple(blocks), tuple(controls)
+
+
+CONTEXT = np.repeat(np.arange(CONTEXTS), PERTURBATIONS)
+
+
+def side(blocks, controls, *, rows=rows_of_dense, together=PERTURBATIONS):
+    """One side, tested `together` conditions at a time."""
+    parts, base = [], []
+    for context, cells in enumerate(controls):
+        control = rows(cells)
+        base.append(mean_profile(control))
+        mine = [rows(block) for block, c in zip(blocks, CONTEXT, strict=True) if c == context]
+        for start in range(0, len(mine), together):
+            group = mine[start : start + together]
+            parts.append(differential_expression(group, SortedControl.of(control)))
+    expression = type(parts[0])(
+        *(np.vstack([getattr(part, name) for part in parts]) for name in ("z", "p_value", "fdr"))
+    )
+    mean = np.array([mean_profile(rows(block)) for block in blocks])
+    return Side(mean, np.array(base)[CONTEXT], expression)
+
+
+def comparison(truth, prediction):
+    centre = np.array([truth.mean[c == CONTEXT].mean(axis=0) for c in range(CONTEXTS)])[CONTEXT]
+    return Comparison(truth, prediction, CONTEXT, centre, np.arange(FEATURES) < PERTURBATIONS)
+
+
+@cache
+def truth():
+    return side(*screen())
+
+
+@cache
+def noisy(level, seed):
+    """The truth's cells with a multiplicative error for each condition and feature."""
+    rng = np.random.default_rng(seed)
+    blocks, controls = screen()
+    error = np.exp(level * rng.normal(size=(len(blocks), FEATURES)))
+    pairs = zip(blocks, error, strict=True)
+    return side([(block * factor).astype(np.float32) for block, factor in pairs], controls)
+
+
+@cache
+def confused(share, seed):
+    """The truth's cells, a share of them replaced by cells of the context's other conditions."""
+    rng = np.random.default_rng(seed)
+    blocks, controls = screen()
+    mixed = []
+    for row, block in enumerate(blocks):
+        rivals = [o for o in np.flatnonzero(CONTEXT == CONTEXT[row]) if o != row]
+        pool = np.concatenate([blocks[other] for other in rivals])
+        swapped = round(share * CELLS)
+        strangers = pool[rng.choice(len(pool), swapped, replace=False)]
+        mixed.append(np.concatenate([strangers, block[swapped:]]))
+    return side(mixed, controls)
+
+
+def some():
+    """A prediction that is neither perfect nor useless."""
+    return noisy(0.3, seed=7)
+
+
+def average(name, prediction):
+    return np.nanmean(compute([name], comparison(truth(), prediction))[name].values)
+
+
+def never_helps(name, make, ladder):
+    means = [np.mean([average(name, make(step, seed)) for seed in range(3)]) for step in ladder]
+    worse = 1 if ENTRIES[name]["direction"] == "lower" else -1
+    assert np.all(np.diff(means) * worse >= -1e-12), means
+
+
+def same(one, other):
+    assert {n: s.reasons for n, s in one.items()} == {n: s.reasons for n, s in other.items()}
+    for name in one:
+        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=name)
+
+
+def test_no_metric_of_the_standard_is_without_code():
+    assert METRICS.names == set(ENTRIES)
+    assert not METRICS.unclaimed()
+
+
+@each_metric
+def test_an_entry_says_everything(name):
+    entry = ENTRIES[name]
+    assert set(entry) == set(FIELDS)
+    for field, kind in FIELDS.items():
+        assert isinstance(entry[field], kind), field
+        assert entry[field] != "", field
+
+
+@each_metric
+def test_an_entry_does_not_contradict_itself(name):
+    entry = ENTRIES[name]
+    low, high = entry["range"]
+    assert entry["direction"] in {"higher", "lower"}
+    assert entry["perfect"] == (high if entry["direction"] == "higher" else low)
+    assert entry["undefined_prediction"] in {"null", "never"}
+    assert entry["undefined_prediction"] == "never" or isinstance(entry["null"], float)
+    assert isinstance(entry["null"], str) or low <= entry["null"] <= high
+    assert set(entry["needs"]) <= {"means", "truth-expression", "prediction-expression"}
+    assert entry["level"] == ("cells" if "prediction-expression" in entry["needs"] else "profiles")
+    for other in entry["not_averaged_with"]:
+        assert name in ENTRIES[other]["not_averaged_with"]
+
+
+def test_suites_name_metrics_of_the_standard():
+    for suite in standard().suites.values():
+        assert set(suite["metrics"]) <= set(ENTRIES)
+        assert len(set(suite["metrics"])) == len(suite["metrics"])
+        assert set(suite["headline"]) <= set(suite["metrics"])
+
+
+def test_headlines_are_not_functions_of_each_other():
+    for suite in standard().suites.values():
+        for name in suite["headline"]:
+            assert not set(ENTRIES[name]["not_averaged_with"]) & set(suite["headline"])
+
+
+@each_metric
+def test_every_condition_has_a_value_or_a_reason(name):
+    for prediction in (truth(), some()):
+        scores = compute([name], comparison(truth(), prediction))[name]
+        assert scores.values.shape == (len(CONTEXT),)
+        for value, reason in zip(scores.values, scores.reasons, strict=True):
+            assert np.isnan(value) == bool(reason)
+            assert not reason or reason in standard().vocabularies["undefined"]
+
+
+@each_metric
+def test_the_truth_scores_perfectly(name):
+    scores = compute([name], comparison(truth(), truth()))[name]
+    defined = scores.values[np.isfinite(scores.values)]
+    assert len(defined)
+    np.testing.assert_allclose(defined, ENTRIES[name]["perfect"], rtol=0, atol=1e-12)
+
+
+@each_metric
+def test_values_stay_in_range(name):
+    low, high = ENTRIES[name]["range"]
+    for level in (0.1, 1.0, 30.0):
+        values = compute([name], comparison(truth(), noisy(level, seed=3)))[name].values
+        assert np.all((values >= low) & (values <= high) | np.isnan(values))
+
+
+@each_metric
+def test_noise_never_helps_on_average(name):
+    never_helps(name, noisy, (0.0, 0.1, 0.2, 0.4, 0.8))
+
+
+@each_metric
+def test_confusing_conditions_never_helps_on_average(name):
+    never_helps(name, confused, (0.0, 0.25, 0.5, 0.75, 1.0))
+
+
+def no_information(entry):
+    """What says nothing about a condition: the control's cells, or the point that is centred on."""
+    blocks, controls = screen()
+    pasted = side([controls[context] for context in CONTEXT], controls)
+    if entry["reference_point"] == "training-mean":
+        return replace(pasted, mean=comparison(truth(), truth()).centre)
+    return pasted
+
+
+def prevalence(alpha):
+    """(conditions,) share of significant features; NaN where one class is missing."""
+    found = truth().expression.fdr < alpha
+    return np.where(found.any(axis=1) & ~found.all(axis=1), found.mean(axis=1), np.nan)
+
+
+@each_metric
+def test_no_information_scores_the_declared_null(name):
+    entry = ENTRIES[name]
+    null, parameters = entry["null"], entry["parameters"]
+    if null == "k / features":
+        null = parameters["k"] / FEATURES
+    elif null == "prevalence":
+        null = np.nanmean(prevalence(parameters["alpha"]))
+    elif isinstance(null, str):
+        assert null == "no-change"  # the name of a baseline: its own value is the null
+        assert average(name, no_information(entry)) == average(
+            name, replace(truth(), mean=truth().control)
+        )
+        return
+    assert average(name, no_information(entry)) == pytest.approx(null, abs=1e-12)
+
+
+@given(st.randoms(use_true_random=False))
+@settings(deadline=None, max_examples=5)
+def test_the_order_of_cells_does_not_matter(random):
+    blocks, controls = screen()
+    order = random.sample(range(CELLS), CELLS)
+    mixed = side([block[order] for block in blocks], [control[::-1] for control in controls])
+    same(
+        compute(ALL, comparison(mixed, some())),
+        compute(ALL, comparison(truth(), some())),
+    )
+
+
+@given(st.lists(st.integers(0, CELLS), max_size=4).map(sorted), st.integers(1, PERTURBATIONS))
+@settings(deadline=None, max_examples=5)
+def test_how_cells_are_blocked_does_not_matter(cuts, together):
+    def in_blocks(cells):
+        rows, edges = rows_of_dense(cells), [0, *cuts, len(cells)]
+        return stack([rows.slice(*edge) for edge in pairwise(edges)])
+
+    blocked = side(*screen(), rows=in_blocks, together=together)
+    same(
+        compute(ALL, comparison(blocked, some())),
+        compute(ALL, comparison(truth(), some())),
+    )
+
+
+@pytest.mark.parametrize("context", range(CONTEXTS))
+def test_contexts_do_not_touch_each_other(context):
+    rows = np.flatnonzero(CONTEXT == context)
+    whole = comparison(truth(), some())
+    part = Comparison(
+        *(at(which, rows) for which in (whole.truth, whole.prediction)),
+        whole.context[rows],
+        whole.centre[rows],
+        whole.is_target,
+    )
+    together, apart = compute(ALL, whole), compute(ALL, part)
+    for name in ALL:
+        np.testing.assert_array_equal(apart[name].values, together[name].values[rows])
+
+
+def at(which, rows):
+    parts = (which.expression.z, which.expression.p_value, which.expression.fdr)
+    expression = type(which.expression)(*(part[rows] for part in parts))
+    return Side(which.mean[rows], which.control[rows], expression)

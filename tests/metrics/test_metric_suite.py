@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from comparisons import awkward, of_means
+
+from vcspec.metrics import METRICS, compute
+from vcspec.model.errors import UnknownName
+
+ALL = sorted(METRICS.names)
+
+
+def test_scores_come_in_the_order_of_the_names():
+    names = ["rmse", "de-recall", "mae"]
+    assert list(compute(names, awkward(0, "tied"))) == names
+
+
+def test_an_unknown_metric_is_refused():
+    with pytest.raises(UnknownName, match="pearson"):
+        compute(["pearson"], awkward(0, "tied"))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_prediction_that_is_not_finite_disturbs_no_other_condition(bad):
+    sound = awkward(1, "tied")
+    mean = sound.prediction.mean.copy()
+    mean[1, 3] = bad
+    broken = replace(sound, prediction=replace(sound.prediction, mean=mean))
+    before, after = compute(ALL, sound), compute(ALL, broken)
+    others = np.arange(len(sound)) != 1
+    for name in ALL:
+        np.testing.assert_array_equal(after[name].values[others], before[name].values[others])
+        truth_reason = before[name].reasons[1]
+        assert after[name].reasons[1] == (truth_reason or "non-finite-prediction")
+        assert np.isnan(after[name].values[1])
+
+
+def test_metrics_of_cells_are_undefined_for_profiles():
+    comparison = of_means([[1.0, 2.0, 0.0]], [[1.0, 1.0, 0.0]])
+    scores = compute(["de-recall", "weighted-mse", "mae"], comparison)
+    assert scores["de-recall"].reasons == scores["weighted-mse"].reasons == ("needs-cells",)
+    assert scores["mae"].reasons == ("",)
+
+
+def test_a_metric_of_cells_called_directly_says_what_is_missing():
+    with pytest.raises(LookupError, match="no cells"):
+        METRICS["de-recall"](of_means([[1.0]], [[1.0]]), alpha=0.05)

@@ -1,0 +1,156 @@
+"""validate: everything that the rules say about an artefact."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import vcspec.rules  # noqa: F401 - importing the room claims its rules
+from vcspec.model.errors import Refused, Unreadable, UsageError
+from vcspec.model.finding import Fault, Report, aggregate
+from vcspec.model.store import Damaged, Store
+from vcspec.rules.book import LEVELS, examine, unreadable
+from vcspec.rules.structure import axis_length
+from vcspec.rules.subject import Subject
+from vcspec.standard import standard
+from vcspec.storage.objects import local_path
+from vcspec.storage.opening import open_store
+
+Target = str | os.PathLike[str]
+NEEDED = {"predictions": ("split",), "reference": ("split",), "split": ("dataset",)}
+
+
+def validate(
+    target: Target,
+    *,
+    level: str = "data",
+    split: Target | None = None,
+    dataset: Target | None = None,
+) -> Report:
+    """Everything that the rules say about the artefact at `target`.
+
+    Args:
+        target: path or URL of a store, or path of a scorecard.
+        level: how deep to look: `metadata`, `axes`, `data` or `full`, each with those before it.
+        split: for predictions and references, the split that they pin; looked for beside `target`
+            by its digest when it is not given.
+        dataset: for splits, the dataset that they pin; looked for in the same way.
+
+    Raises:
+        UsageError: there is no such level.
+    """
+    if level not in LEVELS:
+        message = f"the level {level!r} does not exist; choose one of {', '.join(LEVELS)}"
+        raise UsageError(message)
+    name = os.fspath(target)
+    try:
+        subject = Subject(open_store(name))
+        subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
+    except Refused as error:
+        return _refused(name, level, str(error))
+    except (Unreadable, OSError) as error:
+        return unreadable(name, level, str(error))
+    given = {"split": split, "dataset": dataset}
+    subject.companions = companions(subject, given, level)
+    report = examine(subject, level, name)
+    return replace(report, facts=_facts(subject, report))
+
+
+def _refused(name: str, level: str, reason: str) -> Report:
+    code, entry = "VCS001", standard().rules["VCS001"]
+    findings = aggregate(code, entry["name"], "MUST", entry["mend"], [Fault("/", reason, "a safe place")])
+    return Report(name, "", "", level, findings, (), (code,), "refused")
+
+
+def companions(
+    subject: Subject, given: dict[str, Target | None], level: str = "data"
+) -> dict[str, Subject]:
+    """The artefacts that `subject` pins: as given, else found beside it by their digest."""
+    found: dict[str, Subject] = {}
+    wanted = NEEDED.get(subject.kind, ()) if level != "metadata" else ()
+    for kind in wanted:
+        place = given.get(kind)
+        if place is not None:
+            found[kind] = checked(os.fspath(place), kind)
+        elif level != "data" or kind == "split":
+            beside = by_digest(subject.store.target, kind, pinned(subject, kind))
+            if beside is not None:
+                found[kind] = beside
+    return found
+
+
+def pinned(subject: Subject, kind: str) -> str:
+    """Content digest of the artefact of that kind that the document pins; empty where it pins none."""
+    document = subject.document
+    pin = (document.get("datasets") or [{}])[0] if kind == "dataset" else document.get(kind)
+    return str(pin.get("content", "")) if isinstance(pin, dict) else ""
+
+
+def checked(place: str, kind: str) -> Subject:
+    """The artefact at `place`, read only once its axes are known to be sound.
+
+    Raises:
+        UsageError: it is of another kind, or breaks a rule.
+    """
+    subject = Subject(open_store(place))
+    report = examine(subject, "axes", place)
+    if subject.kind != kind or report.errors:
+        codes = ", ".join(finding.code for finding in report.errors)
+        problem = f"breaks {codes}" if codes else f"is of kind {subject.kind!r}"
+        message = f"{place} {problem}; a sound {kind} is needed (vcspec validate {place})"
+        raise UsageError(message)
+    return subject
+
+
+def by_digest(target: str, kind: str, content: str) -> Subject | None:
+    """The store beside `target` whose manifest lists that content digest."""
+    for place in _beside(target):
+        try:
+            subject = Subject(open_store(str(place)))
+            if subject.kind == kind and subject.manifest.get("content") == content:
+                return checked(str(place), kind)
+        except (Unreadable, Refused, UsageError, ValueError):
+            continue
+    return None
+
+
+def _beside(target: str) -> Iterator[Path]:
+    path = local_path(target)
+    if path is not None:
+        yield from sorted(place for place in path.resolve().parent.glob("*.zarr") if place.is_dir())
+
+
+def _facts(subject: Subject, report: Report) -> dict[str, str | int]:
+    if report.verdict == "refused" or subject.kind not in subject.standard.layouts:
+        return {}
+    facts: dict[str, str | int] = {}
+    for name, table in (("rows", "/obs"), ("features", "/var")):
+        try:
+            length = axis_length(subject, table)
+        except (KeyError, TypeError):
+            length = None
+        if length is not None:
+            facts[name] = length
+    try:
+        content = subject.manifest.get("content")
+    except (ValueError, Damaged):
+        content = None
+    return {**facts, **({"content": str(content)} if content else {})}
+
+
+def require_valid(report: Report) -> None:
+    """Pass a report that is valid.
+
+    Raises:
+        Invalid: it is not; the error carries the report.
+    """
+    from vcspec.model.errors import Invalid
+
+    if report.verdict != "valid":
+        codes = ", ".join(finding.code for finding in report.errors) or report.verdict
+        error = Invalid(f"{report.target} is {report.verdict}: {codes}", report)
+        error.exit_code = report.exit_code
+        raise error
+
+
+__all__ = ["Store", "require_valid", "validate"]

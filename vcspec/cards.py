@@ -1,0 +1,236 @@
+"""The cards of the library: what `datasets/` and `splits/` declare, and a dataset's recipe."""
+
+import csv
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from vcspec.model.curated import Curated
+from vcspec.model.errors import UnknownName, Unreadable
+from vcspec.standard import Table, packaged, standard
+
+CARD = "card.toml"
+Recipe = Callable[[Mapping[str, Path], Mapping[str, Any]], Curated]
+
+# What every split card says; the split that is made of it has a schema of its own.
+SPLIT_FIELDS: Mapping[str, type] = MappingProxyType(
+    {
+        "id": str,
+        "version": str,
+        "title": str,
+        "dataset": str,
+        "strategy": str,
+        "parameters": dict,
+        "seed": int,
+        "claim": str,
+        "scoring": dict,
+        "cells_per_condition": int,
+        "content": str,
+        "reference_content": str,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that a recipe reads.
+
+    Attributes:
+        name: what the recipe calls it.
+        url: where it was published.
+        sha256: digest of its bytes, lower-case hexadecimal.
+        bytes: its size.
+        licence: SPDX expression.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    bytes: int
+    licence: str
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """A curated dataset as its card declares it.
+
+    Attributes:
+        id: name of the dataset, and of its folder.
+        version: semantic version.
+        document: the whole card.
+        sources: the files that the recipe reads; none for a simulation.
+        folder: where card and recipe lie.
+    """
+
+    id: str
+    version: str
+    document: Table
+    sources: tuple[Source, ...]
+    folder: Path
+
+
+@dataclass(frozen=True)
+class SplitCard:
+    """A split as its card declares it.
+
+    Attributes:
+        id: `DATASET/NAME`, which is also its folder.
+        version: semantic version.
+        document: the whole card.
+        folder: where card and `conditions.csv` lie.
+    """
+
+    id: str
+    version: str
+    document: Table
+    folder: Path
+
+
+def dataset_ids() -> tuple[str, ...]:
+    """Names of the datasets of the library, sorted."""
+    return _ids(packaged("datasets"), f"*/{CARD}")
+
+
+def dataset_card(name: str) -> DatasetCard:
+    """The card of a dataset of the library.
+
+    Raises:
+        UnknownName: the library has no such dataset.
+        Unreadable: the card breaks the schema.
+    """
+    _known("dataset", name, dataset_ids())
+    return dataset_card_in(packaged("datasets") / name)
+
+
+def dataset_card_in(folder: Path) -> DatasetCard:
+    """The card in `folder`, of the library or of one's own.
+
+    Raises:
+        Unreadable: there is no card, it is not TOML, or it breaks the schema.
+    """
+    document = _document(folder / CARD)
+    _conforming(document, "dataset-card", folder / CARD)
+    _placed(document, folder.name, folder / CARD)
+    sources = tuple(Source(**entry) for entry in document.get("sources", ()))
+    return DatasetCard(document["id"], document["version"], document, sources, folder)
+
+
+def recipe(card: DatasetCard) -> Recipe:
+    """The function that builds the dataset; its module is run, so it must be trusted.
+
+    Raises:
+        Unreadable: the folder has no `recipe.py`, or that has no function `build`.
+    """
+    path = card.folder / "recipe.py"
+    name = f"_vcspec_recipe_{card.id.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        message = f"{card.folder} has no recipe.py; expected one with a function build"
+        raise Unreadable(message)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    build = getattr(module, "build", None)
+    if not callable(build):
+        message = f"{path} defines no function build; expected build(sources, card) -> Curated"
+        raise Unreadable(message)
+    return build
+
+
+def split_ids() -> tuple[str, ...]:
+    """Names `DATASET/NAME` of the splits of the library, sorted."""
+    return _ids(packaged("splits"), f"*/*/{CARD}")
+
+
+def split_card(name: str) -> SplitCard:
+    """The card of a split of the library.
+
+    Raises:
+        UnknownName: the library has no such split.
+        Unreadable: the card lacks a field, or a field has the wrong type.
+    """
+    _known("split", name, split_ids())
+    folder = packaged("splits") / name
+    document = _document(folder / CARD)
+    for field, kind in SPLIT_FIELDS.items():
+        if not isinstance(document.get(field), kind):
+            message = (
+                f"{folder / CARD} has {document.get(field)!r} as {field!r}; "
+                f"expected a TOML value of type {kind.__name__}; complete the card"
+            )
+            raise Unreadable(message)
+    _placed(document, name, folder / CARD)
+    return SplitCard(document["id"], document["version"], document, folder)
+
+
+def split_conditions(card: SplitCard) -> Mapping[str, tuple[str, ...]]:
+    """The table beside a split card: column → one value for each condition, in file order.
+
+    Raises:
+        Unreadable: there is no table, or a row has more or fewer fields than the header.
+    """
+    path = card.folder / "conditions.csv"
+    if not path.is_file():
+        message = f"{card.folder} has no conditions.csv; expected the table of conditions and roles"
+        raise Unreadable(message)
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file)) or [[]]
+    uneven = [number for number, row in enumerate(rows, start=2) if len(row) != len(header)]
+    if uneven:
+        message = f"{path} has not {len(header)} fields, as its header, in line {uneven[0]}"
+        raise Unreadable(message)
+    columns = zip(*rows, strict=True) if rows else ((),) * len(header)
+    return MappingProxyType(dict(zip(header, (tuple(column) for column in columns), strict=True)))
+
+
+def _ids(root: Path, pattern: str) -> tuple[str, ...]:
+    return tuple(sorted(path.parent.relative_to(root).as_posix() for path in root.glob(pattern)))
+
+
+def _known(what: str, name: str, names: tuple[str, ...]) -> None:
+    if name not in names:
+        near = get_close_matches(name, names) or names[:8]
+        has = ", ".join(near) if near else f"no {what} at all"
+        message = f"the library has no {what} {name!r}; it has {has}"
+        raise UnknownName(message)
+
+
+def _document(path: Path) -> Table:
+    try:
+        with path.open("rb") as file:
+            return MappingProxyType(tomllib.load(file))
+    except FileNotFoundError:
+        message = f"{path} does not exist; expected a card there"
+        raise Unreadable(message) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path} is not TOML ({error}); expected a card"
+        raise Unreadable(message) from error
+
+
+def _placed(document: Table, expected: str, path: Path) -> None:
+    if document["id"] != expected:
+        message = f"{path} says id {document['id']!r}; its place says {expected!r}; make them equal"
+        raise Unreadable(message)
+
+
+def _conforming(document: Table, schema: str, path: Path) -> None:
+    schemas = standard().schemas
+    registry: Registry[Any] = Registry().with_resources(
+        (table["$id"], DRAFT202012.create_resource(table)) for table in schemas.values()
+    )
+    validator = Draft202012Validator(schemas[schema], registry=registry)
+    error = best_match(validator.iter_errors(dict(document)))
+    if error is not None:
+        message = f"{path} breaks its schema at {error.json_path}: {error.message}"
+        raise Unreadable(message)

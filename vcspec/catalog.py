@@ -1,0 +1,54 @@
+"""Name ↔ code: the one mechanism that ties the standard to its implementation."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Generic, TypeVar
+
+from vcspec.model.errors import UnknownName
+
+Code = TypeVar("Code")
+
+
+class Catalog(Generic[Code]):
+    """The names that the standard defines for one sort of thing, and the code that claims each.
+
+    A name that the standard does not define cannot be claimed; `unclaimed` must be empty once the
+    room's modules are imported, which a contract test asserts for every catalog.
+    """
+
+    def __init__(self, what: str, names: Iterable[str]) -> None:
+        self.what = what
+        self.names = frozenset(names)
+        self._claims: dict[str, Code] = {}
+
+    def claim(self, name: str) -> Callable[[Code], Code]:
+        """Decorator: the decorated code implements `name`.
+
+        Raises:
+            UnknownName: the standard has no such name.
+            LookupError: other code has claimed it already.
+        """
+        self._known(name)
+
+        def register(code: Code) -> Code:
+            if name in self._claims:
+                message = f"{self.what} {name!r} is already implemented by {self._claims[name]!r}"
+                raise LookupError(message)
+            self._claims[name] = code
+            return code
+
+        return register
+
+    def __getitem__(self, name: str) -> Code:
+        self._known(name)
+        return self._claims[name]
+
+    def unclaimed(self) -> frozenset[str]:
+        """Names of the standard that no code implements."""
+        return self.names - self._claims.keys()
+
+    def _known(self, name: str) -> None:
+        if name not in self.names:
+            near = get_close_matches(name, self.names) or sorted(self.names)[:8]
+            message = f"the standard defines no {self.what} {name!r}; it has {', '.join(near)} …"
+            raise UnknownName(message)

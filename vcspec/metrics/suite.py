@@ -1,0 +1,75 @@
+"""The suite: which code computes which metric, and what is the same for all of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from vcspec.catalog import Catalog
+from vcspec.metrics.changes import Mask, is_finite
+from vcspec.model.comparison import Comparison, Expression, Scores, Side
+from vcspec.standard import standard
+
+Metric = Callable[..., Scores]
+
+METRICS: Catalog[Metric] = Catalog("metric", standard().metrics)
+
+UNDEFINED_PREDICTION = "undefined-prediction"
+"""Reason inside this room only: `compute` turns it into the metric's null, so that no model
+escapes a condition by predicting nothing."""
+
+
+def metric(name: str) -> Callable[[Metric], Metric]:
+    """Decorator: `function(comparison, **parameters)` is the metric `name` of the standard."""
+    return METRICS.claim(name)
+
+
+def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
+    """Scores of the named metrics, in the order of `names`.
+
+    A condition whose predicted mean is not finite everywhere is undefined, reason
+    `non-finite-prediction`, and disturbs no other condition: the caller gates on it.
+
+    Raises:
+        UnknownName: the standard has no such metric.
+    """
+    broken = ~is_finite(comparison.prediction.mean)
+    sound = replace(comparison, prediction=_neutral(comparison.prediction, broken))
+    scores = {name: _scores(METRICS[name], standard().metrics[name], sound) for name in names}
+    return {
+        name: found.undefined_where(broken, "non-finite-prediction")
+        for name, found in scores.items()
+    }
+
+
+def _scores(function: Metric, entry: Mapping[str, Any], comparison: Comparison) -> Scores:
+    if _lacks_cells(entry["needs"], comparison):
+        nowhere = np.full(len(comparison), np.nan)
+        return Scores.of(nowhere, np.ones(len(comparison), dtype=bool), "needs-cells")
+    scores = function(comparison, **entry["parameters"])
+    void = np.array([reason == UNDEFINED_PREDICTION for reason in scores.reasons], dtype=bool)
+    if not void.any():
+        return scores
+    reasons = ("" if gone else old for gone, old in zip(void, scores.reasons, strict=True))
+    return Scores(np.where(void, entry["null"], scores.values), tuple(reasons))
+
+
+def _lacks_cells(needs: Iterable[str], comparison: Comparison) -> bool:
+    sides = {"truth-expression": comparison.truth, "prediction-expression": comparison.prediction}
+    return any(sides[need].expression is None for need in needs if need in sides)
+
+
+def _neutral(side: Side, broken: Mask) -> Side:
+    """The side with "no change" in the conditions that are broken."""
+    if not broken.any():
+        return side
+    row = broken[:, np.newaxis]
+    found = side.expression
+    if found is not None:
+        found = Expression(
+            z=np.where(row, 0, found.z),
+            p_value=np.where(row, 1, found.p_value),
+            fdr=np.where(row, 1, found.fdr),
+        )
+    return Side(np.where(row, side.control, side.mean), side.control, found)

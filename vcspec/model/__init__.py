@@ -1,0 +1,1 @@
+"""The nouns. Frozen, made of numpy arrays and plain values; this room imports no other."""

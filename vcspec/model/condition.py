@@ -1,0 +1,65 @@
+"""Condition: what was done to which cells, as a named, ordered tuple."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+MEMBER_SEPARATOR = "+"
+FIELD_SEPARATOR = "|"
+
+
+def canonical_perturbation(label: str, control: str) -> str:
+    """The one spelling of a perturbation: members sorted, control placeholders removed.
+
+    A law: `canonical_perturbation(canonical_perturbation(x, c), c)` is `canonical_perturbation(x, c)`.
+
+    >>> canonical_perturbation("B+A", "control"), canonical_perturbation("ctrl+A", "ctrl")
+    ('A+B', 'A')
+    """
+    members = {member.strip() for member in label.split(MEMBER_SEPARATOR)} - {control, ""}
+    return MEMBER_SEPARATOR.join(sorted(members)) if members else control
+
+
+@dataclass(frozen=True, order=True)
+class Condition:
+    """A condition; `fields` are (name, value) in the order that the artefact's document gives."""
+
+    fields: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, **values: str) -> "Condition":
+        """A condition from keyword arguments, in their order."""
+        return cls(tuple(values.items()))
+
+    def get(self, name: str, default: str = "") -> str:
+        """Value of the field `name`, or `default` where the condition has no such field."""
+        return dict(self.fields).get(name, default)
+
+    @property
+    def context(self) -> str:
+        """The cells' context: cell line, cell type, tissue."""
+        return self.get("context")
+
+    @property
+    def perturbation(self) -> str:
+        """The canonical perturbation, or the control label."""
+        return self.get("perturbation")
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The single perturbations of a combination, sorted."""
+        return tuple(self.perturbation.split(MEMBER_SEPARATOR))
+
+    @property
+    def key(self) -> str:
+        """The values joined by `|`: unique in one artefact, and its row name in tables."""
+        return FIELD_SEPARATOR.join(value for _, value in self.fields)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+def conditions_of(columns: Mapping[str, Sequence[str]]) -> tuple[Condition, ...]:
+    """One condition for each row of a table given as columns, in row order."""
+    names = tuple(columns)
+    rows: Iterable[tuple[str, ...]] = zip(*columns.values(), strict=True)
+    return tuple(Condition(tuple(zip(names, row, strict=True))) for row in rows)

@@ -1,0 +1,179 @@
+"""Store: the port through which everything is read, and what it answers with."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.errors import Unreadable
+from vcspec.model.matrix import AnyArray, Rows
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a store: a file, or a key of an object store."""
+
+    size: int
+    sort: Literal["file", "link", "special"] = "file"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One group or array, as its metadata declare it.
+
+    Attributes:
+        path: `/` for the root, else `/a/b`.
+        sort: group or array.
+        zarr_format: 2 or 3.
+        attributes: the user attributes.
+        shape: of an array.
+        chunks: of an array, the grid of stored objects (shards where it is sharded).
+        inner_chunks: of a sharded array, the chunks within a shard.
+        data_type: canonical name, such as `float32` or `string`.
+        fill_value: as decoded from JSON.
+        codecs: names in order, codecs inside shards included, each with its configuration.
+        key: prefix and separator of the names of its chunks.
+    """
+
+    path: str
+    sort: Literal["group", "array"]
+    zarr_format: int
+    attributes: Mapping[str, Any]
+    shape: tuple[int, ...] = ()
+    chunks: tuple[int, ...] = ()
+    inner_chunks: tuple[int, ...] = ()
+    data_type: str = ""
+    fill_value: Any = None
+    codecs: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    key: tuple[str, str] = ("c", "/")
+
+    @property
+    def encoding(self) -> str:
+        """AnnData's `encoding-type`; empty where the node has none."""
+        return str(self.attributes.get("encoding-type", ""))
+
+    @property
+    def elements(self) -> int:
+        """Number of elements of an array."""
+        return int(np.prod([int(n) for n in self.shape], dtype=object))
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """Number of stored objects along each axis."""
+        pairs = zip(self.shape, self.chunks, strict=True)
+        return tuple(-(-n // max(c, 1)) for n, c in pairs)
+
+    def object_names(self) -> Iterator[str]:
+        """Names, relative to the store, of every object that the array should have."""
+        prefix, separator = self.key
+        base = self.path.strip("/")
+        for index in np.ndindex(*self.grid):
+            parts = [str(i) for i in index]
+            name = separator.join([prefix, *parts] if prefix else parts) or "0"
+            yield f"{base}/{name}" if base else name
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        sort: what the values are.
+        values: (rows,); strings as objects, where missing ones are "".
+        missing: (rows,) whether the value is absent; None where none is.
+        codes: (rows,) of a categorical column, -1 for missing; None for other columns.
+        categories: of a categorical column.
+    """
+
+    sort: Literal["string", "integer", "number", "boolean", "other"]
+    values: AnyArray
+    missing: NDArray[np.bool_] | None = None
+    codes: NDArray[np.int64] | None = None
+    categories: AnyArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Damaged(Unreadable):
+    """Bytes that cannot be decoded, or a matrix that contradicts itself."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What a store says without decoding one array.
+
+    Attributes:
+        objects: name → object, of all files below the root.
+        nodes: path → node.
+        broken: name of a metadata object → why it cannot be used.
+        twice: paths of nodes with metadata of both Zarr formats.
+        consolidated: path → node as the root's consolidated metadata tell it; None without such.
+    """
+
+    objects: Mapping[str, StoredObject]
+    nodes: Mapping[str, Node]
+    broken: Mapping[str, str] = field(default_factory=dict)
+    twice: tuple[str, ...] = ()
+    consolidated: Mapping[str, Node] | None = None
+
+    @property
+    def document(self) -> Mapping[str, Any] | None:
+        """The root attribute `vcspec`; None where there is none or it is not an object."""
+        root = self.nodes.get("/")
+        found = root.attributes.get("vcspec") if root else None
+        return found if isinstance(found, dict) else None
+
+
+class Store(Protocol):
+    """Read-only questions about one Zarr hierarchy; nothing but `skeleton` is asked of unsafe ones."""
+
+    target: str
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Objects and metadata."""
+
+    def array(self, path: str) -> AnyArray:
+        """The whole array at `path`.
+
+        Raises:
+            Damaged: an object is absent, or cannot be decoded.
+        """
+
+    def span(self, path: str, start: int, stop: int) -> AnyArray:
+        """Elements `start` to `stop` of the one-dimensional array at `path`.
+
+        Raises:
+            Damaged: an object is absent, or cannot be decoded.
+        """
+
+    def column(self, table: str, name: str) -> Column:
+        """One column of the table at `table`; `_index` names the rows.
+
+        Raises:
+            Damaged: it cannot be decoded.
+        """
+
+    def rows(self, path: str, start: int, stop: int) -> Rows:
+        """Rows `start` to `stop` of the matrix at `path` (CSR or dense), indices as stored.
+
+        Raises:
+            Damaged: it cannot be decoded.
+        """
+
+    def blocks(self, path: str) -> Iterator[Rows]:
+        """All rows of the matrix at `path`, in order, in blocks of bounded size; reads CSC as well."""
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one object."""
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of one object, hexadecimal."""

@@ -1,0 +1,27 @@
+"""One generator for each rule of the standard; importing the room claims them all."""
+
+from vcspec.rules import (
+    container,
+    dataset,
+    integrity,
+    matrices,
+    predictions,
+    publication,
+    scorecard,
+    split,
+    structure,
+    tables,
+)
+
+__all__ = [
+    "container",
+    "dataset",
+    "integrity",
+    "matrices",
+    "predictions",
+    "publication",
+    "scorecard",
+    "split",
+    "structure",
+    "tables",
+]

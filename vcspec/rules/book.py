@@ -1,0 +1,134 @@
+"""The rule book: `rule` claims a code, `examine` runs what the kind and the level ask for."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from vcspec.catalog import Catalog
+from vcspec.model.finding import Fault, Finding, Report, Skipped, Verdict, aggregate
+from vcspec.model.store import Damaged
+from vcspec.rules.subject import Subject
+from vcspec.standard import standard
+
+Check = Callable[[Subject], Iterator[Fault]]
+
+RULES: Catalog[Check] = Catalog("rule", standard().rules)
+rule = RULES.claim
+
+LEVELS = ("metadata", "axes", "data", "full")
+STAGES = ("safety", *LEVELS)
+DAMAGE = "VCS206"
+UNREADABLE = "VCS001"
+
+
+class Examination:
+    """The state of one run through the book: what was found, passed and skipped so far."""
+
+    def __init__(self, subject: Subject, level: str) -> None:
+        self.subject = subject
+        self.level = level
+        self.findings: list[Finding] = []
+        self.passed: list[str] = []
+        self.skipped: dict[str, str] = {}
+        self._begun: set[str] = set()
+
+    @property
+    def failed(self) -> set[str]:
+        """Codes of MUST rules with a finding."""
+        return {finding.code for finding in self.findings if finding.level == "MUST"}
+
+    def run(self) -> None:
+        """Every rule of the kind up to the level, stage by stage."""
+        entries = self.subject.standard.rules
+        for stage in STAGES[: STAGES.index(self.level) + 1]:
+            for code, entry in entries.items():
+                if entry["stage"] == stage and self._applies(entry):
+                    self._check(code)
+            if stage == "safety" and self._refused():
+                break
+        self._damage(entries[DAMAGE])
+
+    def _applies(self, entry: Mapping[str, Any]) -> bool:
+        return self.subject.kind in entry["kinds"] or entry["stage"] == "safety"
+
+    def _refused(self) -> bool:
+        entries = self.subject.standard.rules
+        return "VCS013" in self.failed or any(
+            entries[code]["verdict"] == "refused" for code in self.failed
+        )
+
+    def _check(self, code: str) -> None:
+        """Run one rule, after the rules that it needs."""
+        if code in self._begun or code == DAMAGE:
+            return
+        self._begun.add(code)
+        entry = self.subject.standard.rules[code]
+        for need in entry["needs"]:
+            self._check(need)
+        because = self._obstacle(entry)
+        if because:
+            self.skipped[code] = because
+            return
+        try:
+            faults = list(RULES[code](self.subject))
+        except Damaged:
+            self.skipped[code] = DAMAGE
+            return
+        if faults:
+            self.findings += aggregate(code, entry["name"], entry["level"], entry["mend"], faults)
+        else:
+            self.passed.append(code)
+
+    def _obstacle(self, entry: Mapping[str, Any]) -> str:
+        """Why the rule cannot be checked: the first need that failed, or the companion absent."""
+        found = {finding.code for finding in self.findings}
+        for need in entry["needs"]:
+            if need in found or self.skipped.get(need, "").startswith("VCS"):
+                return str(need)
+        companion = entry.get("companion", "")
+        if companion and companion not in self.subject.companions:
+            return f"no {companion} at hand"
+        return next((self.skipped[need] for need in entry["needs"] if need in self.skipped), "")
+
+    def _damage(self, entry: Mapping[str, Any]) -> None:
+        faults = list(RULES[DAMAGE](self.subject))
+        if faults:
+            self.findings += aggregate(DAMAGE, entry["name"], "MUST", entry["mend"], faults)
+        elif self.subject.kind in entry["kinds"] and self.level != "metadata":
+            self.passed.append(DAMAGE)
+
+    def verdict(self) -> Verdict:
+        """What the findings make of the artefact."""
+        verdicts = {self.subject.standard.rules[code]["verdict"] for code in self.failed}
+        for worst in ("refused", "unknown", "invalid"):
+            if worst in verdicts:
+                return worst  # type: ignore[return-value]
+        wanting = self.subject.kind == "predictions" and self.level != "metadata"
+        if wanting and any(not because.startswith("VCS") for because in self.skipped.values()):
+            return "unknown"
+        return "valid"
+
+
+def examine(subject: Subject, level: str, target: str) -> Report:
+    """All that the book says about `subject`, down to `level`."""
+    examination = Examination(subject, level)
+    examination.run()
+    findings = sorted(examination.findings, key=lambda finding: (finding.code, finding.path))
+    skipped = tuple(Skipped(code, because) for code, because in examination.skipped.items())
+    return Report(
+        target=target,
+        kind=subject.kind,
+        spec=str(subject.document.get("spec", "")),
+        level=level,
+        findings=tuple(findings),
+        skipped=skipped,
+        checked=tuple(sorted({*examination.passed, *examination.failed})),
+        verdict=examination.verdict(),
+    )
+
+
+def unreadable(target: str, level: str, reason: str) -> Report:
+    """The report on something that could not be opened at all."""
+    entry = standard().rules[UNREADABLE]
+    fault = Fault("/", reason, "a Zarr group")
+    findings = aggregate(UNREADABLE, entry["name"], entry["level"], entry["mend"], [fault])
+    return Report(target, "", "", level, findings, (), (UNREADABLE,), "unknown")

@@ -1,0 +1,181 @@
+"""VCS0xx: what must hold before anything is decoded. Reads names and JSON only."""
+
+import unicodedata
+from collections.abc import Iterator
+
+import numpy as np
+
+from vcspec.model.finding import Fault
+from vcspec.model.store import Node
+from vcspec.rules.book import rule
+from vcspec.rules.subject import Subject
+from vcspec.standard import known_versions
+
+
+@rule("VCS001")
+def store_unreadable(subject: Subject) -> Iterator[Fault]:
+    """Opening has succeeded; what is left to see is whether there is a root node."""
+    names = subject.skeleton.objects
+    if "/" in subject.skeleton.nodes or {"zarr.json", ".zgroup", ".zarray"} & names.keys():
+        return
+    found = f"{len(names)} objects, no zarr.json or .zgroup at the root" if names else "nothing"
+    yield Fault("/", found, "a Zarr group")
+
+
+@rule("VCS002")
+def unknown_spec_version(subject: Subject) -> Iterator[Fault]:
+    """Compare the declared version with the bundled ones."""
+    declared, known = subject.document.get("spec"), known_versions()
+    if declared not in known:
+        yield Fault("/", repr(declared), " or ".join(known), pointer="/vcspec/spec")
+
+
+@rule("VCS003")
+def unknown_kind(subject: Subject) -> Iterator[Fault]:
+    """Compare the declared kind with the standard's."""
+    known = [*subject.standard.layouts, "scorecard"]
+    declared = subject.document.get("kind")
+    if declared not in known:
+        yield Fault("/", repr(declared), ", ".join(known), pointer="/vcspec/kind")
+
+
+@rule("VCS004")
+def codec_not_allowed(subject: Subject) -> Iterator[Fault]:
+    """Compare every codec with the list of its Zarr format."""
+    limits = subject.standard.limits
+    for node in subject.arrays():
+        allowed = limits[f"codecs_v{node.zarr_format}"]
+        for name, _ in node.codecs:
+            if name not in allowed:
+                yield Fault(node.path, f"the codec {name!r}", ", ".join(allowed))
+
+
+@rule("VCS005")
+def data_type_not_allowed(subject: Subject) -> Iterator[Fault]:
+    """Compare every data type with the list."""
+    allowed = subject.standard.limits["data_types"]
+    for node in subject.arrays():
+        if node.data_type not in allowed:
+            yield Fault(node.path, f"the data type {node.data_type!r}", ", ".join(allowed))
+
+
+@rule("VCS006")
+def link_or_special_file(subject: Subject) -> Iterator[Fault]:
+    """Look at what the listing says each object is."""
+    words = {"link": "a symbolic link", "special": "a hard link or special file"}
+    for name, entry in subject.skeleton.objects.items():
+        if entry.sort != "file":
+            yield Fault(f"/{name}", words[entry.sort], "a file of the store's own")
+
+
+@rule("VCS007")
+def unsafe_object_name(subject: Subject) -> Iterator[Fault]:
+    """Look at each name, and at pairs that differ by case alone."""
+    seen: dict[str, str] = {}
+    for name in subject.skeleton.objects:
+        problem = name_problem(name, subject.standard.limits["name_bytes"])
+        twin = seen.setdefault(name.casefold(), name)
+        if problem or twin != name:
+            yield Fault(f"/{name}", problem or f"differs from {twin!r} by case alone", "a safe name")
+
+
+def name_problem(name: str, most: int) -> str:
+    """What is wrong with an object name; empty where nothing is."""
+    segments = name.split("/")
+    if any(segment in {"", ".", ".."} for segment in segments):
+        return "a segment that is empty, `.` or `..`"
+    if "\\" in name or any(unicodedata.category(letter)[0] == "C" for letter in name):
+        return "a backslash or control character"
+    if unicodedata.normalize("NFC", name) != name:
+        return "not in Unicode NFC"
+    return f"longer than {most} bytes" if len(name.encode("utf-8", "replace")) > most else ""
+
+
+@rule("VCS008")
+def metadata_not_strict(subject: Subject) -> Iterator[Fault]:
+    """Report what the strict reader could not take."""
+    for name, reason in subject.skeleton.broken.items():
+        yield Fault(f"/{name}", reason, "strict JSON that describes a Zarr node")
+
+
+@rule("VCS009")
+def size_over_limit(subject: Subject) -> Iterator[Fault]:
+    """Compare declared sizes with the limits, before anything is allocated."""
+    limits = subject.standard.limits
+    if len(subject.skeleton.objects) > limits["objects"]:
+        number = f"{len(subject.skeleton.objects)} objects"
+        yield Fault("/", number, f"at most {limits['objects']}")
+    for node in subject.arrays():
+        if node.elements > limits["array_elements"]:
+            yield Fault(node.path, f"{node.elements} elements", f"at most {limits['array_elements']}")
+        elif decoded_chunk_bytes(node) > limits["chunk_bytes"]:
+            found = f"chunks of {decoded_chunk_bytes(node)} bytes"
+            yield Fault(node.path, found, f"at most {limits['chunk_bytes']} bytes")
+        elif int(np.prod([int(n) for n in node.grid], dtype=object)) > limits["objects"]:
+            yield Fault(node.path, "more chunks than objects are allowed", "larger chunks")
+
+
+def item_bytes(node: Node) -> int:
+    """Bytes of one decoded element; 8 for text, whose length nobody declares."""
+    return 8 if node.data_type in {"string", "object"} else np.dtype(node.data_type).itemsize
+
+
+def decoded_chunk_bytes(node: Node) -> int:
+    """Bytes of one decoded chunk or shard, as declared."""
+    elements = int(np.prod([int(n) for n in node.chunks], dtype=object))
+    known = node.data_type in {"string", "object"} or node.data_type[:1] in "biuf"
+    return elements * (item_bytes(node) if known and not node.data_type.startswith("|") else 8)
+
+
+@rule("VCS010")
+def expansion_over_limit(subject: Subject) -> Iterator[Fault]:
+    """Compare what large arrays decode to with what is stored of them."""
+    limits = subject.standard.limits
+    stored: dict[str, int] = {}
+    for name, entry in subject.skeleton.objects.items():
+        for cut in _folders(name):
+            stored[cut] = stored.get(cut, 0) + entry.size
+    for node in subject.arrays():
+        chunks = int(np.prod([int(n) for n in node.grid], dtype=object))
+        decoded, kept = chunks * decoded_chunk_bytes(node), stored.get(node.path, 0)
+        if decoded > limits["expansion_floor"] and decoded > limits["expansion"] * max(kept, 1):
+            found = f"{kept} stored bytes decode to {decoded}"
+            yield Fault(node.path, found, f"at most {limits['expansion']} for each stored byte")
+
+
+def _folders(name: str) -> Iterator[str]:
+    folder = name.rpartition("/")[0]
+    while folder:
+        yield f"/{folder}"
+        folder = folder.rpartition("/")[0]
+
+
+@rule("VCS011")
+def two_formats_in_one_node(subject: Subject) -> Iterator[Fault]:
+    """Report nodes with metadata of both formats."""
+    for path in subject.skeleton.twice:
+        yield Fault(path, "zarr.json beside .zarray or .zgroup", "one of them")
+
+
+@rule("VCS012")
+def consolidated_metadata_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare the root's copy with each node."""
+    copy = subject.skeleton.consolidated
+    if copy is None:
+        return
+    nodes = {path: node for path, node in subject.skeleton.nodes.items() if path != "/"}
+    for path in sorted(copy.keys() | nodes.keys()):
+        if path not in copy or path not in nodes:
+            where = "the nodes" if path in nodes else "the copy"
+            yield Fault(path, f"it is in {where} alone", "the same nodes in both")
+        elif repr(copy[path]) != repr(nodes[path]):
+            yield Fault(path, "the copy says something else than the node", "the same in both")
+
+
+@rule("VCS013")
+def document_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for the root attribute."""
+    if subject.skeleton.document is None:
+        root = subject.skeleton.nodes.get("/")
+        attributes = ", ".join(sorted(root.attributes)) if root else ""
+        yield Fault("/", f"attributes: {attributes or 'none'}", "the attribute `vcspec`, an object")

@@ -1,0 +1,161 @@
+"""VCS3xx: measured cells. Rules on values are shared with predictions, which have codes of their own."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.condition import canonical_perturbation
+from vcspec.model.finding import SHOWN, Fault
+from vcspec.rules.book import rule
+from vcspec.rules.matrices import row_fault
+from vcspec.rules.subject import Subject
+
+DATE_LIKE = re.compile(r"^\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$|^\d{4}-\d\d-\d\d|^\d\d/\d\d/\d{2,4}$", re.IGNORECASE)
+SUM_TOLERANCE = 0.01
+TWIN_ENTRIES = 20
+
+
+def control_label(subject: Subject) -> str:
+    """The label of unperturbed cells; a prediction takes it from its split."""
+    split = subject.companions.get("split")
+    return str(subject.document.get("control") or (split.document["control"] if split else ""))
+
+
+@rule("VCS301")
+def no_control(subject: Subject) -> Iterator[Fault]:
+    """Look for the control label among the perturbations."""
+    control = subject.document["control"]
+    labels = np.unique(subject.column("obs", "perturbation").values.astype(str))
+    if control not in labels:
+        from difflib import get_close_matches
+
+        near = get_close_matches(control, labels.tolist(), cutoff=0.4) or labels[:SHOWN].tolist()
+        yield Fault("/obs/perturbation", f"no cell is labelled {control!r}", f"control cells labelled {control!r}", tuple(near))
+
+
+@rule("VCS302")
+def context_without_control(subject: Subject) -> Iterator[Fault]:
+    """Compare the contexts with those of the control cells."""
+    contexts = subject.column("obs", "context").values.astype(str)
+    is_control = subject.column("obs", "perturbation").values == subject.document["control"]
+    bare = sorted(set(contexts) - set(contexts[is_control]))
+    if bare:
+        yield Fault("/obs/context", f"{len(bare)} contexts without control cells", "control cells in each", tuple(bare[:SHOWN]), len(bare))
+
+
+def is_counts(subject: Subject) -> bool:
+    """Whether counts are declared."""
+    return bool(subject.document["values"]["space"] == "counts")
+
+
+@rule("VCS303")
+@rule("VCS514")
+def count_not_whole(subject: Subject) -> Iterator[Fault]:
+    """Count fractions where counts are declared."""
+    if is_counts(subject):
+        yield from row_fault(subject, subject.scan.fractional, "{places} fractions, in {rows} rows", "whole numbers")
+
+
+@rule("VCS304")
+@rule("VCS513")
+def value_negative(subject: Subject) -> Iterator[Fault]:
+    """Count values below zero."""
+    yield from row_fault(subject, subject.scan.negative, "{places} negative values, in {rows} rows", "values of 0 and above")
+
+
+@rule("VCS305")
+@rule("VCS509")
+def value_not_finite(subject: Subject) -> Iterator[Fault]:
+    """Count NaN and infinity."""
+    yield from row_fault(subject, subject.scan.not_finite, "{places} NaN or infinite values, in {rows} rows", "finite values")
+
+
+@rule("VCS306")
+def values_contradict_space(subject: Subject) -> Iterator[Fault]:
+    """Look for whole numbers, impossible values and wrong totals among log1p values."""
+    values, scan = subject.document["values"], subject.scan
+    if values["space"] != "log1p":
+        return
+    yield from not_log1p(subject)
+    wanted = float(values["target_sum"])
+    wrong = scan.natural_total > wanted * (1 + SUM_TOLERANCE)
+    if values["total"] == "features":
+        wrong |= (scan.stored > 0) & (scan.natural_total < wanted * (1 - SUM_TOLERANCE))
+    bound = "" if values["total"] == "features" else "at most "
+    found = "{rows} rows whose expm1 adds up to something else"
+    if not looks_like_counts(subject).all():
+        yield from row_fault(subject, wrong.astype(np.int64), found, f"{bound}{wanted:g}, within 1 %")
+
+
+def looks_like_counts(subject: Subject) -> NDArray[np.bool_]:
+    """(rows,) whether a row with values holds whole numbers alone; rows without values count too."""
+    return subject.scan.fractional == 0
+
+
+def not_log1p(subject: Subject) -> Iterator[Fault]:
+    """A fault where values declared log1p are all whole, or above the logarithm of the target sum."""
+    scan, values = subject.scan, subject.document["values"]
+    if scan.stored.any() and looks_like_counts(subject).all():
+        yield Fault("/X", "every value is a whole number, as counts are", "log1p values", count=int(scan.stored.sum()))
+        return
+    most = float(np.log1p(values["target_sum"]))
+    above = scan.largest > most * (1 + 1e-6)
+    yield from row_fault(subject, above.astype(np.int64), "{rows} rows with a value above the largest possible", f"values up to log1p({values['target_sum']}) = {most:.3f}")
+
+
+@rule("VCS307")
+def perturbation_not_canonical(subject: Subject) -> Iterator[Fault]:
+    """Compare each distinct label with its canonical spelling."""
+    labels = np.unique(subject.column("obs", "perturbation").values.astype(str)).tolist()
+    control = control_label(subject)
+    bad = [label for label in labels if canonical_perturbation(label, control) != label]
+    if bad:
+        wanted = canonical_perturbation(bad[0], control)
+        examples = tuple(f"{label!r} → {canonical_perturbation(label, control)!r}" for label in bad[:SHOWN])
+        yield Fault("/obs/perturbation", f"{bad[0]!r}", f"{wanted!r}", examples, len(bad))
+
+
+@rule("VCS308")
+def cell_twice(subject: Subject) -> Iterator[Fault]:
+    """Compare the fingerprints of rows with enough values for a coincidence to be excluded."""
+    scan = subject.scan
+    candidates = np.flatnonzero(scan.stored >= TWIN_ENTRIES)
+    _, place, counts = np.unique(scan.fingerprint[candidates], return_inverse=True, return_counts=True)
+    twins = np.zeros(len(scan.stored), dtype=np.int64)
+    twins[candidates] = counts[place] > 1
+    yield from row_fault(subject, twins, "{rows} cells have the values of another cell", "cells measured once")
+
+
+@rule("VCS309")
+def feature_name_mangled(subject: Subject) -> Iterator[Fault]:
+    """Look for dates among the feature names."""
+    bad = [str(name) for name in subject.features if DATE_LIKE.match(str(name))]
+    if bad:
+        yield Fault("/var/_index", f"{len(bad)} names look like dates", "feature names", tuple(bad[:SHOWN]), len(bad))
+
+
+@rule("VCS310")
+def library_size_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for the column where totals over the library are declared for counts."""
+    needed = is_counts(subject) and subject.document["values"]["total"] == "library"
+    if needed and not subject.has_column("obs", "library_size"):
+        yield Fault("/obs/library_size", "nothing", "the total count of each cell")
+
+
+@rule("VCS311")
+def library_size_too_small(subject: Subject) -> Iterator[Fault]:
+    """Compare the column with the row sums of counts."""
+    if not is_counts(subject) or not subject.has_column("obs", "library_size"):
+        return
+    sizes = subject.column("obs", "library_size").values.astype(np.float64)
+    below = sizes < subject.scan.total * (1 - 1e-9)
+    yield from row_fault(subject, below.astype(np.int64), "{rows} rows with a library size below the sum of their counts", "at least the row sum")
+
+
+@rule("VCS312")
+def cell_empty(subject: Subject) -> Iterator[Fault]:
+    """Count rows without a value."""
+    empty = (subject.scan.stored == 0).astype(np.int64)
+    yield from row_fault(subject, empty, "{rows} cells without a single value", "measured cells")

@@ -1,0 +1,126 @@
+"""VCS2xx: loss and change, object by object."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from vcspec.model import manifest
+from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.manifest import Entry
+from vcspec.rules.book import rule
+from vcspec.rules.structure import validator
+from vcspec.rules.subject import Subject
+
+
+def listed(subject: Subject) -> Iterator[Entry]:
+    """Every entry of every node manifest; call it only where rule VCS208 has passed."""
+    for node in subject.manifest["nodes"]:
+        yield from manifest.parse_node_manifest(subject.store.read(node["manifest"]).decode())
+
+
+@rule("VCS201")
+def object_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for each listed object."""
+    for entry in listed(subject):
+        if entry.name not in subject.skeleton.objects:
+            yield Fault(f"/{entry.name}", "nothing", f"{entry.size} bytes")
+
+
+@rule("VCS202")
+def object_size_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare sizes."""
+    for entry in listed(subject):
+        found = subject.skeleton.objects.get(entry.name)
+        if found is not None and found.size != entry.size:
+            yield Fault(f"/{entry.name}", f"{found.size} bytes", f"{entry.size} bytes")
+
+
+@rule("VCS203")
+def object_digest_differs(subject: Subject) -> Iterator[Fault]:
+    """Hash each object that has the right size."""
+    for entry in listed(subject):
+        found = subject.skeleton.objects.get(entry.name)
+        if found is None or found.size != entry.size:
+            continue
+        digest = subject.store.sha256(entry.name)
+        if digest != entry.sha256:
+            yield Fault(f"/{entry.name}", f"sha256 {digest}", f"sha256 {entry.sha256}")
+
+
+@rule("VCS204")
+def object_unlisted(subject: Subject) -> Iterator[Fault]:
+    """Look for objects that no manifest lists."""
+    known = {entry.name for entry in listed(subject)}
+    known |= {node["manifest"] for node in subject.manifest["nodes"]} | {manifest.ROOT}
+    for name in subject.skeleton.objects:
+        if name not in known:
+            yield Fault(f"/{name}", "an object that is not listed", "listed objects alone")
+
+
+@rule("VCS205")
+def chunk_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for the object of every position of every grid."""
+    for node in subject.arrays():
+        absent = [name for name in node.object_names() if name not in subject.skeleton.objects] if node.elements else []
+        if absent:
+            yield Fault(node.path, f"{len(absent)} objects absent", "an object at every position", tuple(absent[:SHOWN]), len(absent))
+
+
+@rule("VCS206")
+def chunk_undecodable(subject: Subject) -> Iterator[Fault]:
+    """Report what any rule met that could not be read; an absent object is for rule VCS205."""
+    for fault in subject.damage:
+        if not re.search(r"the object .* is absent$", fault.found):
+            yield fault
+
+
+@rule("VCS207")
+def manifest_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for the root manifest."""
+    if manifest.ROOT not in subject.skeleton.objects:
+        yield Fault("/", f"no {manifest.ROOT}", "a sealed store")
+
+
+@rule("VCS208")
+def manifest_broken(subject: Subject) -> Iterator[Fault]:
+    """Check the root against its schema, and each node manifest against the root."""
+    path = f"/{manifest.ROOT}"
+    try:
+        root = subject.manifest
+    except ValueError as error:
+        yield Fault(path, f"not JSON: {error}", "the manifest schema")
+        return
+    errors = list(validator(subject.standard.version, "manifest").iter_errors(root))
+    if errors:
+        yield Fault(path, errors[0].message[:200], "the manifest schema", count=len(errors))
+        return
+    for node in root["nodes"]:
+        problem = _node_problem(subject, node["manifest"], node["sha256"])
+        if problem:
+            yield Fault(f"/{node['manifest']}", problem, f"sha256 {node['sha256']}")
+
+
+def _node_problem(subject: Subject, name: str, digest: str) -> str:
+    if name not in subject.skeleton.objects:
+        return "nothing"
+    text = subject.store.read(name)
+    found = hashlib.sha256(text).hexdigest()
+    if found != digest:
+        return f"sha256 {found}"
+    try:
+        manifest.parse_node_manifest(text.decode())
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@rule("VCS209")
+def content_digest_differs(subject: Subject) -> Iterator[Fault]:
+    """Compute the digest from the values and compare it, element by element."""
+    found, claimed = subject.content, subject.manifest
+    for element in sorted(found.elements.keys() | claimed["elements"].keys()):
+        here, there = found.elements.get(element, "none"), claimed["elements"].get(element, "none")
+        if here != there:
+            yield Fault(f"/{element}", here, there)
+    if found.elements == claimed["elements"] and found.digest != claimed["content"]:
+        yield Fault("/", found.digest, claimed["content"])

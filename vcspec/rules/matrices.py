@@ -1,0 +1,121 @@
+"""VCS1xx and VCS2xx at level `data`: the structure of X, seen with plain numpy before scipy sees it."""
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.store import Node
+from vcspec.rules.book import rule
+from vcspec.rules.subject import Subject
+
+ABSENT = 2**64 - 1
+
+
+def row_fault(subject: Subject, counts: NDArray[np.int64], found: str, expected: str) -> Iterator[Fault]:
+    """A fault on X where `counts`, (rows,), is not zero; `found` may hold {places} and {rows}."""
+    rows = np.flatnonzero(counts)
+    if len(rows):
+        places = int(counts[rows].sum())
+        text = found.format(places=places, rows=len(rows))
+        yield Fault("/X", text, expected, subject.row_names(rows[:SHOWN]), places)
+
+
+def compressed(subject: Subject) -> Iterator[tuple[str, Node]]:
+    """Every compressed matrix of the layout that the store has."""
+    for element in subject.layout["element"]:
+        node = subject.node(f"/{element['path']}")
+        if node is not None and node.encoding in {"csr_matrix", "csc_matrix"}:
+            yield node.path, node
+
+
+@rule("VCS110")
+def row_offsets_broken(subject: Subject) -> Iterator[Fault]:
+    """Look at indptr alone."""
+    for path, _ in compressed(subject):
+        indptr = subject.array(f"{path}/indptr")
+        data = subject.node(f"{path}/data")
+        end = data.shape[0] if data is not None else -1
+        falls = np.flatnonzero(np.diff(indptr) < 0)
+        if len(indptr) and (int(indptr[0]) != 0 or len(falls) or int(indptr[-1]) != end):
+            found = f"from {int(indptr[0])} to {int(indptr[-1])}, falling at {len(falls)} places"
+            examples = tuple(f"offset {place + 1}" for place in falls[:SHOWN].tolist())
+            yield Fault(f"{path}/indptr", found, f"from 0 to {end}, never falling", examples, max(1, len(falls)))
+
+
+@rule("VCS111")
+def column_number_out_of_range(subject: Subject) -> Iterator[Fault]:
+    """Look at the stored numbers; those of CSC are row numbers."""
+    for path, node in compressed(subject):
+        minor = node.attributes["shape"][1 if node.encoding == "csr_matrix" else 0]
+        indices = subject.array(f"{path}/indices")
+        bad = np.flatnonzero((indices.astype(np.int64) < 0) | (indices.astype(np.int64) >= minor))
+        if len(bad):
+            examples = tuple(f"entry {place}: {int(indices[place])}" for place in bad[:SHOWN].tolist())
+            found = f"{len(bad)} numbers outside 0..{minor - 1}"
+            yield Fault(f"{path}/indices", found, f"0..{minor - 1}", examples, len(bad))
+
+
+@rule("VCS112")
+def entry_twice(subject: Subject) -> Iterator[Fault]:
+    """Count columns that a row stores again."""
+    if subject.node("/X") is not None:
+        yield from row_fault(
+            subject, subject.scan.twice, "{places} entries stored again, in {rows} rows", "each once"
+        )
+
+
+@rule("VCS113")
+def entries_out_of_order(subject: Subject) -> Iterator[Fault]:
+    """Count steps down within a row; matrices compressed by columns have none by construction."""
+    node = subject.node("/X")
+    if node is not None and node.encoding == "csr_matrix":
+        yield from row_fault(subject, subject.scan.unsorted, "{rows} rows out of order", "rising numbers")
+
+
+@rule("VCS210")
+def shard_index_broken(subject: Subject) -> Iterator[Fault]:
+    """Read the index at the start of each shard."""
+    for node in subject.arrays():
+        if not node.inner_chunks:
+            continue
+        for name, entry in _shards(subject, node):
+            problem = _index_problem(subject.store.read(name), node, entry)
+            if problem:
+                yield Fault(node.path, f"{name}: {problem}", "every inner chunk once, inside the shard")
+
+
+def _shards(subject: Subject, node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
+    for name, place in zip(node.object_names(), np.ndindex(*node.grid), strict=True):
+        if name in subject.skeleton.objects:
+            yield name, place
+
+
+def _index_problem(shard: bytes, node: Node, place: tuple[int, ...]) -> str:
+    per_shard = [outer // inner for outer, inner in zip(node.chunks, node.inner_chunks, strict=True)]
+    size = 16 * int(np.prod(per_shard))
+    if len(shard) < size + 4:
+        return f"{len(shard)} bytes, shorter than its index"
+    numbers = struct.unpack(f"<{size // 8}Q", shard[:size])
+    spans = []
+    for number, inner in enumerate(np.ndindex(*per_shard)):
+        first = [
+            at * outer + i * chunk
+            for at, outer, i, chunk in zip(place, node.chunks, inner, node.inner_chunks, strict=True)
+        ]
+        offset, length = numbers[2 * number], numbers[2 * number + 1]
+        if offset == ABSENT and length == ABSENT:
+            if all(at < extent for at, extent in zip(first, node.shape, strict=True)):
+                return f"the inner chunk {inner} is absent"
+            continue
+        spans.append((offset, offset + length))
+    return _span_problem(sorted(spans), len(shard))
+
+
+def _span_problem(spans: list[tuple[int, int]], size: int) -> str:
+    if spans and spans[-1][1] > size:
+        return "an inner chunk reaches beyond the shard"
+    overlap = any(after[0] < before[1] for before, after in zip(spans, spans[1:], strict=False))
+    return "inner chunks overlap" if overlap else ""

@@ -1,0 +1,188 @@
+"""VCS5xx: what a model says, against the split that it answers."""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.finding import SHOWN, Fault
+from vcspec.rules.book import rule
+from vcspec.rules.dataset import looks_like_counts, not_log1p
+from vcspec.rules.matrices import row_fault
+from vcspec.rules.split import Table
+from vcspec.rules.subject import Subject
+
+ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{11}(\.\d+)?$")
+MOST_TOTAL = 3.0
+
+
+def _split(subject: Subject) -> Subject:
+    return subject.companions["split"]
+
+
+def _tested(subject: Subject) -> list[str]:
+    return [condition.key for condition in Table(_split(subject)).having("test")]
+
+
+def _predicted(subject: Subject) -> list[str]:
+    return list(dict.fromkeys(run.key for run in subject.runs))
+
+
+def _names(names: list[str], known: list[str]) -> tuple[str, ...]:
+    """The first names, each with the nearest spellings among `known`."""
+    shown = []
+    for name in names[:SHOWN]:
+        near = get_close_matches(name, known, n=3, cutoff=0.6)
+        shown.append(f"{name} (near: {', '.join(near)})" if near else name)
+    return tuple(shown)
+
+
+@rule("VCS501")
+def condition_missing(subject: Subject) -> Iterator[Fault]:
+    """Compare the split's test conditions with the predicted ones."""
+    predicted = _predicted(subject)
+    missing = [key for key in _tested(subject) if key not in set(predicted)]
+    if missing:
+        extra = [key for key in predicted if key not in set(_tested(subject))]
+        yield Fault("/obs", f"{len(missing)} test conditions are not predicted", f"{len(_tested(subject))} conditions", _names(missing, extra), len(missing))
+
+
+@rule("VCS502")
+def condition_unexpected(subject: Subject) -> Iterator[Fault]:
+    """Compare the predicted conditions with the split's test conditions."""
+    tested = _tested(subject)
+    extra = [key for key in _predicted(subject) if key not in set(tested)]
+    if extra:
+        yield Fault("/obs", f"{len(extra)} conditions that are not tested", "test conditions alone", _names(extra, tested), len(extra))
+
+
+@rule("VCS503")
+def split_pin_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare the pinned digest with that of the split at hand."""
+    pinned = subject.document["split"]
+    found = _split(subject).claimed_content()
+    if found != pinned["content"]:
+        name = f"{pinned['id']}@{pinned['version']}"
+        yield Fault("/", f"the split at hand is {found}", f"pinned: {name} {pinned['content']}", pointer="/vcspec/split/content")
+
+
+def _spelling_hint(names: list[str], panel: list[str]) -> str:
+    """A remedy where the two sides use different namespaces or cases."""
+    if names and panel and bool(ENSEMBL.match(names[0])) != bool(ENSEMBL.match(panel[0])):
+        ours, theirs = ("Ensembl ids", "symbols") if ENSEMBL.match(names[0]) else ("symbols", "Ensembl ids")
+        return f"The prediction names features by {ours}, the split by {theirs}: map the names."
+    if {name.casefold() for name in names} == {name.casefold() for name in panel}:
+        return "The names differ by case alone: spell them as the split does."
+    return ""
+
+
+@rule("VCS504")
+def feature_missing(subject: Subject) -> Iterator[Fault]:
+    """Compare the split's panel with the predicted features."""
+    names, panel = list(map(str, subject.features)), list(map(str, _split(subject).features))
+    missing = [name for name in panel if name not in set(names)]
+    if missing:
+        extra = [name for name in names if name not in set(panel)]
+        found = f"{len(missing)} of {len(panel)} features are not predicted"
+        yield Fault("/var/_index", found, f"the {len(panel)} features of the split", _names(missing, extra), len(missing), hint=_spelling_hint(names, panel))
+
+
+@rule("VCS505")
+def feature_unexpected(subject: Subject) -> Iterator[Fault]:
+    """Compare the predicted features with the split's panel."""
+    names, panel = list(map(str, subject.features)), list(map(str, _split(subject).features))
+    extra = [name for name in names if name not in set(panel)]
+    if extra:
+        yield Fault("/var/_index", f"{len(extra)} features that the split has not", f"the {len(panel)} features of the split", _names(extra, panel), len(extra), hint=_spelling_hint(names, panel))
+
+
+@rule("VCS506")
+def feature_order_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare position by position."""
+    names, panel = subject.features.astype(str), _split(subject).features.astype(str)
+    bad = np.flatnonzero(names != panel)
+    if len(bad):
+        examples = tuple(f"position {at}: {names[at]}, expected {panel[at]}" for at in bad[:SHOWN].tolist())
+        yield Fault("/var/_index", f"{len(bad)} features stand elsewhere", "the order of the split", examples, len(bad))
+
+
+@rule("VCS507")
+def control_predicted(subject: Subject) -> Iterator[Fault]:
+    """Look for the control label among the rows."""
+    control = _split(subject).document["control"]
+    rows = np.flatnonzero(subject.column("obs", "perturbation").values == control)
+    if len(rows):
+        yield Fault("/obs/perturbation", f"{len(rows)} rows are labelled {control!r}", "perturbed conditions alone", subject.row_names(rows[:SHOWN]), len(rows))
+
+
+@rule("VCS508")
+def wrong_number_of_rows(subject: Subject) -> Iterator[Fault]:
+    """Count the rows of each condition."""
+    profiles = subject.document["level"] == "profiles"
+    wanted = 1 if profiles else int(_split(subject).document["cells_per_condition"])
+    keys, counts = np.unique(subject.keys.astype(str), return_counts=True)
+    bad = np.flatnonzero(counts != wanted)
+    if len(bad):
+        examples = tuple(f"{keys[at]}: {int(counts[at])}" for at in bad[:SHOWN].tolist())
+        noun = "row" if profiles else "cells"
+        yield Fault("/obs", f"{len(bad)} conditions with another number", f"{wanted} {noun} each", examples, len(bad))
+
+
+@rule("VCS510")
+def value_space_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare the declared scale with the split's."""
+    declared, wanted = subject.document["values"], _split(subject).document["values"]
+    names = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
+    for name in names:
+        if declared[name] != wanted[name]:
+            yield Fault("/", f"{name} = {declared[name]!r}", f"{name} = {wanted[name]!r}", pointer=f"/vcspec/values/{name}")
+
+
+@rule("VCS511")
+def values_contradict_space(subject: Subject) -> Iterator[Fault]:
+    """Look for whole numbers, impossible values and totals far too large among log1p values."""
+    values = subject.document["values"]
+    if values["space"] != "log1p" or _partly_whole(subject).any():
+        return
+    faults = list(not_log1p(subject))
+    yield from faults
+    total, wanted = float(np.median(subject.scan.natural_total)), float(values["target_sum"])
+    if not faults and total > MOST_TOTAL * wanted:
+        yield Fault("/X", f"the median row adds up to {total:.4g} after expm1", f"about {wanted:g}")
+
+
+def _partly_whole(subject: Subject) -> NDArray[np.bool_]:
+    """(rows,) whether the row is whole numbers above zero while other rows are not."""
+    whole = looks_like_counts(subject) & (subject.scan.largest > 0)
+    others = ~looks_like_counts(subject)
+    return np.asarray(whole & others.any())
+
+
+@rule("VCS512")
+def scales_mixed(subject: Subject) -> Iterator[Fault]:
+    """Look for rows of whole numbers among rows that are not."""
+    if subject.document["values"]["space"] == "log1p":
+        whole = _partly_whole(subject).astype(np.int64)
+        yield from row_fault(subject, whole, "{rows} rows hold whole numbers alone, others do not", "one scale")
+
+
+@rule("VCS515")
+def conditions_identical(subject: Subject) -> Iterator[Fault]:
+    """Compare conditions by the sum of their rows' fingerprints."""
+    prints = subject.scan.fingerprint
+    sums = {int(prints[run.start : run.stop].sum()) for run in subject.runs}
+    if len(sums) == 1 and len(subject.runs) > 1:
+        yield Fault("/X", f"all {len(subject.runs)} conditions hold the same values", "values that depend on the condition", count=len(subject.runs))
+
+
+@rule("VCS516")
+def cells_without_spread(subject: Subject) -> Iterator[Fault]:
+    """Look for conditions whose cells all have one fingerprint."""
+    if subject.document["level"] != "cells":
+        return
+    prints = subject.scan.fingerprint
+    flat = [run.key for run in subject.runs if run.stop - run.start > 1 and len(set(prints[run.start : run.stop].tolist())) == 1]
+    if flat:
+        yield Fault("/X", f"{len(flat)} conditions whose cells are copies of one", "cells that differ", tuple(flat[:SHOWN]), len(flat))

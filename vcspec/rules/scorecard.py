@@ -1,0 +1,60 @@
+"""VCS61x: scorecards, which are JSON documents and not stores."""
+
+from collections.abc import Iterator
+
+import rfc8785
+
+from vcspec.model.finding import Fault
+from vcspec.rules.book import rule
+from vcspec.rules.structure import schema_faults
+from vcspec.rules.subject import Subject
+from vcspec.standard import definition_digest
+
+TOLERANCE = 1e-9
+
+
+@rule("VCS610")
+def scorecard_off_schema(subject: Subject) -> Iterator[Fault]:
+    """Check the document against its schema."""
+    yield from schema_faults(subject.document, subject.standard.version, "scorecard", base="")
+
+
+@rule("VCS611")
+def scorecard_not_canonical(subject: Subject) -> Iterator[Fault]:
+    """Write the document again and compare the bytes."""
+    found, wanted = subject.store.read("scorecard.json"), rfc8785.dumps(dict(subject.document))
+    if found != wanted:
+        yield Fault("/", f"{len(found)} bytes of another form", f"{len(wanted)} bytes of RFC 8785")
+
+
+@rule("VCS612")
+def score_out_of_range(subject: Subject) -> Iterator[Fault]:
+    """Compare values, floors and replicates with the metric's range."""
+    for name, result in subject.document["metrics"].items():
+        entry = subject.standard.metrics.get(name)
+        if entry is None:
+            continue
+        low, high = entry["range"]
+        for value in (result["value"], result["replicate"], (result["floor"] or {}).get("value")):
+            if value is not None and not low - TOLERANCE <= value <= high + TOLERANCE:
+                yield Fault("/", f"{name} = {value}", f"{low} … {high}", pointer=f"/metrics/{name}")
+
+
+@rule("VCS613")
+def definition_unknown(subject: Subject) -> Iterator[Fault]:
+    """Compare definition digests with the standard's."""
+    known = subject.standard.metrics
+    for name, result in subject.document["metrics"].items():
+        wanted = definition_digest(subject.standard.version, name) if name in known else "none"
+        if result["definition"] != wanted:
+            yield Fault("/", f"{name}: {result['definition']}", wanted, pointer=f"/metrics/{name}/definition")
+
+
+@rule("VCS614")
+def conditions_unaccounted(subject: Subject) -> Iterator[Fault]:
+    """Add up the conditions of every metric."""
+    wanted = subject.document["conditions"]
+    for name, result in subject.document["metrics"].items():
+        found = result["defined"] + sum(result["undefined"].values())
+        if found != wanted:
+            yield Fault("/", f"{name}: {found} conditions", f"{wanted} conditions", pointer=f"/metrics/{name}")

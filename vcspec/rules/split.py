@@ -1,0 +1,200 @@
+"""VCS4xx: who may see what."""
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+
+from vcspec.model.condition import Condition, canonical_perturbation
+from vcspec.model.finding import SHOWN, Fault
+from vcspec.rules.book import rule
+from vcspec.rules.subject import Subject
+
+SEEN = frozenset({"train", "validation"})
+
+
+class Table:
+    """The conditions of a split with their roles."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.claim = subject.document["claim"]
+        self.control = subject.document["control"]
+        self.roles = [str(role) for role in subject.column("obs", "role").values]
+        self.conditions = subject.conditions
+
+    def having(self, *roles: str) -> list[Condition]:
+        """Conditions with one of the roles."""
+        pairs = zip(self.conditions, self.roles, strict=True)
+        return [condition for condition, role in pairs if role in roles]
+
+    @cached_property
+    def tested(self) -> list[Condition]:
+        """Test conditions, controls left out."""
+        return [condition for condition in self.having("test") if condition.perturbation != self.control]
+
+    @cached_property
+    def seen(self) -> list[Condition]:
+        """Conditions that a model may have been fitted or chosen on."""
+        return self.having(*SEEN)
+
+    @cached_property
+    def trained_on(self) -> set[str]:
+        """Perturbations with the role train, as they are spelled."""
+        return {condition.perturbation for condition in self.having("train")}
+
+
+def _fault(bad: list[Condition], found: str, expected: str) -> Iterator[Fault]:
+    if bad:
+        keys = tuple(condition.key for condition in bad[:SHOWN])
+        yield Fault("/obs/role", found.format(n=len(bad)), expected, keys, len(bad))
+
+
+@rule("VCS401")
+def condition_twice(subject: Subject) -> Iterator[Fault]:
+    """Count conditions after making their perturbations canonical."""
+    control = subject.document["control"]
+    spelled = Counter(
+        tuple((name, canonical_perturbation(value, control) if name == "perturbation" else value) for name, value in condition.fields)
+        for condition in subject.conditions
+    )
+    twice = [Condition(fields) for fields, number in spelled.items() if number > 1]
+    if twice:
+        keys = tuple(condition.key for condition in twice[:SHOWN])
+        yield Fault("/obs", f"{len(twice)} conditions stand more than once", "each once", keys, len(twice))
+
+
+@rule("VCS402")
+def held_out_perturbation_in_train(subject: Subject) -> Iterator[Fault]:
+    """Look for tested members among the members of seen conditions."""
+    table = Table(subject)
+    if table.claim == "unseen-perturbation":
+        tested = {member for condition in table.tested for member in condition.members}
+        bad = [condition for condition in table.seen if tested & set(condition.members)]
+        yield from _fault(bad, "{n} seen conditions contain a tested perturbation", "none")
+
+
+@rule("VCS403")
+def held_out_combination_in_train(subject: Subject) -> Iterator[Fault]:
+    """Look for tested combinations among the seen ones, in any context."""
+    table = Table(subject)
+    if table.claim == "unseen-combination":
+        tested = {condition.perturbation for condition in table.tested}
+        bad = [condition for condition in table.seen if condition.perturbation in tested]
+        yield from _fault(bad, "{n} seen conditions are a tested combination", "none")
+
+
+@rule("VCS404")
+def held_out_context_in_train(subject: Subject) -> Iterator[Fault]:
+    """Look for tested contexts among the seen ones."""
+    table = Table(subject)
+    if table.claim == "unseen-context":
+        tested = {condition.context for condition in table.tested}
+        bad = [condition for condition in table.seen if condition.context in tested]
+        yield from _fault(bad, "{n} seen conditions are of a tested context", "none")
+
+
+@rule("VCS405")
+def held_out_study_in_train(subject: Subject) -> Iterator[Fault]:
+    """Look for tested studies among the seen ones."""
+    table = Table(subject)
+    if table.claim == "cross-dataset":
+        tested = {condition.get("study") for condition in table.tested}
+        bad = [condition for condition in table.seen if condition.get("study") in tested]
+        yield from _fault(bad, "{n} seen conditions are of a tested study", "none")
+
+
+@rule("VCS406")
+def dataset_pin_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare the pinned digest with that of the dataset at hand."""
+    pinned = subject.document["datasets"][0]["content"]
+    found = subject.companions["dataset"].claimed_content()
+    if found != pinned:
+        yield Fault("/", f"the dataset at hand is {found}", f"pinned: {pinned}", pointer="/vcspec/datasets/0/content")
+
+
+def _dataset_keys(subject: Subject) -> set[str]:
+    return {run.key for run in subject.companions["dataset"].runs}
+
+
+@rule("VCS407")
+def condition_unknown(subject: Subject) -> Iterator[Fault]:
+    """Compare the split's keys with the dataset's."""
+    known = _dataset_keys(subject)
+    bad = [condition for condition in subject.conditions if condition.key not in known]
+    if bad:
+        keys = tuple(condition.key for condition in bad[:SHOWN])
+        yield Fault("/obs", f"{len(bad)} conditions that the dataset has not", "conditions of the dataset", keys, len(bad))
+
+
+@rule("VCS408")
+def condition_unassigned(subject: Subject) -> Iterator[Fault]:
+    """Compare the dataset's keys with the split's."""
+    bad = sorted(_dataset_keys(subject) - {condition.key for condition in subject.conditions})
+    if bad:
+        yield Fault("/obs", f"{len(bad)} conditions of the dataset without a role", "a role for each", tuple(bad[:SHOWN]), len(bad))
+
+
+@rule("VCS409")
+def exclusion_without_reason(subject: Subject) -> Iterator[Fault]:
+    """Look at the reasons of excluded conditions."""
+    table = Table(subject)
+    reasons = [str(reason) for reason in subject.column("obs", "reason").values]
+    rows = zip(table.conditions, table.roles, reasons, strict=True)
+    bad = [condition for condition, role, reason in rows if role == "excluded" and reason == "-"]
+    yield from _fault(bad, "{n} excluded conditions without a reason", "a reason for each")
+
+
+@rule("VCS410")
+def no_test_condition(subject: Subject) -> Iterator[Fault]:
+    """Count test conditions."""
+    if not Table(subject).having("test"):
+        yield Fault("/obs/role", "no condition has the role test", "at least one")
+
+
+@rule("VCS411")
+def test_context_without_control(subject: Subject) -> Iterator[Fault]:
+    """Look for a known control of every tested context."""
+    table = Table(subject)
+    known = {
+        condition.context
+        for condition in table.having("train", "inference-input")
+        if condition.perturbation == table.control
+    }
+    bad = sorted({condition.context for condition in table.tested} - known)
+    if bad:
+        yield Fault("/obs/role", f"{len(bad)} tested contexts without a known control", "a control for each", tuple(bad[:SHOWN]), len(bad))
+
+
+@rule("VCS412")
+def control_tested(subject: Subject) -> Iterator[Fault]:
+    """Look for controls among the test conditions."""
+    table = Table(subject)
+    bad = [condition for condition in table.having("test") if condition.perturbation == table.control]
+    yield from _fault(bad, "{n} control conditions have the role test", "none")
+
+
+@rule("VCS413")
+def member_never_seen(subject: Subject) -> Iterator[Fault]:
+    """Look for each member of tested combinations among the trained singles."""
+    table = Table(subject)
+    if table.claim == "unseen-combination":
+        bad = [c for c in table.tested if not set(c.members) <= table.trained_on]
+        yield from _fault(bad, "{n} tested combinations with a member never seen alone", "members seen alone")
+
+
+@rule("VCS414")
+def perturbation_never_seen(subject: Subject) -> Iterator[Fault]:
+    """Look for each tested perturbation among the trained ones."""
+    table = Table(subject)
+    if table.claim in {"unseen-context", "cross-dataset"}:
+        bad = [c for c in table.tested if c.perturbation not in table.trained_on]
+        yield from _fault(bad, "{n} tested conditions whose perturbation is never seen", "perturbations seen in training")
+
+
+@rule("VCS415")
+def key_differs(subject: Subject) -> Iterator[Fault]:
+    """Compare row names with joined columns."""
+    names = subject.column("obs", "_index").values
+    bad = [(str(name), c.key) for name, c in zip(names, subject.conditions, strict=True) if str(name) != c.key]
+    if bad:
+        examples = tuple(f"{name!r} for {key!r}" for name, key in bad[:SHOWN])
+        yield Fault("/obs/_index", f"{bad[0][0]!r}", f"{bad[0][1]!r}", examples, len(bad))

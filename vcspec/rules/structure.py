@@ -1,0 +1,248 @@
+"""VCS1xx at level `metadata`: documents and layouts, read from JSON alone."""
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from vcspec.model.finding import Fault
+from vcspec.model.store import Node
+from vcspec.rules.book import rule
+from vcspec.rules.subject import Subject
+from vcspec.standard import standard
+
+
+@cache
+def validator(version: str, name: str) -> Any:
+    """A JSON Schema validator for the schema `name`; references resolve in the bundle alone."""
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+
+    schemas = standard(version).schemas
+    resources = [(body["$id"], Resource.from_contents(body)) for body in schemas.values()]
+    registry: Any = Registry().with_resources(resources)
+    return Draft202012Validator(schemas[name], registry=registry)
+
+
+def schema_faults(document: Mapping[str, Any], version: str, name: str, base: str) -> Iterator[Fault]:
+    """Every place where `document` departs from the schema `name`."""
+    errors = validator(version, name).iter_errors(document)
+    for error in sorted(errors, key=lambda error: (list(map(str, error.absolute_path)), error.message)):
+        pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.absolute_path)
+        where = f"{base}{pointer}"
+        yield Fault("/", f"{where or '/'}: {error.message[:200]}", _expected(error), pointer=where)
+
+
+def _expected(error: Any) -> str:
+    described = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
+    return str(described or f"{error.validator}: {str(error.validator_value)[:160]}")
+
+
+@rule("VCS101")
+def document_off_schema(subject: Subject) -> Iterator[Fault]:
+    """Check the document against the schema of its kind."""
+    yield from schema_faults(
+        subject.document, subject.standard.version, subject.kind, base="/vcspec"
+    )
+
+
+def _elements(subject: Subject) -> Iterator[tuple[Mapping[str, Any], Node | None]]:
+    for element in subject.layout["element"]:
+        yield element, subject.node(f"/{element['path']}")
+
+
+@rule("VCS102")
+def element_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for the required elements."""
+    for element, node in _elements(subject):
+        if element["required"] and node is None:
+            yield Fault(f"/{element['path']}", "nothing", element["holds"])
+
+
+NEEDED_ARRAYS = {
+    "csr_matrix": ("data", "indices", "indptr"),
+    "csc_matrix": ("data", "indices", "indptr"),
+    "categorical": ("codes", "categories"),
+}
+
+
+@rule("VCS103")
+def element_misencoded(subject: Subject) -> Iterator[Fault]:
+    """Check encoding types, and that the parts of an encoding are there."""
+    for element, node in _elements(subject):
+        if node is None:
+            continue
+        allowed = element["encodings"]
+        if node.encoding not in allowed:
+            yield Fault(node.path, f"encoding-type {node.encoding!r}", " or ".join(allowed))
+        elif problem := _encoding_problem(subject, node):
+            yield Fault(node.path, problem, f"a {node.encoding}")
+
+
+def _encoding_problem(subject: Subject, node: Node) -> str:
+    absent = [
+        part
+        for part in NEEDED_ARRAYS.get(node.encoding, ())
+        if not _is_vector(subject.node(f"{node.path}/{part}"))
+    ]
+    if absent:
+        return f"without the one-dimensional array {absent[0]}"
+    if node.encoding in {"csr_matrix", "csc_matrix"}:
+        shape = node.attributes.get("shape")
+        sound = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n >= 0 for n in shape)
+        return "" if sound else f"the attribute shape is {str(shape)[:80]}"
+    if node.encoding == "dataframe":
+        return _table_problem(subject, node)
+    wrong_sort = node.sort != "array"
+    return "a group, not an array" if wrong_sort else ""
+
+
+def _is_vector(node: Node | None) -> bool:
+    return node is not None and (node.sort == "group" or len(node.shape) == 1)
+
+
+def _table_problem(subject: Subject, node: Node) -> str:
+    index = node.attributes.get("_index")
+    order = node.attributes.get("column-order")
+    if not isinstance(index, str) or subject.node(f"{node.path}/{index}") is None:
+        return f"the attribute _index is {str(index)[:80]!r}, and there is no such column"
+    if not isinstance(order, list):
+        return "without the attribute column-order"
+    absent = [name for name in order if subject.node(f"{node.path}/{name}") is None]
+    return f"column-order names {absent[0]!r}, and there is no such column" if absent else ""
+
+
+def axis_length(subject: Subject, path: str) -> int | None:
+    """Number of rows of the table or list at `path`."""
+    node = subject.node(path)
+    if node is None:
+        return None
+    if node.encoding == "dataframe":
+        return axis_length(subject, f"{path}/{node.attributes['_index']}")
+    if node.sort == "group":
+        part = "codes" if node.encoding == "categorical" else "values"
+        return axis_length(subject, f"{path}/{part}")
+    return node.shape[0] if node.shape else None
+
+
+def shape_of(node: Node) -> tuple[int, ...]:
+    """Shape of an array or of a compressed matrix."""
+    return node.shape if node.sort == "array" else tuple(node.attributes["shape"])
+
+
+AXES = {"cells": "/obs", "conditions": "/obs", "features": "/var", "contexts": "/uns/contexts",
+        "subjects": "/uns/subjects", "metrics": "/uns/metrics", "controls": "/uns/control_contexts"}
+
+
+@rule("VCS104")
+def axis_lengths_disagree(subject: Subject) -> Iterator[Fault]:
+    """Compare each element's shape with the tables and lists that its axes belong to."""
+    for element, node in _elements(subject):
+        if node is None or node.encoding == "dataframe":
+            continue
+        expected = tuple(axis_length(subject, AXES[axis]) for axis in element["axes"])
+        found = shape_of(node)
+        if found != expected:
+            axes = " × ".join(element["axes"])
+            yield Fault(node.path, f"the shape {found}", f"{expected} ({axes})")
+    yield from _compressed_lengths(subject)
+    yield from _column_lengths(subject)
+
+
+def _compressed_lengths(subject: Subject) -> Iterator[Fault]:
+    for _, node in _elements(subject):
+        if node is None or node.encoding not in {"csr_matrix", "csc_matrix"}:
+            continue
+        lengths = {part: _length(subject, f"{node.path}/{part}") for part in NEEDED_ARRAYS["csr_matrix"]}
+        major = shape_of(node)[0 if node.encoding == "csr_matrix" else 1]
+        if lengths["indptr"] != major + 1 or lengths["data"] != lengths["indices"]:
+            yield Fault(node.path, f"lengths {lengths}", f"indptr of {major + 1}, data and indices alike")
+
+
+def _length(subject: Subject, path: str) -> int:
+    node = subject.node(path)
+    return node.shape[0] if node is not None and node.shape else -1
+
+
+def _column_lengths(subject: Subject) -> Iterator[Fault]:
+    for table in ("obs", "var"):
+        node = subject.node(f"/{table}")
+        rows = axis_length(subject, f"/{table}")
+        for name in node.attributes["column-order"] if node else ():
+            length = axis_length(subject, f"/{table}/{name}")
+            if length != rows:
+                yield Fault(f"/{table}/{name}", f"{length} rows", f"{rows} rows")
+
+
+@rule("VCS105")
+def data_type_unexpected(subject: Subject) -> Iterator[Fault]:
+    """Compare data types with the layout's."""
+    for element, node in _elements(subject):
+        allowed = element.get("data_types")
+        if node is None or not allowed:
+            continue
+        holder = node if node.sort == "array" else subject.node(f"{node.path}/data")
+        if holder is not None and holder.data_type not in allowed:
+            yield Fault(holder.path, holder.data_type, " or ".join(allowed))
+
+
+def _v3_arrays(subject: Subject) -> Iterator[Node]:
+    """Arrays of the current format; older ones have rule VCS121 of their own."""
+    return (node for node in subject.arrays() if node.zarr_format == 3)
+
+
+@rule("VCS106")
+def fill_value_hides_loss(subject: Subject) -> Iterator[Fault]:
+    """Look at the fill value of float arrays."""
+    for node in _v3_arrays(subject):
+        if node.data_type.startswith("float") and not _is_nan(node.fill_value):
+            yield Fault(node.path, f"fill_value {node.fill_value!r}", "NaN")
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+@rule("VCS107")
+def checksum_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for a checksum among the codecs of the (inner) chunks."""
+    for node in _v3_arrays(subject):
+        names = [name for name, _ in node.codecs]
+        checked = any(name == "zstd" and settings.get("checksum") is True for name, settings in node.codecs)
+        if "crc32c" not in names and not checked:
+            yield Fault(node.path, f"codecs {', '.join(names)}", "crc32c, or zstd with checksum")
+
+
+@rule("VCS108")
+def shard_index_at_end(subject: Subject) -> Iterator[Fault]:
+    """Look at where sharding puts its index."""
+    for node in _v3_arrays(subject):
+        for name, settings in node.codecs:
+            if name == "sharding_indexed" and settings.get("index_location", "end") != "start":
+                yield Fault(node.path, "index_location end", "index_location start")
+
+
+@rule("VCS109")
+def column_missing(subject: Subject) -> Iterator[Fault]:
+    """Look for the columns of the layout and of the document's `condition`."""
+    for column in subject.layout["column"]:
+        table, name = column["table"], column["name"]
+        named = table == "obs" and name in subject.condition_columns
+        if (column["required"] or named) and not subject.has_column(table, name):
+            yield Fault(f"/{table}/{name}", "nothing", column["holds"])
+
+
+@rule("VCS120")
+def axis_empty(subject: Subject) -> Iterator[Fault]:
+    """Count rows and features."""
+    for table in ("obs", "var"):
+        if axis_length(subject, f"/{table}") == 0:
+            yield Fault(f"/{table}", "no rows", "at least one")
+
+
+@rule("VCS121")
+def zarr_format_2(subject: Subject) -> Iterator[Fault]:
+    """Look at the root's format."""
+    root = subject.node("/")
+    if root is not None and root.zarr_format == 2:
+        yield Fault("/", "Zarr format 2", "Zarr format 3")

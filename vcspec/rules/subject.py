@@ -1,0 +1,180 @@
+"""Subject: the artefact under examination, with every fact that rules ask for, found once."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model import manifest
+from vcspec.model.condition import FIELD_SEPARATOR, Condition, conditions_of
+from vcspec.model.finding import Fault
+from vcspec.model.matrix import AnyArray
+from vcspec.model.store import Column, Damaged, Node, Skeleton, Store
+from vcspec.standard import Standard, known_versions, standard
+from vcspec.statistics.content import Content, content_of, has_column
+from vcspec.statistics.scan import Scan, scan
+
+
+@dataclass(frozen=True)
+class Run:
+    """Consecutive rows of one condition."""
+
+    key: str
+    start: int
+    stop: int
+
+
+@dataclass
+class Subject:
+    """One artefact.
+
+    Attributes:
+        store: where it is read from.
+        companions: other artefacts at hand, by kind.
+        damage: what could not be read so far; rule VCS206 reports it.
+    """
+
+    store: Store
+    companions: Mapping[str, "Subject"] = field(default_factory=dict)
+    damage: list[Fault] = field(default_factory=list)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Objects and metadata."""
+        return self.store.skeleton
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """The root document; empty where there is none."""
+        return self.skeleton.document or {}
+
+    @property
+    def kind(self) -> str:
+        """The kind that the document declares."""
+        return str(self.document.get("kind", ""))
+
+    @cached_property
+    def standard(self) -> Standard:
+        """The standard that the document declares; the current one where it declares none known."""
+        declared = self.document.get("spec")
+        return standard(declared) if declared in known_versions() else standard()
+
+    @property
+    def layout(self) -> Mapping[str, Any]:
+        """Layout of the kind."""
+        return self.standard.layouts[self.kind]
+
+    def node(self, path: str) -> Node | None:
+        """The node at `path`."""
+        return self.skeleton.nodes.get(path)
+
+    def arrays(self) -> list[Node]:
+        """Every array of the store."""
+        return [node for node in self.skeleton.nodes.values() if node.sort == "array"]
+
+    def has_column(self, table: str, name: str) -> bool:
+        """Whether the table has the column."""
+        return has_column(self.store, f"/{table}", name)
+
+    def column(self, table: str, name: str) -> Column:
+        """A column of `obs` or `var`; what cannot be read is noted as damage.
+
+        Raises:
+            Damaged: it cannot be read.
+        """
+        if (table, name) not in self._columns:
+            self._columns[table, name] = self.reading(self.store.column, f"/{table}", name)
+        return self._columns[table, name]
+
+    @cached_property
+    def _columns(self) -> dict[tuple[str, str], Column]:
+        return {}
+
+    def array(self, path: str) -> AnyArray:
+        """An array; what cannot be read is noted as damage."""
+        return self.reading(self.store.array, path)  # type: ignore[no-any-return]
+
+    def reading(self, read: Any, *arguments: Any) -> Any:
+        """Call `read`, and note what it finds damaged before passing it on."""
+        try:
+            return read(*arguments)
+        except Damaged as error:
+            fault = Fault(error.path, error.reason, "bytes that decode")
+            if fault not in self.damage:
+                self.damage.append(fault)
+            raise
+
+    @property
+    def condition_columns(self) -> tuple[str, ...]:
+        """Names of the columns that name a condition, in order."""
+        return tuple(self.document.get("condition", ()))
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """One condition for each row of obs."""
+        return conditions_of(
+            {name: list(self.column("obs", name).values) for name in self.condition_columns}
+        )
+
+    @cached_property
+    def keys(self) -> AnyArray:
+        """(rows,) key of each row's condition."""
+        columns = [self.column("obs", name).values for name in self.condition_columns]
+        keys = columns[0].astype(object)
+        for column in columns[1:]:
+            keys = keys + FIELD_SEPARATOR + column
+        return keys
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """Runs of equal keys, in row order."""
+        keys = self.keys
+        cuts = [0, *(np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist(), len(keys)]
+        return tuple(
+            Run(str(keys[start]), start, stop)
+            for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
+            if stop > start
+        )
+
+    @property
+    def features(self) -> AnyArray:
+        """(features,) names."""
+        return self.column("var", "_index").values
+
+    @cached_property
+    def scan(self) -> Scan:
+        """One pass over X."""
+        return self.reading(lambda: scan(self.store.blocks("/X")))  # type: ignore[no-any-return]
+
+    @cached_property
+    def content(self) -> Content:
+        """Content digest, computed from the values."""
+        return self.reading(content_of, self.store)  # type: ignore[no-any-return]
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any]:
+        """`manifest.json` as it stands; empty where there is none.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        if manifest.ROOT not in self.skeleton.objects:
+            return {}
+        found = json.loads(self.store.read(manifest.ROOT))
+        return found if isinstance(found, dict) else {"": found}
+
+    def claimed_content(self) -> str:
+        """The content digest that the manifest lists, else the one computed."""
+        return str(self.manifest.get("content") or self.content.digest)
+
+    def row_names(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
+        """A few rows as a reader finds them: number and name."""
+        try:
+            names = self.column("obs", "_index").values
+        except Damaged:
+            return tuple(f"row {row}" for row in rows[:5].tolist())
+        return tuple(f"row {row} ({names[row]})" for row in rows[:5].tolist())

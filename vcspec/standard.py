@@ -1,0 +1,138 @@
+"""`spec/` as Python objects: one released or draft version of the standard, read-only."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from vcspec.model.errors import Refused
+
+CURRENT = "1.0"
+Table = Mapping[str, Any]
+
+
+def packaged(folder: str) -> Path:
+    """The folder `spec`, `datasets` or `splits`: inside the installed wheel, or of the checkout."""
+    here = Path(__file__).parent
+    inside = here / f"_{folder}"
+    return inside if inside.is_dir() else here.parent / folder
+
+
+@dataclass(frozen=True)
+class Standard:
+    """One version of the standard; every table maps a name to its entry."""
+
+    version: str
+    root: Path
+
+    def _toml(self, name: str) -> Table:
+        with (self.root / f"{name}.toml").open("rb") as file:
+            return MappingProxyType(tomllib.load(file))
+
+    def _folder(self, name: str) -> Table:
+        found = {path.stem: self._toml(f"{name}/{path.stem}") for path in self._files(name)}
+        return MappingProxyType(found)
+
+    def _files(self, name: str) -> list[Path]:
+        return sorted((self.root / name).glob("*.toml"))
+
+    @cached_property
+    def rules(self) -> Table:
+        """Code → rule."""
+        return self._toml("rules")
+
+    @cached_property
+    def metrics(self) -> Table:
+        """Name → metric."""
+        return self._toml("metrics")
+
+    @cached_property
+    def strategies(self) -> Table:
+        """Name → split strategy."""
+        return self._toml("strategies")
+
+    @cached_property
+    def baselines(self) -> Table:
+        """Name → baseline."""
+        return self._toml("baselines")
+
+    @cached_property
+    def vocabularies(self) -> Table:
+        """Name → term → meaning."""
+        return self._toml("vocabularies")
+
+    @cached_property
+    def conventions(self) -> Table:
+        """Name of a column convention → its mapping."""
+        return self._toml("conventions")
+
+    @cached_property
+    def limits(self) -> Table:
+        """What a reader refuses: sizes, depths, ratios, codecs."""
+        return self._toml("limits")
+
+    @cached_property
+    def layouts(self) -> Table:
+        """Kind → elements, table columns and inherent parts."""
+        return self._folder("layouts")
+
+    @cached_property
+    def suites(self) -> Table:
+        """Name → suite of metrics."""
+        return self._folder("suites")
+
+    @cached_property
+    def tasks(self) -> Table:
+        """Name → task."""
+        return self._folder("tasks")
+
+    @cached_property
+    def schemas(self) -> Mapping[str, Table]:
+        """File stem → JSON Schema document."""
+        folder = self.root / "schemas"
+        found = {
+            path.name.removesuffix(".schema.json"): json.loads(path.read_text("utf-8"))
+            for path in sorted(folder.glob("*.schema.json"))
+        }
+        return MappingProxyType(found)
+
+
+def known_versions() -> tuple[str, ...]:
+    """Versions of the standard that this installation carries."""
+    return tuple(sorted(p.name for p in packaged("spec").iterdir() if (p / "rules.toml").is_file()))
+
+
+@cache
+def standard(version: str = CURRENT) -> Standard:
+    """The standard of that version.
+
+    Raises:
+        Refused: no such version is bundled.
+    """
+    if version not in known_versions():
+        known = ", ".join(known_versions())
+        message = f"standard {version!r} is not known; this vcspec knows {known}; upgrade vcspec"
+        raise Refused(message)
+    return Standard(version, packaged("spec") / version)
+
+
+def definition_digest(version: str, metric: str) -> str:
+    """SHA-256 of a metric's whole entry, as canonical JSON with infinities spelled out."""
+    import hashlib
+
+    import rfc8785
+
+    entry = _spelled_out(standard(version).metrics[metric])
+    return hashlib.sha256(rfc8785.dumps({"metric": metric, "entry": entry})).hexdigest()
+
+
+def _spelled_out(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _spelled_out(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_spelled_out(inner) for inner in value]
+    return str(value) if isinstance(value, float) and value in {float("inf"), float("-inf")} else value

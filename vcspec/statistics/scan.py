@@ -1,0 +1,116 @@
+"""Scan: one pass over a matrix that notes what rules on values ask for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.matrix import AnyArray, Array, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What was seen, row by row; every array is (rows,). Zeros that are stored count as zeros.
+
+    Attributes:
+        stored: number of entries that are not zero.
+        total: sum of the values.
+        natural_total: sum of expm1 of the values, the total on the scale that log1p came from.
+        largest: largest value.
+        not_finite: number of NaN and infinite values.
+        negative: number of values below zero.
+        fractional: number of values that are not whole.
+        out_of_range: number of entries with a column number outside the matrix.
+        twice: number of entries whose column was there already.
+        unsorted: number of entries that stand before one with a smaller column number.
+        fingerprint: 64-bit hash of the row's (column, value) pairs, whatever their order.
+    """
+
+    stored: NDArray[np.int64]
+    total: Array
+    natural_total: Array
+    largest: Array
+    not_finite: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    fractional: NDArray[np.int64]
+    out_of_range: NDArray[np.int64]
+    twice: NDArray[np.int64]
+    unsorted: NDArray[np.int64]
+    fingerprint: NDArray[np.uint64]
+
+
+def scan(blocks: Iterable[Rows]) -> Scan:
+    """Notes on every row of the blocks, in order; each row depends on its own entries alone."""
+    parts = [_scan_block(block) for block in blocks]
+    names = Scan.__dataclass_fields__
+    return Scan(**{name: np.concatenate([part[name] for part in parts]) for name in names})
+
+
+def _scan_block(block: Rows) -> dict[str, AnyArray]:
+    row = block.row_of_entry
+    inside = (block.indices >= 0) & (block.indices < block.width)
+    value = block.data.astype(np.float64)
+    finite = np.isfinite(value)
+    sound = np.where(finite, value, 0.0)
+
+    def counted(which: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(row[which], minlength=len(block)).astype(np.int64)
+
+    def summed(weights: Array) -> Array:
+        return np.bincount(row, weights=weights, minlength=len(block))
+
+    with np.errstate(over="ignore"):
+        natural = np.expm1(np.minimum(sound, 700.0))
+    return {
+        "stored": counted(value != 0),
+        "total": summed(sound),
+        "natural_total": summed(natural),
+        "largest": _row_maximum(block, sound),
+        "not_finite": counted(~finite),
+        "negative": counted(sound < 0),
+        "fractional": counted(sound != np.floor(sound)),
+        "out_of_range": counted(~inside),
+        "twice": _repeated(block, row),
+        "unsorted": _falling(block, row),
+        "fingerprint": _fingerprint(block, row),
+    }
+
+
+def _row_maximum(block: Rows, value: Array) -> Array:
+    largest = np.zeros(len(block))
+    np.maximum.at(largest, block.row_of_entry, value)
+    return largest
+
+
+def _falling(block: Rows, row: NDArray[np.int64]) -> NDArray[np.int64]:
+    falls = (np.diff(block.indices) < 0) & (np.diff(row) == 0)
+    return np.bincount(row[1:][falls], minlength=len(block)).astype(np.int64)
+
+
+def _repeated(block: Rows, row: NDArray[np.int64]) -> NDArray[np.int64]:
+    column, of = block.indices, row
+    if ((np.diff(column) < 0) & (np.diff(row) == 0)).any():
+        order = np.lexsort((column, row))
+        column, of = column[order], row[order]
+    same = (np.diff(column) == 0) & (np.diff(of) == 0)
+    return np.bincount(of[1:][same], minlength=len(block)).astype(np.int64)
+
+
+def _fingerprint(block: Rows, row: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Sum, modulo 2**64, of a hash of each entry that is not zero."""
+    keep = block.data != 0
+    bits = block.data[keep].astype(np.float64).view(np.uint64)
+    mixed = _mixed(bits ^ _mixed(block.indices[keep].astype(np.uint64)))
+    out = np.zeros(len(block), dtype=np.uint64)
+    np.add.at(out, row[keep], mixed)
+    return out
+
+
+def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195)."""
+    with np.errstate(over="ignore"):
+        z = values + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))

@@ -1,0 +1,101 @@
+"""Bringing scattered entries together by rows: spilled to scratch files, read bucket by bucket."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.store import Damaged, Store
+
+Entries = tuple[NDArray[np.int64], NDArray[np.int64], AnyArray]  # row, column, value
+
+
+def csc_blocks(store: Store, path: str, shape: Sequence[int], entries: int) -> Iterator[Rows]:
+    """The rows of a matrix compressed by columns, in order; memory is bounded by `entries`.
+
+    Raises:
+        Damaged: the compressed structure contradicts itself.
+    """
+    indptr = store.array(f"{path}/indptr").astype(np.int64)
+    if indptr[0] != 0 or (np.diff(indptr) < 0).any() or len(indptr) != int(shape[1]) + 1:
+        raise Damaged(f"{path}/indptr", "not a monotone run with one step a column")
+    counts = np.zeros(int(shape[0]), dtype=np.int64)
+    for start, stop in spans(int(indptr[-1]), entries):
+        rows = store.span(f"{path}/indices", start, stop)
+        if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
+            raise Damaged(f"{path}/indices", f"row numbers outside 0..{int(shape[0]) - 1}")
+        counts += np.bincount(rows.astype(np.int64), minlength=len(counts))
+
+    def parts() -> Iterator[Entries]:
+        for start, stop in spans(int(indptr[-1]), entries):
+            column = np.searchsorted(indptr, np.arange(start, stop), side="right") - 1
+            rows = store.span(f"{path}/indices", start, stop).astype(np.int64)
+            yield rows, column.astype(np.int64), store.span(f"{path}/data", start, stop)
+
+    yield from gathered(parts(), counts, int(shape[1]), entries)
+
+
+def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
+    """Consecutive (start, stop) of at most `step`, up to `total`."""
+    for start in range(0, total, step):
+        yield start, min(start + step, total)
+
+
+def row_bounds(counts: NDArray[np.int64], entries: int) -> NDArray[np.int64]:
+    """Borders of row blocks that hold about `entries` entries each, and at least one row."""
+    ends = np.concatenate([[0], np.cumsum(counts)])
+    borders = [0]
+    while borders[-1] < len(counts):
+        start = borders[-1]
+        reach = int(np.searchsorted(ends, ends[start] + entries, side="right")) - 1
+        borders.append(min(max(reach, start + 1), len(counts)))
+    return np.array(borders, dtype=np.int64)
+
+
+def gathered(
+    parts: Iterable[Entries], counts: NDArray[np.int64], width: int, entries: int
+) -> Iterator[Rows]:
+    """Entries in any order as blocks of consecutive rows; within a row they keep their order.
+
+    Args:
+        parts: pieces of (row, column, value), each of bounded size.
+        counts: (rows,) number of entries of each row.
+        width: number of features.
+        entries: how many entries a block should hold.
+    """
+    borders = row_bounds(counts, entries)
+    with tempfile.TemporaryDirectory(prefix="vcspec-rows-") as folder:
+        scratch = Path(folder)
+        for number, (row, column, value) in enumerate(parts):
+            bucket = np.searchsorted(borders, row, side="right") - 1
+            for found in np.unique(bucket):
+                inside = bucket == found
+                np.savez(
+                    scratch / f"{found}-{number:08d}.npz",
+                    row=row[inside],
+                    column=column[inside],
+                    value=value[inside],
+                )
+        for found, start in enumerate(borders[:-1]):
+            files = sorted(scratch.glob(f"{found}-*.npz"))
+            bounds = (int(start), int(borders[found + 1]))
+            yield _bucket(files, bounds, counts, width)
+
+
+def _bucket(
+    files: Sequence[Path], bounds: tuple[int, int], counts: NDArray[np.int64], width: int
+) -> Rows:
+    start, stop = bounds
+    indptr = np.concatenate([[0], np.cumsum(counts[start:stop])]).astype(np.int64)
+    pieces = [np.load(file) for file in files]
+    if not pieces:
+        nothing = np.empty(0, dtype=np.int64)
+        return Rows(indptr, nothing, np.empty(0, dtype=np.float32), width, first=start)
+    rows = np.concatenate([piece["row"] for piece in pieces])
+    order = np.argsort(rows, kind="stable")
+    column = np.concatenate([piece["column"] for piece in pieces])[order]
+    value = np.concatenate([piece["value"] for piece in pieces])[order]
+    return Rows(indptr, column, value, width, first=start)

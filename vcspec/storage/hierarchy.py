@@ -1,0 +1,205 @@
+"""Zarr metadata as Nodes, read from JSON alone: neither zarr nor anndata sees a store before this."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from vcspec.model.store import Node, Skeleton
+from vcspec.standard import standard
+from vcspec.storage.documents import NotStrict, parse_document
+from vcspec.storage.objects import Objects
+
+METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+Document = dict[str, Any]
+
+
+def skeleton(objects: Objects) -> Skeleton:
+    """Objects and nodes of a store; nothing raises because a document is bad."""
+    limits = standard().limits
+    listing = objects.listing()
+    documents: dict[str, Document] = {}
+    broken: dict[str, str] = {}
+    for name, entry in listing.items():
+        if name.rpartition("/")[2] not in METADATA or entry.sort != "file":
+            continue
+        try:
+            if entry.size > limits["document_bytes"]:
+                message = f"{entry.size} bytes; at most {limits['document_bytes']} are read"
+                raise NotStrict(message)  # noqa: TRY301
+            documents[name] = parse_document(objects.read(name), limits)
+        except (NotStrict, OSError) as error:
+            broken[name] = str(error)
+    return _assemble(listing, documents, broken)
+
+
+def _assemble(
+    listing: Mapping[str, Any], documents: dict[str, Document], broken: dict[str, str]
+) -> Skeleton:
+    nodes: dict[str, Node] = {}
+    twice: list[str] = []
+    folders = {name.rpartition("/")[0] for name in documents}
+    for folder in sorted(folders):
+        found = {
+            name: documents[_join(folder, name)]
+            for name in METADATA
+            if _join(folder, name) in documents
+        }
+        if "zarr.json" in found and (".zarray" in found or ".zgroup" in found):
+            twice.append(f"/{folder}")
+        try:
+            node = _node(f"/{folder}", found)
+        except (KeyError, TypeError, ValueError) as error:
+            broken[_join(folder, next(iter(found)))] = f"not Zarr metadata: {error!r}"
+            continue
+        if node is not None:
+            nodes[node.path] = node
+    return Skeleton(
+        listing, dict(sorted(nodes.items())), broken, tuple(twice), _consolidated(documents)
+    )
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _node(path: str, found: Mapping[str, Document]) -> Node | None:
+    if "zarr.json" in found:
+        return node_v3(path, found["zarr.json"])
+    attributes = found.get(".zattrs", {})
+    if ".zarray" in found:
+        return node_v2(path, found[".zarray"], attributes)
+    return Node(path, "group", 2, attributes) if ".zgroup" in found else None
+
+
+def node_v3(path: str, document: Document) -> Node:
+    """A node from its zarr.json.
+
+    Raises:
+        KeyError, TypeError, ValueError: the document does not describe a Zarr v3 node.
+    """
+    if document["zarr_format"] != 3:
+        message = f"zarr_format {document['zarr_format']!r}"
+        raise ValueError(message)
+    attributes = _mapping(document.get("attributes", {}))
+    if document["node_type"] == "group":
+        return Node(path, "group", 3, attributes)
+    chunks = _shape(document["chunk_grid"]["configuration"]["chunk_shape"])
+    encoding = document["chunk_key_encoding"]
+    v2_keys = encoding["name"] == "v2"
+    separator = encoding.get("configuration", {}).get("separator", "." if v2_keys else "/")
+    codecs = tuple(_codecs_v3(document["codecs"]))
+    node = Node(
+        path,
+        "array",
+        3,
+        attributes,
+        shape=_shape(document["shape"]),
+        chunks=chunks,
+        data_type=_data_type_v3(document["data_type"]),
+        fill_value=_fill(document["fill_value"]),
+        codecs=codecs,
+        key=("" if v2_keys else "c", separator),
+    )
+    sharding = [settings for name, settings in codecs if name == "sharding_indexed"]
+    return replace(node, inner_chunks=_shape(sharding[0]["chunk_shape"])) if sharding else node
+
+
+def node_v2(path: str, document: Document, attributes: Mapping[str, Any]) -> Node:
+    """A node from its .zarray and .zattrs.
+
+    Raises:
+        KeyError, TypeError, ValueError: the document does not describe a Zarr v2 array.
+    """
+    stages = [*(document.get("filters") or []), *([document["compressor"]] * bool(document["compressor"]))]
+    codecs = tuple((str(stage["id"]), _mapping(stage)) for stage in stages)
+    return Node(
+        path,
+        "array",
+        2,
+        attributes,
+        shape=_shape(document["shape"]),
+        chunks=_shape(document["chunks"]),
+        data_type=_data_type_v2(document["dtype"], [name for name, _ in codecs]),
+        fill_value=_fill(document["fill_value"]),
+        codecs=codecs,
+        key=("", document.get("dimension_separator", ".")),
+    )
+
+
+def _codecs_v3(chain: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for codec in chain:
+        name = codec if isinstance(codec, str) else str(codec["name"])
+        settings = {} if isinstance(codec, str) else _mapping(codec.get("configuration", {}))
+        yield name, settings
+        if name == "sharding_indexed":
+            yield from _codecs_v3(settings["codecs"])
+
+
+def _data_type_v3(declared: Any) -> str:
+    return declared if isinstance(declared, str) else str(declared["name"])
+
+
+def _data_type_v2(declared: Any, codecs: list[str]) -> str:
+    if declared == "|O":
+        return "string" if codecs and codecs[0] == "vlen-utf8" else "object"
+    kinds = {"b": "bool", "i": "int", "u": "uint", "f": "float"}
+    if not isinstance(declared, str) or len(declared) < 3 or declared[1] not in kinds:
+        return str(declared)
+    bits = int(declared[2:]) * 8
+    return "bool" if declared[1] == "b" else f"{kinds[declared[1]]}{bits}"
+
+
+def _shape(values: Any) -> tuple[int, ...]:
+    if not isinstance(values, list) or any(type(n) is not int or n < 0 for n in values):
+        message = f"{str(values)[:80]} is not a shape"
+        raise ValueError(message)
+    return tuple(values)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        message = f"{str(value)[:80]} is not an object"
+        raise TypeError(message)
+    return value
+
+
+def _consolidated(documents: Mapping[str, Document]) -> Mapping[str, Node] | None:
+    """Nodes as the root's consolidated metadata tell them; a broken entry is left out."""
+    inside = documents.get("zarr.json", {}).get("consolidated_metadata") or {}
+    entries = inside.get("metadata") if isinstance(inside, dict) else None
+    if entries is None:
+        return _consolidated_v2(documents.get(".zmetadata"))
+    found = {}
+    for name, document in entries.items():
+        try:
+            found[f"/{name}"] = node_v3(f"/{name}", document)
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found
+
+
+def _consolidated_v2(document: Document | None) -> Mapping[str, Node] | None:
+    entries = (document or {}).get("metadata")
+    if not isinstance(entries, dict):
+        return None
+    folders: dict[str, dict[str, Document]] = {}
+    for name, entry in entries.items():
+        folder, _, leaf = name.rpartition("/")
+        folders.setdefault(folder, {})[leaf] = entry
+    found = {}
+    for folder, leaves in folders.items():
+        try:
+            node = _node(f"/{folder}", leaves)
+        except (KeyError, TypeError, ValueError):
+            continue
+        if node is not None and folder:
+            found[node.path] = node
+    return found
+
+
+_NAN_BITS = {"0x7e00", "0x7fc00000", "0x7ff8000000000000"}
+
+
+def _fill(value: Any) -> Any:
+    """A fill value with NaN as a float, whichever way JSON spells it."""
+    return float("nan") if value == "NaN" or str(value).lower() in _NAN_BITS else value

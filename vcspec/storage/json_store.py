@@ -1,0 +1,63 @@
+"""JsonStore: the Store port on a scorecard, which is one JSON document."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.store import Column, Damaged, Node, Skeleton, StoredObject
+from vcspec.standard import standard
+from vcspec.storage.documents import NotStrict, parse_document
+
+NAME = "scorecard.json"
+
+
+class JsonStore:
+    """A document without arrays; it looks like a store of one object."""
+
+    def __init__(self, path: Path) -> None:
+        self.target = str(path)
+        self._data = path.read_bytes()
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """The document as the root's attribute."""
+        objects = {NAME: StoredObject(len(self._data))}
+        try:
+            document: dict[str, Any] = parse_document(self._data, standard().limits)
+        except NotStrict as error:
+            broken = {NAME: str(error)}
+            root = Node("/", "group", 3, {"vcspec": {"kind": "scorecard", "spec": "1.0"}})
+            return Skeleton(objects, {"/": root}, broken)
+        return Skeleton(objects, {"/": Node("/", "group", 3, {"vcspec": document})})
+
+    def read(self, name: str) -> bytes:
+        """The document's bytes."""
+        return self._data
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of the document."""
+        import hashlib
+
+        return hashlib.sha256(self._data).hexdigest()
+
+    def array(self, path: str) -> AnyArray:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no arrays")
+
+    def span(self, path: str, start: int, stop: int) -> AnyArray:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no arrays")
+
+    def column(self, table: str, name: str) -> Column:
+        """There is none."""
+        raise Damaged(table, "a scorecard has no tables")
+
+    def rows(self, path: str, start: int, stop: int) -> Rows:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")
+
+    def blocks(self, path: str) -> Iterator[Rows]:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")

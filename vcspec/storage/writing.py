@@ -1,0 +1,266 @@
+"""Writing of stores in the format's own profile; nothing half-written stays under a final name."""
+
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vcspec.model.errors import UsageError
+from vcspec.model.matrix import AnyArray, Rows
+from vcspec.storage.sealing import seal
+
+CHUNK = 262_144
+SHARD = 4_194_304
+
+
+@contextmanager
+def new_store(target: Path, document: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[Any]:
+    """A fresh Zarr v3 group that is sealed and becomes `target` when the block ends well, and vanishes otherwise.
+
+    Args:
+        target: final path; its parent must exist.
+        document: the root attribute `vcspec`.
+        overwrite: replace a store that is already there (and nothing but a store).
+
+    Raises:
+        UsageError: something is at `target` already.
+    """
+    import zarr
+
+    _check_target(target, overwrite=overwrite)
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            root = zarr.create_group(zarr.storage.LocalStore(draft), zarr_format=3)
+            root.attrs.update(
+                {"encoding-type": "anndata", "encoding-version": "0.1.0", "vcspec": dict(document)}
+            )
+            yield root
+            _complete(root)
+            _consolidate(draft)
+        seal(draft)
+        _move(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if not target.parent.is_dir():
+        message = f"{target.parent}: no such folder; create it first"
+        raise UsageError(message)
+    if not target.exists():
+        return
+    if not overwrite:
+        message = f"{target} exists; choose another name, or say --overwrite"
+        raise UsageError(message)
+    if not ((target / "zarr.json").is_file() or (target / ".zgroup").is_file()):
+        message = f"{target} exists and is not a Zarr store; it is not overwritten"
+        raise UsageError(message)
+
+
+def _move(draft: Path, target: Path) -> None:
+    """Put the draft in place; an old store steps aside first, so that no moment shows a mixture."""
+    aside = target.with_name(f"{draft.name}.old")
+    if target.exists():
+        target.rename(aside)
+    draft.rename(target)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _complete(root: Any) -> None:
+    """Give the root the groups that every AnnData store has."""
+    for name in ("layers", "obsm", "obsp", "varm", "varp", "uns"):
+        if name not in root:
+            group = root.create_group(name)
+            group.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+
+
+def _consolidate(draft: Path) -> None:
+    import warnings
+
+    import zarr
+
+    with warnings.catch_warnings():
+        # Consolidated metadata are not yet part of the Zarr v3 text; AnnData writes them as well.
+        warnings.simplefilter("ignore", category=UserWarning)
+        zarr.consolidate_metadata(zarr.storage.LocalStore(draft), zarr_format=3)
+
+
+def _codecs(data_type: np.dtype[Any], *, values: bool) -> dict[str, Any]:
+    from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+
+    # Log-normalised values repeat bytes, which zstd finds and shuffling hides; column numbers
+    # profit from shuffling.
+    numbers = BloscCodec(cname="lz4", shuffle="shuffle", typesize=max(1, data_type.itemsize))
+    first = ZstdCodec(level=1) if values else numbers
+    return {"compressors": [first, Crc32cCodec()]}
+
+
+def _fill(data_type: np.dtype[Any]) -> Any:
+    return np.nan if data_type.kind == "f" else 0
+
+
+class Appender:
+    """A one-dimensional array that grows: written shard by shard, trimmed to its length at the end."""
+
+    def __init__(self, group: Any, name: str, data_type: np.dtype[Any], *, values: bool) -> None:
+        self._group, self._name, self._type, self._values = group, name, data_type, values
+        self._array: Any = None
+        self._waiting: list[AnyArray] = []
+        self._length = 0
+
+    def append(self, values: AnyArray) -> None:
+        """Add `values` at the end."""
+        self._waiting.append(values.astype(self._type, copy=False))
+        if sum(len(part) for part in self._waiting) >= SHARD:
+            self._write(whole_shards_only=True)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._write(whole_shards_only=False)
+
+    def _write(self, *, whole_shards_only: bool) -> None:
+        waiting = np.concatenate([*self._waiting, np.empty(0, dtype=self._type)])
+        cut = len(waiting) // SHARD * SHARD if whole_shards_only else len(waiting)
+        if self._array is None:
+            self._array = self._create(sharded=len(waiting) > CHUNK, length=len(waiting))
+        if cut:
+            self._array.resize((self._length + cut,))
+            self._array[self._length : self._length + cut] = waiting[:cut]
+        self._length += cut
+        self._waiting = [waiting[cut:]]
+
+    def _create(self, *, sharded: bool, length: int) -> Any:
+        shards: Any = {"shape": (SHARD,), "index_location": "start"} if sharded else None
+        return self._group.create_array(
+            self._name,
+            shape=(0,),
+            dtype=self._type,
+            chunks=(CHUNK if sharded else max(1, length),),
+            shards=shards,
+            fill_value=_fill(self._type),
+            **_codecs(self._type, values=self._values),
+        )
+
+
+def write_rows(
+    group: Any, name: str, blocks: Iterable[Rows], width: int, *, data_type: Any
+) -> tuple[int, int]:
+    """Blocks of consecutive rows as a CSR matrix called `name`, streamed.
+
+    Within a row, entries are sorted by column and stored zeros are dropped.
+
+    Returns:
+        (rows, features) of what was written.
+    """
+    matrix = group.create_group(name)
+    index_type = np.uint16 if width < 65_536 else np.int32
+    data = Appender(matrix, "data", np.dtype(data_type), values=True)
+    indices = Appender(matrix, "indices", np.dtype(index_type), values=False)
+    indptr = Appender(matrix, "indptr", np.dtype(np.int64), values=False)
+    indptr.append(np.zeros(1, dtype=np.int64))
+    rows = stored = 0
+    for block in blocks:
+        tidy = tidied(block)
+        data.append(tidy.data)
+        indices.append(tidy.indices)
+        indptr.append(tidy.indptr[1:] + stored)
+        rows, stored = rows + len(tidy), stored + int(tidy.indptr[-1])
+    for part in (data, indices, indptr):
+        part.close()
+    attributes = {"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": [rows, width]}
+    matrix.attrs.update(attributes)
+    return rows, width
+
+
+def tidied(block: Rows) -> Rows:
+    """The same rows with columns in order and stored zeros dropped."""
+    row = block.row_of_entry
+    keep = block.data != 0
+    order = np.lexsort((block.indices, row))
+    order = order[keep[order]]
+    lengths = np.bincount(row[keep], minlength=len(block))
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Rows(indptr, block.indices[order], block.data[order], block.width, first=block.first)
+
+
+def write_array(group: Any, path: str, values: AnyArray) -> None:
+    """A dense numeric array, or a one-dimensional array of strings, at `path` below `group`."""
+    folder, _, name = path.rpartition("/")
+    parent = group.require_group(folder) if folder else group
+    if folder and "encoding-type" not in parent.attrs:
+        parent.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+    if values.dtype.kind in "OUT":
+        _write_strings(parent, name, values)
+        return
+    chunks = tuple(max(1, n) for n in values.shape)
+    while np.prod(chunks) > CHUNK:
+        chunks = (max(1, chunks[0] // 2), *chunks[1:]) if chunks[0] > 1 else (1, *_half(chunks[1:]))
+    array = parent.create_array(
+        name,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=chunks,
+        fill_value=_fill(values.dtype),
+        **_codecs(values.dtype, values=True),
+    )
+    array[...] = values
+    array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+
+
+def _half(chunks: tuple[int, ...]) -> tuple[int, ...]:
+    return (max(1, chunks[0] // 2), *chunks[1:])
+
+
+def _write_strings(parent: Any, name: str, values: AnyArray) -> None:
+    import zarr.dtype
+
+    array = parent.create_array(
+        name,
+        shape=values.shape,
+        dtype=zarr.dtype.VariableLengthUTF8(),  # type: ignore[no-untyped-call, unused-ignore]
+        chunks=(max(1, min(len(values), CHUNK)),),
+        fill_value="",
+        **_codecs(values.dtype, values=True),
+    )
+    array[...] = values.astype(object)
+    array.attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
+
+
+def write_table(
+    group: Any, name: str, index: AnyArray, columns: Mapping[str, AnyArray]
+) -> None:
+    """A table with row names: strings that repeat become categorical, as AnnData writes them."""
+    table = group.create_group(name)
+    _write_strings(table, "_index", index)
+    for column, values in columns.items():
+        if values.dtype.kind in "OUT":
+            _write_labels(table, column, values)
+        else:
+            write_array(table, column, values)
+    table.attrs.update(
+        {
+            "encoding-type": "dataframe",
+            "encoding-version": "0.2.0",
+            "_index": "_index",
+            "column-order": list(columns),
+        }
+    )
+
+
+def _write_labels(table: Any, name: str, values: AnyArray) -> None:
+    categories, codes = np.unique(values.astype(str), return_inverse=True)
+    if len(categories) > max(1, len(values) // 2):
+        _write_strings(table, name, values)
+        return
+    group = table.create_group(name)
+    _write_strings(group, "categories", categories.astype(object))
+    smallest = np.min_scalar_type(-max(len(categories), 1))
+    write_array(group, "codes", codes.astype(smallest))
+    group.attrs.update(
+        {"encoding-type": "categorical", "encoding-version": "0.2.0", "ordered": False}
+    )

@@ -1,0 +1,206 @@
+"""ZarrStore: the Store port on a local or remote Zarr hierarchy."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+
+from vcspec.model.errors import Refused
+from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
+from vcspec.model.store import Column, Damaged, Node, Skeleton
+from vcspec.storage.compressed import csc_blocks, row_bounds, spans
+from vcspec.storage.hierarchy import skeleton
+from vcspec.storage.objects import LocalObjects, Objects, RemoteObjects, open_objects
+
+BLOCK_ENTRIES = 4_194_304
+HASHED_AT_ONCE = 8_388_608
+
+
+class ZarrStore:
+    """A store at a path or URL. Arrays are decoded by zarr, and only when asked for.
+
+    Every read first asks whether the objects it needs exist: zarr itself would answer for an absent
+    object with the fill value.
+    """
+
+    def __init__(self, target: str, objects: Objects | None = None) -> None:
+        self.target = target
+        self._objects = objects if objects is not None else open_objects(target)
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """Objects and metadata."""
+        return skeleton(self._objects)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one object."""
+        return self._objects.read(name)
+
+    def sha256(self, name: str) -> str:
+        """SHA-256 of one object, hexadecimal."""
+        size = self.skeleton.objects[name].size
+        digest = hashlib.sha256()
+        for start, stop in spans(size, HASHED_AT_ONCE):
+            digest.update(self._objects.read(name, start, stop))
+        return digest.hexdigest()
+
+    @cached_property
+    def _zarr(self) -> Any:
+        from zarr.storage import FsspecStore, LocalStore
+
+        if isinstance(self._objects, LocalObjects):
+            return LocalStore(self._objects.root, read_only=True)
+        remote = cast("RemoteObjects", self._objects)
+        return FsspecStore.from_url(
+            remote.filesystem.unstrip_protocol(remote.root),
+            storage_options=remote.filesystem.storage_options,
+            read_only=True,
+        )
+
+    def _open(self, path: str) -> Any:
+        import zarr
+
+        node = self._node(path)
+        return zarr.open_array(
+            store=self._zarr, path=path.strip("/"), mode="r", zarr_format=node.zarr_format
+        )
+
+    def _node(self, path: str) -> Node:
+        node = self.skeleton.nodes.get(path)
+        if node is None:
+            raise Damaged(path, "there is no such node")
+        return node
+
+    def array(self, path: str) -> AnyArray:
+        """The whole array at `path`."""
+        node = self._node(path)
+        return self._part(path, tuple(slice(0, n) for n in node.shape))
+
+    def span(self, path: str, start: int, stop: int) -> AnyArray:
+        """Elements `start` to `stop` of the one-dimensional array at `path`."""
+        return self._part(path, (slice(start, stop),))
+
+    def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
+        import zarr
+
+        self._require_objects(self._node(path), where)
+        # One thread decodes: the unit of parallel work is a condition, not a chunk.
+        with zarr.config.set({"async.concurrency": 4}):
+            try:
+                found = np.asarray(self._open(path)[where])
+            except Refused:
+                raise
+            except Exception as error:  # noqa: BLE001 - codecs raise what they like; all of it is damage
+                reason = f"cannot be decoded ({type(error).__name__}: {str(error)[:160]})"
+                raise Damaged(path, reason) from error
+        return found
+
+    def _require_objects(self, node: Node, where: tuple[slice, ...]) -> None:
+        if not node.elements:
+            return
+        spans = [
+            range(part.start // size, -(-part.stop // size) if part.stop > part.start else 0)
+            for part, size in zip(where, node.chunks, strict=True)
+        ]
+        prefix, separator = node.key
+        base = node.path.strip("/")
+        for index in np.ndindex(*[len(span) for span in spans]):
+            parts = [str(span[i]) for span, i in zip(spans, index, strict=True)]
+            name = f"{base}/{separator.join([prefix, *parts] if prefix else parts)}"
+            if name not in self.skeleton.objects:
+                raise Damaged(node.path, f"the object {name} is absent")
+
+    def column(self, table: str, name: str) -> Column:
+        """One column of the table at `table`; `_index` names the rows."""
+        path = f"{table.rstrip('/')}/{self._column_name(table, name)}"
+        node = self._node(path)
+        if node.encoding == "categorical":
+            return self._categorical(path)
+        if node.sort == "group":
+            return self._nullable(path)
+        return plain_column(self.array(path))
+
+    def _column_name(self, table: str, name: str) -> str:
+        attributes = self._node(table).attributes
+        return str(attributes.get("_index", "_index")) if name == "_index" else name
+
+    def _categorical(self, path: str) -> Column:
+        codes = self.array(f"{path}/codes").astype(np.int64)
+        categories = plain_column(self._strings_or_values(f"{path}/categories"))
+        if len(codes) and (codes.max() >= len(categories) or codes.min() < -1):
+            raise Damaged(f"{path}/codes", f"codes outside -1..{len(categories) - 1}")
+        missing = codes < 0
+        padded = np.append(categories.values, "" if categories.sort == "string" else 0)
+        values = padded[np.where(missing, len(categories), codes)]
+        return Column(
+            categories.sort,
+            values,
+            missing if missing.any() else None,
+            codes,
+            categories.values,
+        )
+
+    def _strings_or_values(self, path: str) -> AnyArray:
+        if self._node(path).sort == "group":
+            return self._nullable(path).values
+        return self.array(path)
+
+    def _nullable(self, path: str) -> Column:
+        """A column kept as values beside a mask."""
+        values = plain_column(self.array(f"{path}/values"))
+        missing = self.array(f"{path}/mask").astype(bool)
+        if values.sort == "string":
+            values = Column("string", np.where(missing, "", values.values))
+        return Column(values.sort, values.values, missing if missing.any() else None)
+
+    def rows(self, path: str, start: int, stop: int) -> Rows:
+        """Rows `start` to `stop` of the matrix at `path` (CSR or dense)."""
+        node = self._node(path)
+        if node.sort == "array":
+            block = self._part(path, (slice(start, stop), slice(0, node.shape[1])))
+            return rows_of_dense(block, first=start)
+        if node.encoding != "csr_matrix":
+            raise Damaged(path, f"rows cannot be read from {node.encoding or 'this node'}")
+        indptr = self._indptr(path)[start : stop + 1]
+        lo, hi = int(indptr[0]), int(indptr[-1])
+        indices = self._part(f"{path}/indices", (slice(lo, hi),))
+        data = self._part(f"{path}/data", (slice(lo, hi),))
+        width = int(node.attributes["shape"][1])
+        return Rows(indptr - lo, indices.astype(np.int64), data, width, first=start)
+
+    def _indptr(self, path: str) -> AnyArray:
+        if path not in self._indptrs:
+            self._indptrs[path] = self.array(f"{path}/indptr").astype(np.int64)
+        return self._indptrs[path]
+
+    @cached_property
+    def _indptrs(self) -> dict[str, AnyArray]:
+        return {}
+
+    def blocks(self, path: str) -> Iterator[Rows]:
+        """All rows of the matrix at `path`, in order, in blocks of bounded size."""
+        node = self._node(path)
+        if node.encoding == "csc_matrix":
+            yield from csc_blocks(self, path, node.attributes["shape"], BLOCK_ENTRIES)
+            return
+        for start, stop in self._block_bounds(node):
+            yield self.rows(path, start, stop)
+
+    def _block_bounds(self, node: Node) -> Iterator[tuple[int, int]]:
+        """Row ranges of about equal stored size; they depend on the store's values alone."""
+        if node.sort == "array":
+            yield from spans(node.shape[0], max(1, BLOCK_ENTRIES // max(node.shape[1], 1)))
+            return
+        borders = row_bounds(np.diff(self._indptr(node.path)), BLOCK_ENTRIES)
+        yield from pairwise(borders.tolist())
+
+
+def plain_column(values: AnyArray) -> Column:
+    """A column without missing values, sorted by what numpy says it holds."""
+    if values.dtype.kind in "OUTS":
+        return Column("string", np.array([str(value) for value in values], dtype=object))
+    kinds: Mapping[str, Any] = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
+    return Column(kinds.get(values.dtype.kind, "other"), values)

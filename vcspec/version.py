@@ -1,0 +1,3 @@
+"""The version of the tool; the versions of the standard are folders of `spec/`."""
+
+__version__ = "0.1.0"
