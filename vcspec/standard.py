@@ -135,4 +135,6 @@ def _spelled_out(value: Any) -> Any:
         return {key: _spelled_out(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_spelled_out(inner) for inner in value]
-    return str(value) if isinstance(value, float) and value in {float("inf"), float("-inf")} else value
+    return (
+        str(value) if isinstance(value, float) and value in {float("inf"), float("-inf")} else value
+    )

@@ -6,6 +6,7 @@ from comparisons import awkward, of_means
 
 from vcspec.metrics import METRICS, compute
 from vcspec.model.errors import UnknownName
+from vcspec.standard import standard
 
 ALL = sorted(METRICS.names)
 
@@ -20,7 +21,7 @@ def test_an_unknown_metric_is_refused():
         compute(["pearson"], awkward(0, "tied"))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
 def test_a_prediction_that_is_not_finite_disturbs_no_other_condition(bad):
     sound = awkward(1, "tied")
     mean = sound.prediction.mean.copy()
@@ -33,6 +34,18 @@ def test_a_prediction_that_is_not_finite_disturbs_no_other_condition(bad):
         truth_reason = before[name].reasons[1]
         assert after[name].reasons[1] == (truth_reason or "non-finite-prediction")
         assert np.isnan(after[name].values[1])
+
+
+@pytest.mark.parametrize("extreme", [3e38, -3e38])
+def test_the_largest_predictions_still_have_values_in_range(extreme):
+    sound = awkward(1, "tied")
+    mean = sound.prediction.mean.copy()
+    mean[:, ::2] = extreme
+    wild = replace(sound, prediction=replace(sound.prediction, mean=mean))
+    for name, scores in compute(ALL, wild).items():
+        low, high = standard().metrics[name]["range"]
+        defined = np.array([not reason for reason in scores.reasons])
+        assert np.all((scores.values[defined] >= low) & (scores.values[defined] <= high))
 
 
 def test_metrics_of_cells_are_undefined_for_profiles():

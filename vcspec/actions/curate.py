@@ -15,8 +15,24 @@ from vcspec.storage.fetch import fetch
 from vcspec.storage.sealing import sealed_content
 
 COPIED = (
-    "id", "version", "title", "summary", "simulated", "modality", "organism", "assay", "features",
-    "values", "condition", "control", "licence", "access", "citations", "sources", "curation", "caveats",
+    "id",
+    "version",
+    "title",
+    "summary",
+    "simulated",
+    "modality",
+    "organism",
+    "assay",
+    "features",
+    "values",
+    "condition",
+    "control",
+    "licence",
+    "access",
+    "citations",
+    "sources",
+    "curation",
+    "caveats",
 )
 
 
@@ -44,7 +60,9 @@ def curate(
         Mismatch: the result does not have the digest that the card publishes; the store is kept
             beside `target` for inspection, under another name.
     """
-    card = dataset_card_in(Path(name)) if (Path(name) / "card.toml").is_file() else dataset_card(name)
+    card = (
+        dataset_card_in(Path(name)) if (Path(name) / "card.toml").is_file() else dataset_card(name)
+    )
     sources = {source.name: fetch(source, progress=progress) for source in card.sources}
     curated = recipe(card)(sources, card.document)
     place = Path(target)

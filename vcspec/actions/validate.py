@@ -58,7 +58,9 @@ def validate(
 
 def _refused(name: str, level: str, reason: str) -> Report:
     code, entry = "VCS001", standard().rules["VCS001"]
-    findings = aggregate(code, entry["name"], "MUST", entry["mend"], [Fault("/", reason, "a safe place")])
+    findings = aggregate(
+        code, entry["name"], "MUST", entry["mend"], [Fault("/", reason, "a safe place")]
+    )
     return Report(name, "", "", level, findings, (), (code,), "refused")
 
 
@@ -102,12 +104,20 @@ def checked(place: str, kind: str) -> Subject:
     return subject
 
 
-def by_digest(target: str, kind: str, content: str) -> Subject | None:
-    """The store beside `target` whose manifest lists that content digest."""
+def by_digest(target: str, kind: str, content: str, *, pin: str = "") -> Subject | None:
+    """The store beside `target` whose manifest lists the content digest `content`.
+
+    Args:
+        target: a path; nothing is looked for beside a URL.
+        kind: of the store that is wanted.
+        content: its content digest; with `pin`, that of the artefact which it pins under that name.
+        pin: a member of the wanted store's document.
+    """
     for place in _beside(target):
         try:
             subject = Subject(open_store(str(place)))
-            if subject.kind == kind and subject.manifest.get("content") == content:
+            found = pinned(subject, pin) if pin else subject.manifest.get("content")
+            if subject.kind == kind and found == content:
                 return checked(str(place), kind)
         except (Unreadable, Refused, UsageError, ValueError):
             continue

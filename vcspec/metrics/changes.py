@@ -10,6 +10,7 @@ from vcspec.statistics.expression import log_fold_change
 Mask = NDArray[np.bool_]
 
 DECIMALS = 12
+LARGEST = float(np.finfo(np.float32).max)  # its square is far from overflow in float64
 
 
 def settled(values: Array) -> Array:
@@ -50,8 +51,8 @@ def is_empty(values: AnyArray) -> Mask:
 
 
 def is_finite(values: Array) -> Mask:
-    """(conditions,) whether no feature is NaN or infinite."""
-    return is_empty(~np.isfinite(values))
+    """(conditions,) whether every feature is a number that float32 can hold."""
+    return is_empty(~(np.abs(values) <= LARGEST))  # NaN is not less or equal
 
 
 def is_constant(values: Array) -> Mask:

@@ -28,7 +28,7 @@ def metric(name: str) -> Callable[[Metric], Metric]:
 def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
     """Scores of the named metrics, in the order of `names`.
 
-    A condition whose predicted mean is not finite everywhere is undefined, reason
+    A condition whose predicted mean is not a finite float32 in every feature is undefined, reason
     `non-finite-prediction`, and disturbs no other condition: the caller gates on it.
 
     Raises:

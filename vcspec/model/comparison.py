@@ -90,7 +90,9 @@ class Scores:
         kept = np.where(undefined, np.nan, np.asarray(values, dtype=np.float64))
         return cls(kept, tuple(reason if gone else "" for gone in undefined))
 
-    def undefined_where(self, undefined: Sequence[bool] | NDArray[np.bool_], reason: str) -> "Scores":
+    def undefined_where(
+        self, undefined: Sequence[bool] | NDArray[np.bool_], reason: str
+    ) -> "Scores":
         """The same scores, with further conditions undefined; an earlier reason stays."""
         gone = np.asarray(undefined, dtype=bool)
         reasons = tuple(

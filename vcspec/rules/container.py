@@ -76,7 +76,9 @@ def unsafe_object_name(subject: Subject) -> Iterator[Fault]:
         problem = name_problem(name, subject.standard.limits["name_bytes"])
         twin = seen.setdefault(name.casefold(), name)
         if problem or twin != name:
-            yield Fault(f"/{name}", problem or f"differs from {twin!r} by case alone", "a safe name")
+            yield Fault(
+                f"/{name}", problem or f"differs from {twin!r} by case alone", "a safe name"
+            )
 
 
 def name_problem(name: str, most: int) -> str:
@@ -107,7 +109,9 @@ def size_over_limit(subject: Subject) -> Iterator[Fault]:
         yield Fault("/", number, f"at most {limits['objects']}")
     for node in subject.arrays():
         if node.elements > limits["array_elements"]:
-            yield Fault(node.path, f"{node.elements} elements", f"at most {limits['array_elements']}")
+            yield Fault(
+                node.path, f"{node.elements} elements", f"at most {limits['array_elements']}"
+            )
         elif decoded_chunk_bytes(node) > limits["chunk_bytes"]:
             found = f"chunks of {decoded_chunk_bytes(node)} bytes"
             yield Fault(node.path, found, f"at most {limits['chunk_bytes']} bytes")

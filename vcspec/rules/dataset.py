@@ -12,7 +12,10 @@ from vcspec.rules.book import rule
 from vcspec.rules.matrices import row_fault
 from vcspec.rules.subject import Subject
 
-DATE_LIKE = re.compile(r"^\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$|^\d{4}-\d\d-\d\d|^\d\d/\d\d/\d{2,4}$", re.IGNORECASE)
+DATE_LIKE = re.compile(
+    r"^\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$|^\d{4}-\d\d-\d\d|^\d\d/\d\d/\d{2,4}$",
+    re.IGNORECASE,
+)
 SUM_TOLERANCE = 0.01
 TWIN_ENTRIES = 20
 
@@ -32,7 +35,12 @@ def no_control(subject: Subject) -> Iterator[Fault]:
         from difflib import get_close_matches
 
         near = get_close_matches(control, labels.tolist(), cutoff=0.4) or labels[:SHOWN].tolist()
-        yield Fault("/obs/perturbation", f"no cell is labelled {control!r}", f"control cells labelled {control!r}", tuple(near))
+        yield Fault(
+            "/obs/perturbation",
+            f"no cell is labelled {control!r}",
+            f"control cells labelled {control!r}",
+            tuple(near),
+        )
 
 
 @rule("VCS302")
@@ -42,7 +50,13 @@ def context_without_control(subject: Subject) -> Iterator[Fault]:
     is_control = subject.column("obs", "perturbation").values == subject.document["control"]
     bare = sorted(set(contexts) - set(contexts[is_control]))
     if bare:
-        yield Fault("/obs/context", f"{len(bare)} contexts without control cells", "control cells in each", tuple(bare[:SHOWN]), len(bare))
+        yield Fault(
+            "/obs/context",
+            f"{len(bare)} contexts without control cells",
+            "control cells in each",
+            tuple(bare[:SHOWN]),
+            len(bare),
+        )
 
 
 def is_counts(subject: Subject) -> bool:
@@ -55,21 +69,33 @@ def is_counts(subject: Subject) -> bool:
 def count_not_whole(subject: Subject) -> Iterator[Fault]:
     """Count fractions where counts are declared."""
     if is_counts(subject):
-        yield from row_fault(subject, subject.scan.fractional, "{places} fractions, in {rows} rows", "whole numbers")
+        yield from row_fault(
+            subject, subject.scan.fractional, "{places} fractions, in {rows} rows", "whole numbers"
+        )
 
 
 @rule("VCS304")
 @rule("VCS513")
 def value_negative(subject: Subject) -> Iterator[Fault]:
     """Count values below zero."""
-    yield from row_fault(subject, subject.scan.negative, "{places} negative values, in {rows} rows", "values of 0 and above")
+    yield from row_fault(
+        subject,
+        subject.scan.negative,
+        "{places} negative values, in {rows} rows",
+        "values of 0 and above",
+    )
 
 
 @rule("VCS305")
 @rule("VCS509")
 def value_not_finite(subject: Subject) -> Iterator[Fault]:
     """Count NaN and infinity."""
-    yield from row_fault(subject, subject.scan.not_finite, "{places} NaN or infinite values, in {rows} rows", "finite values")
+    yield from row_fault(
+        subject,
+        subject.scan.not_finite,
+        "{places} NaN or infinite values, in {rows} rows",
+        "finite values",
+    )
 
 
 @rule("VCS306")
@@ -86,7 +112,9 @@ def values_contradict_space(subject: Subject) -> Iterator[Fault]:
     bound = "" if values["total"] == "features" else "at most "
     found = "{rows} rows whose expm1 adds up to something else"
     if not looks_like_counts(subject).all():
-        yield from row_fault(subject, wrong.astype(np.int64), found, f"{bound}{wanted:g}, within 1 %")
+        yield from row_fault(
+            subject, wrong.astype(np.int64), found, f"{bound}{wanted:g}, within 1 %"
+        )
 
 
 def looks_like_counts(subject: Subject) -> NDArray[np.bool_]:
@@ -98,11 +126,21 @@ def not_log1p(subject: Subject) -> Iterator[Fault]:
     """A fault where values declared log1p are all whole, or above the logarithm of the target sum."""
     scan, values = subject.scan, subject.document["values"]
     if scan.stored.any() and looks_like_counts(subject).all():
-        yield Fault("/X", "every value is a whole number, as counts are", "log1p values", count=int(scan.stored.sum()))
+        yield Fault(
+            "/X",
+            "every value is a whole number, as counts are",
+            "log1p values",
+            count=int(scan.stored.sum()),
+        )
         return
     most = float(np.log1p(values["target_sum"]))
     above = scan.largest > most * (1 + 1e-6)
-    yield from row_fault(subject, above.astype(np.int64), "{rows} rows with a value above the largest possible", f"values up to log1p({values['target_sum']}) = {most:.3f}")
+    yield from row_fault(
+        subject,
+        above.astype(np.int64),
+        "{rows} rows with a value above the largest possible",
+        f"values up to log1p({values['target_sum']}) = {most:.3f}",
+    )
 
 
 @rule("VCS307")
@@ -113,7 +151,9 @@ def perturbation_not_canonical(subject: Subject) -> Iterator[Fault]:
     bad = [label for label in labels if canonical_perturbation(label, control) != label]
     if bad:
         wanted = canonical_perturbation(bad[0], control)
-        examples = tuple(f"{label!r} → {canonical_perturbation(label, control)!r}" for label in bad[:SHOWN])
+        examples = tuple(
+            f"{label!r} → {canonical_perturbation(label, control)!r}" for label in bad[:SHOWN]
+        )
         yield Fault("/obs/perturbation", f"{bad[0]!r}", f"{wanted!r}", examples, len(bad))
 
 
@@ -122,10 +162,14 @@ def cell_twice(subject: Subject) -> Iterator[Fault]:
     """Compare the fingerprints of rows with enough values for a coincidence to be excluded."""
     scan = subject.scan
     candidates = np.flatnonzero(scan.stored >= TWIN_ENTRIES)
-    _, place, counts = np.unique(scan.fingerprint[candidates], return_inverse=True, return_counts=True)
+    _, place, counts = np.unique(
+        scan.fingerprint[candidates], return_inverse=True, return_counts=True
+    )
     twins = np.zeros(len(scan.stored), dtype=np.int64)
     twins[candidates] = counts[place] > 1
-    yield from row_fault(subject, twins, "{rows} cells have the values of another cell", "cells measured once")
+    yield from row_fault(
+        subject, twins, "{rows} cells have the values of another cell", "cells measured once"
+    )
 
 
 @rule("VCS309")
@@ -133,7 +177,13 @@ def feature_name_mangled(subject: Subject) -> Iterator[Fault]:
     """Look for dates among the feature names."""
     bad = [str(name) for name in subject.features if DATE_LIKE.match(str(name))]
     if bad:
-        yield Fault("/var/_index", f"{len(bad)} names look like dates", "feature names", tuple(bad[:SHOWN]), len(bad))
+        yield Fault(
+            "/var/_index",
+            f"{len(bad)} names look like dates",
+            "feature names",
+            tuple(bad[:SHOWN]),
+            len(bad),
+        )
 
 
 @rule("VCS310")
@@ -151,7 +201,12 @@ def library_size_too_small(subject: Subject) -> Iterator[Fault]:
         return
     sizes = subject.column("obs", "library_size").values.astype(np.float64)
     below = sizes < subject.scan.total * (1 - 1e-9)
-    yield from row_fault(subject, below.astype(np.int64), "{rows} rows with a library size below the sum of their counts", "at least the row sum")
+    yield from row_fault(
+        subject,
+        below.astype(np.int64),
+        "{rows} rows with a library size below the sum of their counts",
+        "at least the row sum",
+    )
 
 
 @rule("VCS312")

@@ -61,9 +61,19 @@ def object_unlisted(subject: Subject) -> Iterator[Fault]:
 def chunk_missing(subject: Subject) -> Iterator[Fault]:
     """Look for the object of every position of every grid."""
     for node in subject.arrays():
-        absent = [name for name in node.object_names() if name not in subject.skeleton.objects] if node.elements else []
+        absent = (
+            [name for name in node.object_names() if name not in subject.skeleton.objects]
+            if node.elements
+            else []
+        )
         if absent:
-            yield Fault(node.path, f"{len(absent)} objects absent", "an object at every position", tuple(absent[:SHOWN]), len(absent))
+            yield Fault(
+                node.path,
+                f"{len(absent)} objects absent",
+                "an object at every position",
+                tuple(absent[:SHOWN]),
+                len(absent),
+            )
 
 
 @rule("VCS206")

@@ -14,7 +14,9 @@ from vcspec.rules.subject import Subject
 ABSENT = 2**64 - 1
 
 
-def row_fault(subject: Subject, counts: NDArray[np.int64], found: str, expected: str) -> Iterator[Fault]:
+def row_fault(
+    subject: Subject, counts: NDArray[np.int64], found: str, expected: str
+) -> Iterator[Fault]:
     """A fault on X where `counts`, (rows,), is not zero; `found` may hold {places} and {rows}."""
     rows = np.flatnonzero(counts)
     if len(rows):
@@ -42,7 +44,13 @@ def row_offsets_broken(subject: Subject) -> Iterator[Fault]:
         if len(indptr) and (int(indptr[0]) != 0 or len(falls) or int(indptr[-1]) != end):
             found = f"from {int(indptr[0])} to {int(indptr[-1])}, falling at {len(falls)} places"
             examples = tuple(f"offset {place + 1}" for place in falls[:SHOWN].tolist())
-            yield Fault(f"{path}/indptr", found, f"from 0 to {end}, never falling", examples, max(1, len(falls)))
+            yield Fault(
+                f"{path}/indptr",
+                found,
+                f"from 0 to {end}, never falling",
+                examples,
+                max(1, len(falls)),
+            )
 
 
 @rule("VCS111")
@@ -53,7 +61,9 @@ def column_number_out_of_range(subject: Subject) -> Iterator[Fault]:
         indices = subject.array(f"{path}/indices")
         bad = np.flatnonzero((indices.astype(np.int64) < 0) | (indices.astype(np.int64) >= minor))
         if len(bad):
-            examples = tuple(f"entry {place}: {int(indices[place])}" for place in bad[:SHOWN].tolist())
+            examples = tuple(
+                f"entry {place}: {int(indices[place])}" for place in bad[:SHOWN].tolist()
+            )
             found = f"{len(bad)} numbers outside 0..{minor - 1}"
             yield Fault(f"{path}/indices", found, f"0..{minor - 1}", examples, len(bad))
 
@@ -63,7 +73,10 @@ def entry_twice(subject: Subject) -> Iterator[Fault]:
     """Count columns that a row stores again."""
     if subject.node("/X") is not None:
         yield from row_fault(
-            subject, subject.scan.twice, "{places} entries stored again, in {rows} rows", "each once"
+            subject,
+            subject.scan.twice,
+            "{places} entries stored again, in {rows} rows",
+            "each once",
         )
 
 
@@ -72,7 +85,9 @@ def entries_out_of_order(subject: Subject) -> Iterator[Fault]:
     """Count steps down within a row; matrices compressed by columns have none by construction."""
     node = subject.node("/X")
     if node is not None and node.encoding == "csr_matrix":
-        yield from row_fault(subject, subject.scan.unsorted, "{rows} rows out of order", "rising numbers")
+        yield from row_fault(
+            subject, subject.scan.unsorted, "{rows} rows out of order", "rising numbers"
+        )
 
 
 @rule("VCS210")
@@ -84,7 +99,9 @@ def shard_index_broken(subject: Subject) -> Iterator[Fault]:
         for name, entry in _shards(subject, node):
             problem = _index_problem(subject.store.read(name), node, entry)
             if problem:
-                yield Fault(node.path, f"{name}: {problem}", "every inner chunk once, inside the shard")
+                yield Fault(
+                    node.path, f"{name}: {problem}", "every inner chunk once, inside the shard"
+                )
 
 
 def _shards(subject: Subject, node: Node) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -94,7 +111,9 @@ def _shards(subject: Subject, node: Node) -> Iterator[tuple[str, tuple[int, ...]
 
 
 def _index_problem(shard: bytes, node: Node, place: tuple[int, ...]) -> str:
-    per_shard = [outer // inner for outer, inner in zip(node.chunks, node.inner_chunks, strict=True)]
+    per_shard = [
+        outer // inner for outer, inner in zip(node.chunks, node.inner_chunks, strict=True)
+    ]
     size = 16 * int(np.prod(per_shard))
     if len(shard) < size + 4:
         return f"{len(shard)} bytes, shorter than its index"
@@ -103,7 +122,9 @@ def _index_problem(shard: bytes, node: Node, place: tuple[int, ...]) -> str:
     for number, inner in enumerate(np.ndindex(*per_shard)):
         first = [
             at * outer + i * chunk
-            for at, outer, i, chunk in zip(place, node.chunks, inner, node.inner_chunks, strict=True)
+            for at, outer, i, chunk in zip(
+                place, node.chunks, inner, node.inner_chunks, strict=True
+            )
         ]
         offset, length = numbers[2 * number], numbers[2 * number + 1]
         if offset == ABSENT and length == ABSENT:

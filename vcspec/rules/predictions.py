@@ -46,7 +46,13 @@ def condition_missing(subject: Subject) -> Iterator[Fault]:
     missing = [key for key in _tested(subject) if key not in set(predicted)]
     if missing:
         extra = [key for key in predicted if key not in set(_tested(subject))]
-        yield Fault("/obs", f"{len(missing)} test conditions are not predicted", f"{len(_tested(subject))} conditions", _names(missing, extra), len(missing))
+        yield Fault(
+            "/obs",
+            f"{len(missing)} test conditions are not predicted",
+            f"{len(_tested(subject))} conditions",
+            _names(missing, extra),
+            len(missing),
+        )
 
 
 @rule("VCS502")
@@ -55,7 +61,13 @@ def condition_unexpected(subject: Subject) -> Iterator[Fault]:
     tested = _tested(subject)
     extra = [key for key in _predicted(subject) if key not in set(tested)]
     if extra:
-        yield Fault("/obs", f"{len(extra)} conditions that are not tested", "test conditions alone", _names(extra, tested), len(extra))
+        yield Fault(
+            "/obs",
+            f"{len(extra)} conditions that are not tested",
+            "test conditions alone",
+            _names(extra, tested),
+            len(extra),
+        )
 
 
 @rule("VCS503")
@@ -65,13 +77,20 @@ def split_pin_differs(subject: Subject) -> Iterator[Fault]:
     found = _split(subject).claimed_content()
     if found != pinned["content"]:
         name = f"{pinned['id']}@{pinned['version']}"
-        yield Fault("/", f"the split at hand is {found}", f"pinned: {name} {pinned['content']}", pointer="/vcspec/split/content")
+        yield Fault(
+            "/",
+            f"the split at hand is {found}",
+            f"pinned: {name} {pinned['content']}",
+            pointer="/vcspec/split/content",
+        )
 
 
 def _spelling_hint(names: list[str], panel: list[str]) -> str:
     """A remedy where the two sides use different namespaces or cases."""
     if names and panel and bool(ENSEMBL.match(names[0])) != bool(ENSEMBL.match(panel[0])):
-        ours, theirs = ("Ensembl ids", "symbols") if ENSEMBL.match(names[0]) else ("symbols", "Ensembl ids")
+        ours, theirs = (
+            ("Ensembl ids", "symbols") if ENSEMBL.match(names[0]) else ("symbols", "Ensembl ids")
+        )
         return f"The prediction names features by {ours}, the split by {theirs}: map the names."
     if {name.casefold() for name in names} == {name.casefold() for name in panel}:
         return "The names differ by case alone: spell them as the split does."
@@ -86,7 +105,14 @@ def feature_missing(subject: Subject) -> Iterator[Fault]:
     if missing:
         extra = [name for name in names if name not in set(panel)]
         found = f"{len(missing)} of {len(panel)} features are not predicted"
-        yield Fault("/var/_index", found, f"the {len(panel)} features of the split", _names(missing, extra), len(missing), hint=_spelling_hint(names, panel))
+        yield Fault(
+            "/var/_index",
+            found,
+            f"the {len(panel)} features of the split",
+            _names(missing, extra),
+            len(missing),
+            hint=_spelling_hint(names, panel),
+        )
 
 
 @rule("VCS505")
@@ -95,7 +121,14 @@ def feature_unexpected(subject: Subject) -> Iterator[Fault]:
     names, panel = list(map(str, subject.features)), list(map(str, _split(subject).features))
     extra = [name for name in names if name not in set(panel)]
     if extra:
-        yield Fault("/var/_index", f"{len(extra)} features that the split has not", f"the {len(panel)} features of the split", _names(extra, panel), len(extra), hint=_spelling_hint(names, panel))
+        yield Fault(
+            "/var/_index",
+            f"{len(extra)} features that the split has not",
+            f"the {len(panel)} features of the split",
+            _names(extra, panel),
+            len(extra),
+            hint=_spelling_hint(names, panel),
+        )
 
 
 @rule("VCS506")
@@ -104,8 +137,16 @@ def feature_order_differs(subject: Subject) -> Iterator[Fault]:
     names, panel = subject.features.astype(str), _split(subject).features.astype(str)
     bad = np.flatnonzero(names != panel)
     if len(bad):
-        examples = tuple(f"position {at}: {names[at]}, expected {panel[at]}" for at in bad[:SHOWN].tolist())
-        yield Fault("/var/_index", f"{len(bad)} features stand elsewhere", "the order of the split", examples, len(bad))
+        examples = tuple(
+            f"position {at}: {names[at]}, expected {panel[at]}" for at in bad[:SHOWN].tolist()
+        )
+        yield Fault(
+            "/var/_index",
+            f"{len(bad)} features stand elsewhere",
+            "the order of the split",
+            examples,
+            len(bad),
+        )
 
 
 @rule("VCS507")
@@ -114,7 +155,13 @@ def control_predicted(subject: Subject) -> Iterator[Fault]:
     control = _split(subject).document["control"]
     rows = np.flatnonzero(subject.column("obs", "perturbation").values == control)
     if len(rows):
-        yield Fault("/obs/perturbation", f"{len(rows)} rows are labelled {control!r}", "perturbed conditions alone", subject.row_names(rows[:SHOWN]), len(rows))
+        yield Fault(
+            "/obs/perturbation",
+            f"{len(rows)} rows are labelled {control!r}",
+            "perturbed conditions alone",
+            subject.row_names(rows[:SHOWN]),
+            len(rows),
+        )
 
 
 @rule("VCS508")
@@ -127,7 +174,13 @@ def wrong_number_of_rows(subject: Subject) -> Iterator[Fault]:
     if len(bad):
         examples = tuple(f"{keys[at]}: {int(counts[at])}" for at in bad[:SHOWN].tolist())
         noun = "row" if profiles else "cells"
-        yield Fault("/obs", f"{len(bad)} conditions with another number", f"{wanted} {noun} each", examples, len(bad))
+        yield Fault(
+            "/obs",
+            f"{len(bad)} conditions with another number",
+            f"{wanted} {noun} each",
+            examples,
+            len(bad),
+        )
 
 
 @rule("VCS510")
@@ -137,7 +190,12 @@ def value_space_differs(subject: Subject) -> Iterator[Fault]:
     names = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
     for name in names:
         if declared[name] != wanted[name]:
-            yield Fault("/", f"{name} = {declared[name]!r}", f"{name} = {wanted[name]!r}", pointer=f"/vcspec/values/{name}")
+            yield Fault(
+                "/",
+                f"{name} = {declared[name]!r}",
+                f"{name} = {wanted[name]!r}",
+                pointer=f"/vcspec/values/{name}",
+            )
 
 
 @rule("VCS511")
@@ -165,7 +223,9 @@ def scales_mixed(subject: Subject) -> Iterator[Fault]:
     """Look for rows of whole numbers among rows that are not."""
     if subject.document["values"]["space"] == "log1p":
         whole = _partly_whole(subject).astype(np.int64)
-        yield from row_fault(subject, whole, "{rows} rows hold whole numbers alone, others do not", "one scale")
+        yield from row_fault(
+            subject, whole, "{rows} rows hold whole numbers alone, others do not", "one scale"
+        )
 
 
 @rule("VCS515")
@@ -174,7 +234,12 @@ def conditions_identical(subject: Subject) -> Iterator[Fault]:
     prints = subject.scan.fingerprint
     sums = {int(prints[run.start : run.stop].sum()) for run in subject.runs}
     if len(sums) == 1 and len(subject.runs) > 1:
-        yield Fault("/X", f"all {len(subject.runs)} conditions hold the same values", "values that depend on the condition", count=len(subject.runs))
+        yield Fault(
+            "/X",
+            f"all {len(subject.runs)} conditions hold the same values",
+            "values that depend on the condition",
+            count=len(subject.runs),
+        )
 
 
 @rule("VCS516")
@@ -183,6 +248,16 @@ def cells_without_spread(subject: Subject) -> Iterator[Fault]:
     if subject.document["level"] != "cells":
         return
     prints = subject.scan.fingerprint
-    flat = [run.key for run in subject.runs if run.stop - run.start > 1 and len(set(prints[run.start : run.stop].tolist())) == 1]
+    flat = [
+        run.key
+        for run in subject.runs
+        if run.stop - run.start > 1 and len(set(prints[run.start : run.stop].tolist())) == 1
+    ]
     if flat:
-        yield Fault("/X", f"{len(flat)} conditions whose cells are copies of one", "cells that differ", tuple(flat[:SHOWN]), len(flat))
+        yield Fault(
+            "/X",
+            f"{len(flat)} conditions whose cells are copies of one",
+            "cells that differ",
+            tuple(flat[:SHOWN]),
+            len(flat),
+        )

@@ -44,7 +44,12 @@ def reference_pin_differs(subject: Subject) -> Iterator[Fault]:
     pinned = subject.document["split"]["content"]
     found = subject.companions["split"].claimed_content()
     if found != pinned:
-        yield Fault("/", f"the split at hand is {found}", f"pinned: {pinned}", pointer="/vcspec/split/content")
+        yield Fault(
+            "/",
+            f"the split at hand is {found}",
+            f"pinned: {pinned}",
+            pointer="/vcspec/split/content",
+        )
 
 
 @rule("VCS605")
@@ -59,7 +64,13 @@ def probability_out_of_range(subject: Subject) -> Iterator[Fault]:
         rows = np.flatnonzero(bad.any(axis=1))
         if len(rows):
             found = f"{int(bad.sum())} values that are no (adjusted) probabilities"
-            yield Fault(path, found, "0 ≤ p ≤ adjusted p ≤ 1", subject.row_names(rows[:SHOWN]), int(bad.sum()))
+            yield Fault(
+                path,
+                found,
+                "0 ≤ p ≤ adjusted p ≤ 1",
+                subject.row_names(rows[:SHOWN]),
+                int(bad.sum()),
+            )
 
 
 @rule("VCS606")
@@ -69,4 +80,9 @@ def definitions_differ(subject: Subject) -> Iterator[Fault]:
     for metric, digest in subject.document["definitions"].items():
         wanted = definition_digest(subject.standard.version, metric) if metric in known else "none"
         if digest != wanted:
-            yield Fault("/", f"{metric}: {digest}", f"{metric}: {wanted}", pointer=f"/vcspec/definitions/{metric}")
+            yield Fault(
+                "/",
+                f"{metric}: {digest}",
+                f"{metric}: {wanted}",
+                pointer=f"/vcspec/definitions/{metric}",
+            )

@@ -47,7 +47,12 @@ def definition_unknown(subject: Subject) -> Iterator[Fault]:
     for name, result in subject.document["metrics"].items():
         wanted = definition_digest(subject.standard.version, name) if name in known else "none"
         if result["definition"] != wanted:
-            yield Fault("/", f"{name}: {result['definition']}", wanted, pointer=f"/metrics/{name}/definition")
+            yield Fault(
+                "/",
+                f"{name}: {result['definition']}",
+                wanted,
+                pointer=f"/metrics/{name}/definition",
+            )
 
 
 @rule("VCS614")
@@ -57,4 +62,9 @@ def conditions_unaccounted(subject: Subject) -> Iterator[Fault]:
     for name, result in subject.document["metrics"].items():
         found = result["defined"] + sum(result["undefined"].values())
         if found != wanted:
-            yield Fault("/", f"{name}: {found} conditions", f"{wanted} conditions", pointer=f"/metrics/{name}")
+            yield Fault(
+                "/",
+                f"{name}: {found} conditions",
+                f"{wanted} conditions",
+                pointer=f"/metrics/{name}",
+            )

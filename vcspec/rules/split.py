@@ -29,7 +29,9 @@ class Table:
     @cached_property
     def tested(self) -> list[Condition]:
         """Test conditions, controls left out."""
-        return [condition for condition in self.having("test") if condition.perturbation != self.control]
+        return [
+            condition for condition in self.having("test") if condition.perturbation != self.control
+        ]
 
     @cached_property
     def seen(self) -> list[Condition]:
@@ -53,13 +55,18 @@ def condition_twice(subject: Subject) -> Iterator[Fault]:
     """Count conditions after making their perturbations canonical."""
     control = subject.document["control"]
     spelled = Counter(
-        tuple((name, canonical_perturbation(value, control) if name == "perturbation" else value) for name, value in condition.fields)
+        tuple(
+            (name, canonical_perturbation(value, control) if name == "perturbation" else value)
+            for name, value in condition.fields
+        )
         for condition in subject.conditions
     )
     twice = [Condition(fields) for fields, number in spelled.items() if number > 1]
     if twice:
         keys = tuple(condition.key for condition in twice[:SHOWN])
-        yield Fault("/obs", f"{len(twice)} conditions stand more than once", "each once", keys, len(twice))
+        yield Fault(
+            "/obs", f"{len(twice)} conditions stand more than once", "each once", keys, len(twice)
+        )
 
 
 @rule("VCS402")
@@ -108,7 +115,12 @@ def dataset_pin_differs(subject: Subject) -> Iterator[Fault]:
     pinned = subject.document["datasets"][0]["content"]
     found = subject.companions["dataset"].claimed_content()
     if found != pinned:
-        yield Fault("/", f"the dataset at hand is {found}", f"pinned: {pinned}", pointer="/vcspec/datasets/0/content")
+        yield Fault(
+            "/",
+            f"the dataset at hand is {found}",
+            f"pinned: {pinned}",
+            pointer="/vcspec/datasets/0/content",
+        )
 
 
 def _dataset_keys(subject: Subject) -> set[str]:
@@ -122,7 +134,13 @@ def condition_unknown(subject: Subject) -> Iterator[Fault]:
     bad = [condition for condition in subject.conditions if condition.key not in known]
     if bad:
         keys = tuple(condition.key for condition in bad[:SHOWN])
-        yield Fault("/obs", f"{len(bad)} conditions that the dataset has not", "conditions of the dataset", keys, len(bad))
+        yield Fault(
+            "/obs",
+            f"{len(bad)} conditions that the dataset has not",
+            "conditions of the dataset",
+            keys,
+            len(bad),
+        )
 
 
 @rule("VCS408")
@@ -130,7 +148,13 @@ def condition_unassigned(subject: Subject) -> Iterator[Fault]:
     """Compare the dataset's keys with the split's."""
     bad = sorted(_dataset_keys(subject) - {condition.key for condition in subject.conditions})
     if bad:
-        yield Fault("/obs", f"{len(bad)} conditions of the dataset without a role", "a role for each", tuple(bad[:SHOWN]), len(bad))
+        yield Fault(
+            "/obs",
+            f"{len(bad)} conditions of the dataset without a role",
+            "a role for each",
+            tuple(bad[:SHOWN]),
+            len(bad),
+        )
 
 
 @rule("VCS409")
@@ -161,14 +185,22 @@ def test_context_without_control(subject: Subject) -> Iterator[Fault]:
     }
     bad = sorted({condition.context for condition in table.tested} - known)
     if bad:
-        yield Fault("/obs/role", f"{len(bad)} tested contexts without a known control", "a control for each", tuple(bad[:SHOWN]), len(bad))
+        yield Fault(
+            "/obs/role",
+            f"{len(bad)} tested contexts without a known control",
+            "a control for each",
+            tuple(bad[:SHOWN]),
+            len(bad),
+        )
 
 
 @rule("VCS412")
 def control_tested(subject: Subject) -> Iterator[Fault]:
     """Look for controls among the test conditions."""
     table = Table(subject)
-    bad = [condition for condition in table.having("test") if condition.perturbation == table.control]
+    bad = [
+        condition for condition in table.having("test") if condition.perturbation == table.control
+    ]
     yield from _fault(bad, "{n} control conditions have the role test", "none")
 
 
@@ -178,7 +210,9 @@ def member_never_seen(subject: Subject) -> Iterator[Fault]:
     table = Table(subject)
     if table.claim == "unseen-combination":
         bad = [c for c in table.tested if not set(c.members) <= table.trained_on]
-        yield from _fault(bad, "{n} tested combinations with a member never seen alone", "members seen alone")
+        yield from _fault(
+            bad, "{n} tested combinations with a member never seen alone", "members seen alone"
+        )
 
 
 @rule("VCS414")
@@ -187,14 +221,22 @@ def perturbation_never_seen(subject: Subject) -> Iterator[Fault]:
     table = Table(subject)
     if table.claim in {"unseen-context", "cross-dataset"}:
         bad = [c for c in table.tested if c.perturbation not in table.trained_on]
-        yield from _fault(bad, "{n} tested conditions whose perturbation is never seen", "perturbations seen in training")
+        yield from _fault(
+            bad,
+            "{n} tested conditions whose perturbation is never seen",
+            "perturbations seen in training",
+        )
 
 
 @rule("VCS415")
 def key_differs(subject: Subject) -> Iterator[Fault]:
     """Compare row names with joined columns."""
     names = subject.column("obs", "_index").values
-    bad = [(str(name), c.key) for name, c in zip(names, subject.conditions, strict=True) if str(name) != c.key]
+    bad = [
+        (str(name), c.key)
+        for name, c in zip(names, subject.conditions, strict=True)
+        if str(name) != c.key
+    ]
     if bad:
         examples = tuple(f"{name!r} for {key!r}" for name, key in bad[:SHOWN])
         yield Fault("/obs/_index", f"{bad[0][0]!r}", f"{bad[0][1]!r}", examples, len(bad))

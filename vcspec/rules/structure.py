@@ -24,11 +24,17 @@ def validator(version: str, name: str) -> Any:
     return Draft202012Validator(schemas[name], registry=registry)
 
 
-def schema_faults(document: Mapping[str, Any], version: str, name: str, base: str) -> Iterator[Fault]:
+def schema_faults(
+    document: Mapping[str, Any], version: str, name: str, base: str
+) -> Iterator[Fault]:
     """Every place where `document` departs from the schema `name`."""
     errors = validator(version, name).iter_errors(document)
-    for error in sorted(errors, key=lambda error: (list(map(str, error.absolute_path)), error.message)):
-        pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.absolute_path)
+    for error in sorted(
+        errors, key=lambda error: (list(map(str, error.absolute_path)), error.message)
+    ):
+        pointer = "".join(
+            f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.absolute_path
+        )
         where = f"{base}{pointer}"
         yield Fault("/", f"{where or '/'}: {error.message[:200]}", _expected(error), pointer=where)
 
@@ -89,7 +95,11 @@ def _encoding_problem(subject: Subject, node: Node) -> str:
         return f"without the one-dimensional array {absent[0]}"
     if node.encoding in {"csr_matrix", "csc_matrix"}:
         shape = node.attributes.get("shape")
-        sound = isinstance(shape, list) and len(shape) == 2 and all(type(n) is int and n >= 0 for n in shape)
+        sound = (
+            isinstance(shape, list)
+            and len(shape) == 2
+            and all(type(n) is int and n >= 0 for n in shape)
+        )
         return "" if sound else f"the attribute shape is {str(shape)[:80]}"
     if node.encoding == "dataframe":
         return _table_problem(subject, node)
@@ -130,8 +140,15 @@ def shape_of(node: Node) -> tuple[int, ...]:
     return node.shape if node.sort == "array" else tuple(node.attributes["shape"])
 
 
-AXES = {"cells": "/obs", "conditions": "/obs", "features": "/var", "contexts": "/uns/contexts",
-        "subjects": "/uns/subjects", "metrics": "/uns/metrics", "controls": "/uns/control_contexts"}
+AXES = {
+    "cells": "/obs",
+    "conditions": "/obs",
+    "features": "/var",
+    "contexts": "/uns/contexts",
+    "subjects": "/uns/subjects",
+    "metrics": "/uns/metrics",
+    "controls": "/uns/control_contexts",
+}
 
 
 @rule("VCS104")
@@ -153,10 +170,14 @@ def _compressed_lengths(subject: Subject) -> Iterator[Fault]:
     for _, node in _elements(subject):
         if node is None or node.encoding not in {"csr_matrix", "csc_matrix"}:
             continue
-        lengths = {part: _length(subject, f"{node.path}/{part}") for part in NEEDED_ARRAYS["csr_matrix"]}
+        lengths = {
+            part: _length(subject, f"{node.path}/{part}") for part in NEEDED_ARRAYS["csr_matrix"]
+        }
         major = shape_of(node)[0 if node.encoding == "csr_matrix" else 1]
         if lengths["indptr"] != major + 1 or lengths["data"] != lengths["indices"]:
-            yield Fault(node.path, f"lengths {lengths}", f"indptr of {major + 1}, data and indices alike")
+            yield Fault(
+                node.path, f"lengths {lengths}", f"indptr of {major + 1}, data and indices alike"
+            )
 
 
 def _length(subject: Subject, path: str) -> int:
@@ -208,7 +229,9 @@ def checksum_missing(subject: Subject) -> Iterator[Fault]:
     """Look for a checksum among the codecs of the (inner) chunks."""
     for node in _v3_arrays(subject):
         names = [name for name, _ in node.codecs]
-        checked = any(name == "zstd" and settings.get("checksum") is True for name, settings in node.codecs)
+        checked = any(
+            name == "zstd" and settings.get("checksum") is True for name, settings in node.codecs
+        )
         if "crc32c" not in names and not checked:
             yield Fault(node.path, f"codecs {', '.join(names)}", "crc32c, or zstd with checksum")
 

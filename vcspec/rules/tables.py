@@ -35,8 +35,12 @@ def column_schema(entry: Entry, vocabulary: tuple[str, ...] = ()) -> Any:
     """The pandera column that a layout entry means: type, sign, vocabulary, uniqueness."""
     import pandera.pandas as pa
 
-    kinds = {"string": (str,), "integer": (int, np.integer), "boolean": (bool, np.bool_),
-             "number": (int, float, np.integer, np.floating)}
+    kinds = {
+        "string": (str,),
+        "integer": (int, np.integer),
+        "boolean": (bool, np.bool_),
+        "number": (int, float, np.integer, np.floating),
+    }
     allowed = kinds[entry["type"]]
 
     def right_type(value: Any) -> bool:
@@ -45,7 +49,11 @@ def column_schema(entry: Entry, vocabulary: tuple[str, ...] = ()) -> Any:
 
     checks = [pa.Check(right_type, element_wise=True, name="type")]
     if entry.get("positive"):
-        checks.append(pa.Check(lambda value: right_type(value) and value > 0, element_wise=True, name="positive"))
+        checks.append(
+            pa.Check(
+                lambda value: right_type(value) and value > 0, element_wise=True, name="positive"
+            )
+        )
     if vocabulary:
         checks.append(pa.Check.isin(list(vocabulary), name="vocabulary"))
     return pa.Column(None, checks=checks, nullable=True, unique=bool(entry.get("unique")))
@@ -63,8 +71,14 @@ def _failures(subject: Subject, entry: Entry, column: Column) -> dict[str, list[
     import pandera.pandas as pa
 
     terms = tuple(subject.standard.vocabularies.get(entry.get("vocabulary", ""), ()))
-    values, _ = np.unique(column.values.astype(object), return_counts=True) if column.sort == "string" else (column.values, None)
-    frame = _imported_pandas().DataFrame({entry["name"]: _imported_pandas().Series(list(values), dtype=object)})
+    values, _ = (
+        np.unique(column.values.astype(object), return_counts=True)
+        if column.sort == "string"
+        else (column.values, None)
+    )
+    frame = _imported_pandas().DataFrame(
+        {entry["name"]: _imported_pandas().Series(list(values), dtype=object)}
+    )
     single = {**entry, "unique": False}
     try:
         pa.DataFrameSchema({entry["name"]: column_schema(single, terms)}).validate(frame, lazy=True)
@@ -80,11 +94,19 @@ def _failures(subject: Subject, entry: Entry, column: Column) -> dict[str, list[
 def name_twice(subject: Subject) -> Iterator[Fault]:
     """Count the names of rows and of features."""
     for table in ("obs", "var"):
-        names, counts = np.unique(subject.column(table, "_index").values.astype(str), return_counts=True)
+        names, counts = np.unique(
+            subject.column(table, "_index").values.astype(str), return_counts=True
+        )
         twice = names[counts > 1]
         if len(twice):
             shown = tuple(str(name) for name in twice[:SHOWN])
-            yield Fault(f"/{table}/_index", f"{len(twice)} names stand more than once", "unique names", shown, len(twice))
+            yield Fault(
+                f"/{table}/_index",
+                f"{len(twice)} names stand more than once",
+                "unique names",
+                shown,
+                len(twice),
+            )
 
 
 @rule("VCS115")
@@ -98,7 +120,13 @@ def label_missing(subject: Subject) -> Iterator[Fault]:
         if missing.any():
             rows = np.flatnonzero(missing)
             examples = tuple(f"row {row}" for row in rows[:SHOWN].tolist())
-            yield Fault(_path(entry), f"{len(rows)} rows without a value", "a value in every row", examples, len(rows))
+            yield Fault(
+                _path(entry),
+                f"{len(rows)} rows without a value",
+                "a value in every row",
+                examples,
+                len(rows),
+            )
 
 
 def absent(column: Column) -> NDArray[np.bool_]:
@@ -124,7 +152,9 @@ def label_malformed(subject: Subject) -> Iterator[Fault]:
         bad = [name for name in names if label_problem(name, is_condition=is_condition)]
         if bad:
             found = f"{bad[0]!r} has {label_problem(bad[0], is_condition=is_condition)}"
-            yield Fault(_path(entry), found, "clean labels", tuple(map(repr, bad[:SHOWN])), len(bad))
+            yield Fault(
+                _path(entry), found, "clean labels", tuple(map(repr, bad[:SHOWN])), len(bad)
+            )
 
 
 def label_problem(label: str, *, is_condition: bool) -> str:
@@ -147,17 +177,23 @@ def column_of_wrong_type(subject: Subject) -> Iterator[Fault]:
         if bad:
             expected = f"{entry['type']}, positive" if entry.get("positive") else entry["type"]
             found = f"{column.sort}, such as {str(bad[0])[:80]}"
-            yield Fault(_path(entry), found, expected, tuple(str(b)[:80] for b in bad[:SHOWN]), len(bad))
+            yield Fault(
+                _path(entry), found, expected, tuple(str(b)[:80] for b in bad[:SHOWN]), len(bad)
+            )
 
 
 @rule("VCS118")
 def term_unknown(subject: Subject) -> Iterator[Fault]:
     """Check vocabularies with the column's pandera schema."""
     for entry, column in declared_columns(subject):
-        bad = _failures(subject, entry, column).get("vocabulary", []) if "vocabulary" in entry else []
+        bad = (
+            _failures(subject, entry, column).get("vocabulary", []) if "vocabulary" in entry else []
+        )
         if bad:
             terms = ", ".join(subject.standard.vocabularies[entry["vocabulary"]])
-            yield Fault(_path(entry), f"{str(bad[0])!r}", terms, tuple(map(str, bad[:SHOWN])), len(bad))
+            yield Fault(
+                _path(entry), f"{str(bad[0])!r}", terms, tuple(map(str, bad[:SHOWN])), len(bad)
+            )
 
 
 @rule("VCS119")
@@ -168,7 +204,9 @@ def condition_scattered(subject: Subject) -> Iterator[Fault]:
     scattered = names[counts > 1]
     if len(scattered):
         found = f"{len(scattered)} conditions in {int(counts[counts > 1].sum())} pieces"
-        yield Fault("/obs", found, "each in one piece", tuple(map(str, scattered[:SHOWN])), len(scattered))
+        yield Fault(
+            "/obs", found, "each in one piece", tuple(map(str, scattered[:SHOWN])), len(scattered)
+        )
 
 
 @rule("VCS122")
@@ -184,4 +222,10 @@ def category_code_out_of_range(subject: Subject) -> Iterator[Fault]:
         bad = np.flatnonzero((codes < -1) | (codes > most)) if most >= 0 else np.empty(0)
         if len(bad):
             examples = tuple(f"row {row}" for row in bad[:SHOWN].tolist())
-            yield Fault(f"{node.path}/codes", f"the code {int(codes[bad[0]])}", f"-1..{most}", examples, len(bad))
+            yield Fault(
+                f"{node.path}/codes",
+                f"the code {int(codes[bad[0]])}",
+                f"-1..{most}",
+                examples,
+                len(bad),
+            )

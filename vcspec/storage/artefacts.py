@@ -62,5 +62,3 @@ def tables(root: Any, obs: Mapping[str, AnyArray], var: Mapping[str, AnyArray]) 
     for name, columns in (("obs", obs), ("var", var)):
         rest = {column: values for column, values in columns.items() if column != "_index"}
         write_table(root, name, columns["_index"], rest)
-
-

@@ -110,7 +110,10 @@ def node_v2(path: str, document: Document, attributes: Mapping[str, Any]) -> Nod
     Raises:
         KeyError, TypeError, ValueError: the document does not describe a Zarr v2 array.
     """
-    stages = [*(document.get("filters") or []), *([document["compressor"]] * bool(document["compressor"]))]
+    stages = [
+        *(document.get("filters") or []),
+        *([document["compressor"]] * bool(document["compressor"])),
+    ]
     codecs = tuple((str(stage["id"]), _mapping(stage)) for stage in stages)
     return Node(
         path,

@@ -18,7 +18,9 @@ SHARD = 4_194_304
 
 
 @contextmanager
-def new_store(target: Path, document: Mapping[str, Any], *, overwrite: bool = False) -> Iterator[Any]:
+def new_store(
+    target: Path, document: Mapping[str, Any], *, overwrite: bool = False
+) -> Iterator[Any]:
     """A fresh Zarr v3 group that is sealed and becomes `target` when the block ends well, and vanishes otherwise.
 
     Args:
@@ -172,7 +174,11 @@ def write_rows(
         rows, stored = rows + len(tidy), stored + int(tidy.indptr[-1])
     for part in (data, indices, indptr):
         part.close()
-    attributes = {"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": [rows, width]}
+    attributes = {
+        "encoding-type": "csr_matrix",
+        "encoding-version": "0.1.0",
+        "shape": [rows, width],
+    }
     matrix.attrs.update(attributes)
     return rows, width
 
@@ -231,9 +237,7 @@ def _write_strings(parent: Any, name: str, values: AnyArray) -> None:
     array.attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
 
 
-def write_table(
-    group: Any, name: str, index: AnyArray, columns: Mapping[str, AnyArray]
-) -> None:
+def write_table(group: Any, name: str, index: AnyArray, columns: Mapping[str, AnyArray]) -> None:
     """A table with row names: strings that repeat become categorical, as AnnData writes them."""
     table = group.create_group(name)
     _write_strings(table, "_index", index)

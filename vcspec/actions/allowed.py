@@ -1,0 +1,93 @@
+"""What a split lets whom see: the cells for training, the controls, the test conditions."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from vcspec.actions.cells import ConditionCells
+from vcspec.baselines.cells import dispersed, unchanged
+from vcspec.baselines.profiles import Profiles, predicted
+from vcspec.model.condition import Condition
+from vcspec.model.errors import Mismatch
+from vcspec.model.matrix import Rows, stack
+from vcspec.model.training import Training
+from vcspec.rules.split import Table
+from vcspec.rules.subject import Subject
+from vcspec.statistics.moments import mean_profile
+from vcspec.statistics.sides import Control
+
+
+class Allowed:
+    """A split on its dataset.
+
+    Raises:
+        Mismatch: the dataset is not the one that the split pins.
+    """
+
+    def __init__(self, split: Subject, dataset: Subject) -> None:
+        pinned, found = split.document["datasets"][0], dataset.claimed_content()
+        if found != pinned["content"]:
+            message = (
+                f"{dataset.store.target} is {found}; {split.store.target} is a split of "
+                f"{pinned['id']}@{pinned['version']} {pinned['content']}"
+            )
+            raise Mismatch(message)
+        self.split = split
+        self.dataset = dataset
+        self.table = Table(split)
+        self.cells = ConditionCells(dataset, split.document["values"])
+
+    @property
+    def tested(self) -> list[Condition]:
+        """Test conditions, in the split's order."""
+        return self.table.tested
+
+    @cached_property
+    def contexts(self) -> list[str]:
+        """Contexts of the test conditions, in the order of their first."""
+        return list(dict.fromkeys(condition.context for condition in self.tested))
+
+    @cached_property
+    def controls(self) -> dict[str, Control]:
+        """Context → its control cells, of conditions with the role train or inference-input."""
+        keys: dict[str, list[str]] = {}
+        for condition in self.table.having("train", "inference-input"):
+            if condition.perturbation == self.table.control:
+                keys.setdefault(condition.context, []).append(condition.key)
+        return {
+            context: Control(stack([self.cells.of(key) for key in found]))
+            for context, found in keys.items()
+        }
+
+    def control_keys(self, context: str) -> list[str]:
+        """Keys of the control conditions of a context that may be seen."""
+        return [
+            condition.key
+            for condition in self.table.having("train", "inference-input")
+            if condition.perturbation == self.table.control and condition.context == context
+        ]
+
+    @cached_property
+    def training(self) -> Training:
+        """Mean profiles of what may be fitted on."""
+        trained = [c for c in self.table.having("train") if c.perturbation != self.table.control]
+        trained = [c for c in trained if c.context in self.controls]
+        width = len(self.split.features)
+        means = [mean_profile(self.cells.of(condition.key)) for condition in trained]
+        controls = {context: control.mean for context, control in self.controls.items()}
+        return Training(tuple(trained), np.array(means).reshape(len(means), width), controls)
+
+    def baseline_profiles(self, name: str, targets: Sequence[Condition] | None = None) -> Profiles:
+        """Mean profiles that a baseline predicts for the test conditions."""
+        return predicted(name, self.training, self.tested if targets is None else targets)
+
+    def baseline_cells(self, name: str, condition: Condition, profiles: Profiles) -> Rows:
+        """Cells that a baseline predicts for one test condition."""
+        control = self.controls[condition.context].rows
+        number = int(self.split.document["cells_per_condition"])
+        if name == "no-change":
+            return unchanged(control, cells=number, key=condition.key)
+        row = self.tested.index(condition)
+        most = float(np.log1p(self.split.document["values"]["target_sum"]))
+        return dispersed(control, profiles.means[row], cells=number, most=most, key=condition.key)

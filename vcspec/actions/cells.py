@@ -1,0 +1,91 @@
+"""Cells of a dataset or of predictions, condition by condition, in a split's value space."""
+
+import hashlib
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.errors import Mismatch
+from vcspec.model.matrix import Array, Rows, stack
+from vcspec.rules.subject import Run, Subject
+from vcspec.statistics.normalise import log1p_rows
+
+
+class ConditionCells:
+    """Reads the cells of one condition at a time, as log1p values.
+
+    Args:
+        subject: a valid dataset or valid predictions.
+        values: the split's value space.
+
+    Raises:
+        Mismatch: the values cannot be brought into that space.
+    """
+
+    def __init__(self, subject: Subject, values: Mapping[str, Any]) -> None:
+        self.subject = subject
+        self.values = values
+        declared = subject.document["values"]
+        shared = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
+        different = [name for name in shared if declared[name] != values[name]]
+        if different:
+            message = (
+                f"{subject.store.target} declares {dict(declared)}, the split is scored in "
+                f"{dict(values)}; {', '.join(different)} must agree"
+            )
+            raise Mismatch(message)
+
+    @cached_property
+    def runs(self) -> Mapping[str, Run]:
+        """Key of a condition → its rows."""
+        return {run.key: run for run in self.subject.runs}
+
+    def count(self, key: str) -> int:
+        """Number of cells of the condition."""
+        run = self.runs[key]
+        return run.stop - run.start
+
+    def of(self, key: str) -> Rows:
+        """(cells, features) log1p values of the condition, float32."""
+        run = self.runs[key]
+        declared = self.subject.document["values"]
+        return log1p_rows(
+            self._stored(run),
+            space=declared["space"],
+            target_sum=float(self.values["target_sum"]),
+            totals=self._totals(run),
+        )
+
+    def _stored(self, run: Run) -> Rows:
+        if self._gathered is not None:
+            return self._gathered.slice(run.start, run.stop)
+        return self.subject.store.rows("/X", run.start, run.stop)
+
+    @cached_property
+    def _gathered(self) -> Rows | None:
+        """All rows, of a matrix compressed by columns, whose rows cannot be read one by one."""
+        node = self.subject.node("/X")
+        if node is None or node.encoding != "csc_matrix":
+            return None
+        return stack(list(self.subject.store.blocks("/X")))
+
+    def _totals(self, run: Run) -> Array | None:
+        if (
+            self.subject.document["values"]["space"] != "counts"
+            or self.values["total"] != "library"
+        ):
+            return None
+        sizes = self.subject.column("obs", "library_size").values
+        return np.asarray(sizes[run.start : run.stop], dtype=np.float64)
+
+    def halves(self, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Two halves of the condition's cells, by the SHA-256 of their names; row numbers within it."""
+        run = self.runs[key]
+        names = self.subject.column("obs", "_index").values[run.start : run.stop]
+        digests = [hashlib.sha256(str(name).encode()).digest() for name in names]
+        order = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
+        cut = len(order) // 2
+        return np.sort(order[:cut]), np.sort(order[cut:])

@@ -1,0 +1,266 @@
+"""predict: predictions of a split, written condition by condition; templates and baselines."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
+from vcspec.actions.allowed import Allowed
+from vcspec.actions.validate import checked
+from vcspec.model.condition import Condition
+from vcspec.model.errors import UsageError
+from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
+from vcspec.rules.split import Table
+from vcspec.rules.subject import Subject
+from vcspec.standard import CURRENT
+from vcspec.storage.artefacts import write_cells
+from vcspec.storage.sealing import sealed_content
+from vcspec.version import __version__
+
+Path_ = str | os.PathLike[str]
+
+
+class Split:
+    """A split as a model builder uses it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.document: Mapping[str, Any] = subject.document
+        self._table = Table(subject)
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The test conditions, in the split's order."""
+        return self._table.tested
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the features, in the order that predictions keep."""
+        return [str(name) for name in self.subject.features]
+
+    @property
+    def cells_per_condition(self) -> int:
+        """Cells that a prediction of level `cells` holds for each condition."""
+        return int(self.document["cells_per_condition"])
+
+    def having(self, *roles: str) -> list[Condition]:
+        """Conditions with one of the roles, such as `train` or `inference-input`."""
+        return self._table.having(*roles)
+
+    def writer(
+        self,
+        target: Path_,
+        *,
+        model: str = "unnamed",
+        version: str = "0",
+        level: str = "cells",
+        values: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> "PredictionWriter":
+        """A writer of predictions; use it in a `with` block.
+
+        Args:
+            target: path of the store; it appears when the block ends well.
+            model: name of the model.
+            version: of the model.
+            level: `cells`, or `profiles` for one mean profile a condition.
+            values: value space of the matrices; the split's by default.
+            training: what the model has seen: `datasets`, `corpora`, `priors`.
+            overwrite: replace a store that is already there.
+        """
+        document: dict[str, Any] = {
+            "kind": "predictions",
+            "spec": CURRENT,
+            "split": {
+                "id": self.document["id"],
+                "version": self.document["version"],
+                "content": self.subject.claimed_content(),
+            },
+            "model": {"name": model, "version": version},
+            "level": level,
+            "values": dict(values or self.document["values"]),
+            "condition": list(self.document["condition"]),
+            "simulated": self.document["simulated"],
+        }
+        if training is not None:
+            document["training"] = dict(training)
+        return PredictionWriter(self, Path(target), document, overwrite=overwrite)
+
+    def __repr__(self) -> str:
+        return f"Split({self.document['id']}, {len(self.conditions)} test conditions × {len(self.features)} features)"
+
+
+class PredictionWriter:
+    """Takes one matrix a condition, in any order, and writes them in the split's order.
+
+    `out[condition] = matrix` where the condition is a Condition or its key, and the matrix is
+    (cells, features), or (features,) at level `profiles`; numpy or scipy sparse.
+    """
+
+    def __init__(
+        self, split: Split, target: Path, document: Mapping[str, Any], *, overwrite: bool
+    ) -> None:
+        self._split, self._target, self._document, self._overwrite = (
+            split,
+            target,
+            document,
+            overwrite,
+        )
+        self._places = {condition.key: place for place, condition in enumerate(split.conditions)}
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """The conditions to predict."""
+        return self._split.conditions
+
+    def __enter__(self) -> "PredictionWriter":
+        self._scratch = tempfile.TemporaryDirectory(prefix="vcspec-predictions-")
+        return self
+
+    def __setitem__(self, condition: Condition | str, matrix: Any) -> None:
+        key = condition if isinstance(condition, str) else condition.key
+        if key not in self._places:
+            from difflib import get_close_matches
+
+            near = get_close_matches(key, self._places, n=3) or list(self._places)[:3]
+            message = f"{key!r} is no test condition of {self._split.document['id']}; near: {', '.join(near)}"
+            raise UsageError(message)
+        rows = self._rows(key, matrix)
+        self._sizes[key] = len(rows)
+        place = Path(self._scratch.name) / f"{self._places[key]}.npz"
+        np.savez(place, indptr=rows.indptr, indices=rows.indices, data=rows.data)
+
+    def _rows(self, key: str, matrix: Any) -> Rows:
+        dense: AnyArray = np.atleast_2d(
+            matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
+        )
+        wanted = 1 if self._document["level"] == "profiles" else self._split.cells_per_condition
+        expected = (wanted, len(self._split.features))
+        if dense.shape != expected:
+            message = (
+                f"{key}: a matrix of shape {dense.shape}; {expected} (rows, features) is expected"
+            )
+            raise UsageError(message)
+        return rows_of_dense(dense)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._scratch.cleanup()
+
+    def _finish(self) -> None:
+        missing = [key for key in self._places if key not in self._sizes]
+        if missing:
+            message = (
+                f"{len(missing)} of {len(self._places)} conditions were not given, first "
+                f"{', '.join(missing[:3])}; nothing was written"
+            )
+            raise UsageError(message)
+        conditions = [c for c in self._split.conditions for _ in range(self._sizes[c.key])]
+        obs: dict[str, AnyArray] = {
+            name: np.array([condition.get(name) for condition in conditions], dtype=object)
+            for name in self._document["condition"]
+        }
+        obs["_index"] = np.array(
+            [f"predicted-{row}" for row in range(len(conditions))], dtype=object
+        )
+        write_cells(
+            self._target,
+            self._document,
+            self._blocks(),
+            obs=obs,
+            var={"_index": self._split.subject.features},
+            data_type=self._data_type(),
+            overwrite=self._overwrite,
+        )
+
+    def _blocks(self) -> Iterator[Rows]:
+        first = 0
+        for place in sorted(self._places.values()):
+            with np.load(Path(self._scratch.name) / f"{place}.npz") as file:
+                rows = Rows(
+                    file["indptr"], file["indices"], file["data"], len(self._split.features), first
+                )
+            yield rows
+            first += len(rows)
+
+    def _data_type(self) -> Any:
+        """float64 where a matrix was given as float64, else float32 or, for counts, int32."""
+        with np.load(Path(self._scratch.name) / "0.npz") as file:
+            given = file["data"].dtype
+        if self._document["values"]["space"] == "counts" and given.kind in "iu":
+            return np.int32
+        return np.float64 if given == np.float64 else np.float32
+
+
+def open_split(target: Path_) -> Split:
+    """The split at `target`.
+
+    Raises:
+        UsageError: it is not a sound split.
+    """
+    return Split(checked(os.fspath(target), "split"))
+
+
+def baseline(
+    name: str,
+    split: Path_,
+    dataset: Path_,
+    target: Path_,
+    *,
+    level: str = "cells",
+    overwrite: bool = False,
+) -> str:
+    """Write the predictions of a baseline of the standard.
+
+    Returns:
+        The content digest.
+
+    Raises:
+        UnknownName: the standard has no such baseline.
+        UsageError: split or dataset are not sound.
+        Mismatch: the dataset is not the one that the split pins.
+    """
+    opened = open_split(split)
+    allowed = Allowed(opened.subject, checked(os.fspath(dataset), "dataset"))
+    profiles = allowed.baseline_profiles(name)
+    make: Callable[[int, Condition], Any] = (
+        (lambda row, condition: allowed.baseline_cells(name, condition, profiles).dense())
+        if level == "cells"
+        else (lambda row, condition: profiles.means[row])
+    )
+    training = {"datasets": [opened.document["datasets"][0]["id"]], "corpora": [], "priors": []}
+    with opened.writer(
+        target, model=name, version=__version__, level=level, training=training, overwrite=overwrite
+    ) as out:
+        for row, condition in enumerate(out.conditions):
+            out[condition] = make(row, condition)
+    return sealed_content(Path(target))
+
+
+def template(split: Path_, target: Path_, *, level: str = "cells", overwrite: bool = False) -> str:
+    """Write predictions of zero for every condition, for a model to fill in.
+
+    Returns:
+        The content digest.
+    """
+    opened = open_split(split)
+    rows = 1 if level == "profiles" else opened.cells_per_condition
+    with opened.writer(target, model="template", level=level, overwrite=overwrite) as out:
+        for condition in out.conditions:
+            out[condition] = np.zeros((rows, len(opened.features)), dtype=np.float32)
+    return sealed_content(Path(target))

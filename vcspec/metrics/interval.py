@@ -1,0 +1,58 @@
+"""Uncertainty over conditions: percentile bootstrap with draws that no generator makes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.matrix import Array
+
+RESAMPLES = 1_000
+SEED = 0
+COVERAGE = 0.95
+
+
+def resamples(conditions: int, *, number: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
+    """(number, conditions) positions drawn with replacement; the same for ever.
+
+    Draw (b, i) is the SplitMix64 hash of its place, scaled to the number of conditions.
+
+    Source: Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195.
+    """
+    place = np.arange(number * conditions, dtype=np.uint64).reshape(number, conditions)
+    with np.errstate(over="ignore"):
+        z = (place + np.uint64(1) + np.uint64(seed << 32)) * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    share = (z >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return np.minimum((share * conditions).astype(np.int64), conditions - 1)
+
+
+def percentiles(values: Array) -> tuple[float, float]:
+    """Borders of the central 95 % of `values`, (resamples,)."""
+    tail = (1 - COVERAGE) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def mean_interval(values: Array) -> tuple[float, float] | None:
+    """95 % interval of the mean of `values`, (conditions,); None for fewer than two."""
+    if len(values) < 2:
+        return None
+    return percentiles(values[resamples(len(values))].mean(axis=1))
+
+
+def anchored_interval(value: Array, floor: Array, replicate: Array) -> tuple[float, float] | None:
+    """95 % interval of (value − floor) / (replicate − floor) over conditions that have all three.
+
+    Value, floor and replicate are resampled together. None for fewer than two conditions, and where
+    the replicate does not stay on one side of the floor in every resample, as the quotient then has
+    no bounded distribution.
+    """
+    if len(value) < 2:
+        return None
+    drawn = resamples(len(value))
+    means = [values[drawn].mean(axis=1) for values in (value, floor, replicate)]
+    span = means[2] - means[1]
+    if (span > 0).all() or (span < 0).all():
+        return percentiles((means[0] - means[1]) / span)
+    return None

@@ -1,0 +1,46 @@
+"""Training: what a split allows a baseline to see, as mean profiles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcspec.model.condition import Condition
+from vcspec.model.matrix import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """Mean profiles of the conditions that may be fitted on, and of the controls.
+
+    Attributes:
+        conditions: perturbed conditions with the role train.
+        means: (conditions, features) mean log1p profiles.
+        controls: context → (features,) mean log1p profile of its control, of train and
+            inference-input.
+    """
+
+    conditions: tuple[Condition, ...]
+    means: Array
+    controls: Mapping[str, Array]
+
+    @property
+    def deltas(self) -> Array:
+        """(conditions, features) change of each condition from its context's control."""
+        if not self.conditions:
+            return self.means
+        control = np.array([self.controls[condition.context] for condition in self.conditions])
+        return np.asarray(self.means - control)
+
+    def centre(self, context: str) -> Array:
+        """(features,) mean profile of the context's training perturbations.
+
+        Where the context has none: its control plus the mean change elsewhere. NaN where nothing is
+        trained on.
+        """
+        here = [condition.context == context for condition in self.conditions]
+        if any(here):
+            return np.asarray(self.means[here].mean(axis=0))
+        if not self.conditions:
+            return np.full_like(self.controls[context], np.nan)
+        return np.asarray(self.controls[context] + self.deltas.mean(axis=0))
