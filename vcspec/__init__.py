@@ -1,0 +1,78 @@
+"""vcspec makes virtual-cell models comparable: formats, a validator and a reference scorer.
+
+The public names load what they need when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vcspec.version import __version__
+
+if TYPE_CHECKING:
+    from vcspec.actions.convert import convert_dataset, convert_predictions
+    from vcspec.actions.curate import curate
+    from vcspec.actions.predict import Split, baseline, open_split, template
+    from vcspec.actions.reference import reference
+    from vcspec.actions.score import score
+    from vcspec.actions.split import Plan, split
+    from vcspec.actions.training_data import TrainingData, open_training
+    from vcspec.actions.validate import validate
+    from vcspec.actions.verify import verify
+    from vcspec.model.condition import Condition
+    from vcspec.model.errors import VcspecError
+    from vcspec.model.finding import Finding, Report
+    from vcspec.model.scorecard import Scorecard
+
+_HOMES = {
+    "Condition": "model.condition",
+    "Finding": "model.finding",
+    "Plan": "actions.split",
+    "Report": "model.finding",
+    "Scorecard": "model.scorecard",
+    "Split": "actions.predict",
+    "TrainingData": "actions.training_data",
+    "VcspecError": "model.errors",
+    "baseline": "actions.predict",
+    "convert_dataset": "actions.convert",
+    "convert_predictions": "actions.convert",
+    "curate": "actions.curate",
+    "open_split": "actions.predict",
+    "open_training": "actions.training_data",
+    "reference": "actions.reference",
+    "score": "actions.score",
+    "split": "actions.split",
+    "template": "actions.predict",
+    "validate": "actions.validate",
+    "verify": "actions.verify",
+}
+
+__all__ = [
+    "Condition",
+    "Finding",
+    "Plan",
+    "Report",
+    "Scorecard",
+    "Split",
+    "TrainingData",
+    "VcspecError",
+    "__version__",
+    "baseline",
+    "convert_dataset",
+    "convert_predictions",
+    "curate",
+    "open_split",
+    "open_training",
+    "reference",
+    "score",
+    "split",
+    "template",
+    "validate",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        message = f"module 'vcspec' has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(f"vcspec.{_HOMES[name]}"), name)

@@ -1,0 +1,1 @@
+"""The verbs: one file each, the same in Python and on the command line."""

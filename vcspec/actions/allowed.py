@@ -44,6 +44,10 @@ class Allowed:
         return self.table.tested
 
     @cached_property
+    def _places(self) -> dict[Condition, int]:
+        return {condition: place for place, condition in enumerate(self.tested)}
+
+    @cached_property
     def contexts(self) -> list[str]:
         """Contexts of the test conditions, in the order of their first."""
         return list(dict.fromkeys(condition.context for condition in self.tested))
@@ -88,6 +92,6 @@ class Allowed:
         number = int(self.split.document["cells_per_condition"])
         if name == "no-change":
             return unchanged(control, cells=number, key=condition.key)
-        row = self.tested.index(condition)
+        row = self._places[condition]
         most = float(np.log1p(self.split.document["values"]["target_sum"]))
         return dispersed(control, profiles.means[row], cells=number, most=most, key=condition.key)

@@ -81,11 +81,16 @@ class ConditionCells:
         sizes = self.subject.column("obs", "library_size").values
         return np.asarray(sizes[run.start : run.stop], dtype=np.float64)
 
-    def halves(self, key: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Two halves of the condition's cells, by the SHA-256 of their names; row numbers within it."""
-        run = self.runs[key]
-        names = self.subject.column("obs", "_index").values[run.start : run.stop]
-        digests = [hashlib.sha256(str(name).encode()).digest() for name in names]
+    def halves(self, *keys: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Two halves of the conditions' cells, by the SHA-256 of their names.
+
+        Returns:
+            numbers of rows, counted from the first of these conditions on to the last; the second
+            half is the larger where the number of cells is odd.
+        """
+        names = self.subject.column("obs", "_index").values
+        own = np.concatenate([names[self.runs[key].start : self.runs[key].stop] for key in keys])
+        digests = [hashlib.sha256(str(name).encode()).digest() for name in own]
         order = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
         cut = len(order) // 2
         return np.sort(order[:cut]), np.sort(order[cut:])

@@ -1,6 +1,7 @@
 """curate: a dataset of the library, from its sources to a store with the published digest."""
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def curate(
     content = sealed_content(place)
     expected = card.document["content"]
     if expected and content != expected:
-        aside = place.with_name(f"{place.stem}.unexpected{place.suffix}")
+        aside = place.with_name(f"{place.stem}.{content[-8:]}{place.suffix}")
+        if aside.exists():  # the same content, from an earlier try
+            shutil.rmtree(aside)
         place.rename(aside)
         message = (
             f"{card.id}@{card.version} came out as {content}, its card publishes {expected}; "

@@ -17,9 +17,10 @@ from vcspec.model.errors import UsageError
 from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
-from vcspec.standard import CURRENT
+from vcspec.standard import CURRENT, standard
 from vcspec.storage.artefacts import write_cells
 from vcspec.storage.sealing import sealed_content
+from vcspec.storage.writing import require_free
 from vcspec.version import __version__
 
 Path_ = str | os.PathLike[str]
@@ -52,7 +53,7 @@ class Split:
         """Conditions with one of the roles, such as `train` or `inference-input`."""
         return self._table.having(*roles)
 
-    def writer(
+    def writer(  # noqa: PLR0913 - each says one thing about the model
         self,
         target: Path_,
         *,
@@ -73,7 +74,15 @@ class Split:
             values: value space of the matrices; the split's by default.
             training: what the model has seen: `datasets`, `corpora`, `priors`.
             overwrite: replace a store that is already there.
+
+        Raises:
+            UsageError: there is no such level, or something is at `target` already.
         """
+        if level not in standard().vocabularies["level"]:
+            known = " or ".join(standard().vocabularies["level"])
+            message = f"the level {level!r} does not exist; choose {known}"
+            raise UsageError(message)
+        require_free(Path(target), overwrite=overwrite)
         document: dict[str, Any] = {
             "kind": "predictions",
             "spec": CURRENT,
@@ -93,7 +102,8 @@ class Split:
         return PredictionWriter(self, Path(target), document, overwrite=overwrite)
 
     def __repr__(self) -> str:
-        return f"Split({self.document['id']}, {len(self.conditions)} test conditions × {len(self.features)} features)"
+        tested, features = len(self.conditions), len(self.features)
+        return f"Split({self.document['id']}, {tested} test conditions × {features} features)"
 
 
 class PredictionWriter:
@@ -114,6 +124,7 @@ class PredictionWriter:
         )
         self._places = {condition.key: place for place, condition in enumerate(split.conditions)}
         self._sizes: dict[str, int] = {}
+        self._types: dict[str, np.dtype[Any]] = {}
 
     @property
     def conditions(self) -> list[Condition]:
@@ -130,10 +141,14 @@ class PredictionWriter:
             from difflib import get_close_matches
 
             near = get_close_matches(key, self._places, n=3) or list(self._places)[:3]
-            message = f"{key!r} is no test condition of {self._split.document['id']}; near: {', '.join(near)}"
+            message = (
+                f"{key!r} is no test condition of {self._split.document['id']}; "
+                f"near: {', '.join(near)}"
+            )
             raise UsageError(message)
         rows = self._rows(key, matrix)
         self._sizes[key] = len(rows)
+        self._types[key] = rows.data.dtype
         place = Path(self._scratch.name) / f"{self._places[key]}.npz"
         np.savez(place, indptr=rows.indptr, indices=rows.indices, data=rows.data)
 
@@ -147,6 +162,9 @@ class PredictionWriter:
             message = (
                 f"{key}: a matrix of shape {dense.shape}; {expected} (rows, features) is expected"
             )
+            raise UsageError(message)
+        if dense.dtype.kind not in "biuf":
+            message = f"{key}: a matrix of {dense.dtype}; real numbers are expected"
             raise UsageError(message)
         return rows_of_dense(dense)
 
@@ -199,12 +217,12 @@ class PredictionWriter:
             first += len(rows)
 
     def _data_type(self) -> Any:
-        """float64 where a matrix was given as float64, else float32 or, for counts, int32."""
-        with np.load(Path(self._scratch.name) / "0.npz") as file:
-            given = file["data"].dtype
-        if self._document["values"]["space"] == "counts" and given.kind in "iu":
+        """float64 where any matrix is; else float32 or, where all hold whole counts, int32."""
+        given = set(self._types.values())
+        is_whole = all(found.kind in "biu" for found in given)
+        if is_whole and self._document["values"]["space"] == "counts":
             return np.int32
-        return np.float64 if given == np.float64 else np.float32
+        return np.float64 if np.dtype(np.float64) in given else np.float32
 
 
 def open_split(target: Path_) -> Split:
@@ -239,9 +257,9 @@ def baseline(
     allowed = Allowed(opened.subject, checked(os.fspath(dataset), "dataset"))
     profiles = allowed.baseline_profiles(name)
     make: Callable[[int, Condition], Any] = (
-        (lambda row, condition: allowed.baseline_cells(name, condition, profiles).dense())
+        (lambda _row, condition: allowed.baseline_cells(name, condition, profiles).dense())
         if level == "cells"
-        else (lambda row, condition: profiles.means[row])
+        else (lambda row, _condition: profiles.means[row])
     )
     training = {"datasets": [opened.document["datasets"][0]["id"]], "corpora": [], "priors": []}
     with opened.writer(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
@@ -53,14 +54,15 @@ def _truth(allowed: Allowed) -> Side:
 
 def compared(allowed: Allowed, truth: Side, prediction: Side) -> Comparison:
     """Truth beside prediction, over the test conditions of the split."""
-    context = [allowed.contexts.index(condition.context) for condition in allowed.tested]
-    centre = np.array([allowed.training.centre(condition.context) for condition in allowed.tested])
+    number = {context: place for place, context in enumerate(allowed.contexts)}
+    context = np.array([number[condition.context] for condition in allowed.tested], dtype=np.int64)
+    centres = np.array([allowed.training.centre(name) for name in allowed.contexts])
     is_target = allowed.split.column("var", "is_target").values.astype(bool)
-    return Comparison(truth, prediction, np.array(context, dtype=np.int64), centre, is_target)
+    return Comparison(truth, prediction, context, centres[context], is_target)
 
 
 def _anchors(allowed: Allowed, truth: Side, metrics: list[str]) -> tuple[list[str], Array]:
-    """Names of the anchors, and their values, (anchors, metrics, conditions); NaN where undefined."""
+    """Names of the anchors, and their values: (anchors, metrics, conditions), NaN if undefined."""
     names, values = [REPLICATE], [_table(_replicate(allowed, metrics), metrics)]
     for name in standard().tasks["perturbation-response"]["baselines"]:
         profiles = allowed.baseline_profiles(name)
@@ -89,28 +91,32 @@ def _replicate(allowed: Allowed, metrics: list[str]) -> dict[str, Scores]:
     def half(number: int) -> Side:
         tasks: list[tuple[Cells, Control]] = []
         for condition in allowed.tested:
-            rows = allowed.cells.halves(condition.key)[number]
             control = controls[condition.context][number]
-            tasks.append((partial(_taken, allowed, condition.key, rows), control))
+            tasks.append((partial(_half, allowed, condition.key, number), control))
         return side(tasks)
 
     scores = compute(metrics, compared(allowed, half(1), half(0)))
-    few = [allowed.cells.count(condition.key) < FEWEST_CELLS for condition in allowed.tested]
+    few = [
+        min(allowed.cells.count(condition.key), len(allowed.controls[condition.context].rows))
+        < FEWEST_CELLS
+        for condition in allowed.tested
+    ]
     return {name: found.undefined_where(few, "too-few-cells") for name, found in scores.items()}
 
 
-def _taken(allowed: Allowed, key: str, rows: Any) -> Rows:
-    cells = allowed.cells.of(key)
-    return cells.take(rows if len(rows) else np.zeros(1, dtype=np.int64))
+def _half(allowed: Allowed, key: str, number: int) -> Rows:
+    return _taken(allowed.cells.of(key), allowed.cells.halves(key)[number])
 
 
 def _control_halves(allowed: Allowed, context: str) -> tuple[Control, Control]:
-    keys = allowed.control_keys(context)
-    first, second = (
-        stack([_taken(allowed, key, allowed.cells.halves(key)[number]) for key in keys])
-        for number in (0, 1)
-    )
-    return Control(first), Control(second)
+    cells = allowed.controls[context].rows
+    first, second = allowed.cells.halves(*allowed.control_keys(context))
+    return Control(_taken(cells, first)), Control(_taken(cells, second))
+
+
+def _taken(cells: Rows, rows: NDArray[np.int64]) -> Rows:
+    """The rows; where there are none the first cell, whose scores `too-few-cells` then hides."""
+    return cells.take(rows if len(rows) else np.zeros(1, dtype=np.int64))
 
 
 def _write(
@@ -125,7 +131,7 @@ def _write(
     subjects, metrics, anchors = anchored
     controls = [allowed.controls[context] for context in allowed.contexts]
     number = np.repeat(np.arange(len(controls)), [len(control.rows) for control in controls])
-    assert truth.expression is not None  # noqa: S101 - `side` always tests
+    assert truth.expression is not None  # `side` always tests
     arrays: dict[str, Any] = {
         "X": truth.mean,
         "layers/z": truth.expression.z,

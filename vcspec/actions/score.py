@@ -5,6 +5,7 @@ import platform
 from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class Reference:
         borders = np.searchsorted(of_cell, np.arange(contexts + 1))
         return [
             Control(self.subject.store.rows("/uns/control_cells", int(start), int(stop)))
-            for start, stop in zip(borders[:-1], borders[1:], strict=True)
+            for start, stop in pairwise(borders)
         ]
 
     def truth(self) -> Side:
@@ -104,8 +105,9 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
         )
     if found is None:
         message = (
-            f"no reference of split {split.document['id']} lies beside {subject.store.target}; make "
-            "one with `vcspec reference SPLIT --dataset DATASET -o OUT`, or name it with --reference"
+            f"no reference of split {split.document['id']} lies beside {subject.store.target}; "
+            "make one with `vcspec reference SPLIT --dataset DATASET -o OUT`, or name it with "
+            "--reference"
         )
         raise UsageError(message)
     if found.document["split"]["content"] != pinned:

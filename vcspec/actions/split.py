@@ -86,10 +86,19 @@ def _choice(plan: Plan) -> Choice:
     names = plan.parameters.get("hold_out", ())
     return Choice(
         seed=plan.seed,
-        fraction=float(str(plan.parameters.get("fraction", "0"))),
+        fraction=_share(plan, "fraction"),
         names=(names,) if isinstance(names, str) else tuple(names),
-        validation=float(str(plan.parameters.get("validation", "0"))),
+        validation=_share(plan, "validation"),
     )
+
+
+def _share(plan: Plan, name: str) -> float:
+    given = plan.parameters.get(name, "0")
+    try:
+        return float(str(given))
+    except ValueError:
+        message = f"{name} is {given!r}; give a number such as 0.2"
+        raise UsageError(message) from None
 
 
 def _typical(
@@ -98,7 +107,7 @@ def _typical(
     sizes: Sequence[int],
     subject: Subject,
 ) -> int:
-    """Median number of cells over perturbed training conditions; test conditions are not looked at."""
+    """Median number of cells over perturbed training conditions; the tested ones play no part."""
     control = subject.document["control"]
     trained = [
         size
@@ -188,6 +197,9 @@ def library_split(name: str, dataset: Path_, target: Path_, *, overwrite: bool =
     content = split(dataset, target, card_plan(card), overwrite=overwrite)
     expected = card.document["content"]
     if expected and content != expected:
-        message = f"{name} came out as {content}, its card publishes {expected}; is the dataset another one?"
+        message = (
+            f"{name} came out as {content}, its card publishes {expected}; "
+            "is the dataset another one?"
+        )
         raise Mismatch(message)
     return content

@@ -82,7 +82,7 @@ def companions(
 
 
 def pinned(subject: Subject, kind: str) -> str:
-    """Content digest of the artefact of that kind that the document pins; empty where it pins none."""
+    """Content digest of the artefact of that kind which the document pins; empty where none."""
     document = subject.document
     pin = (document.get("datasets") or [{}])[0] if kind == "dataset" else document.get(kind)
     return str(pin.get("content", "")) if isinstance(pin, dict) else ""

@@ -55,7 +55,8 @@ def no_change(training: Training, targets: Sequence[Condition]) -> Profiles:
 def context_mean(training: Training, targets: Sequence[Condition]) -> Profiles:
     """The mean training profile of the context."""
     contexts = {condition.context for condition in training.conditions}
-    centres = np.array([training.centre(target.context) for target in targets])
+    centre = {name: training.centre(name) for name in {target.context for target in targets}}
+    centres = np.array([centre[target.context] for target in targets])
     means = np.where(np.isnan(centres), _controls(training, targets), centres)
     return Profiles(means, np.array([target.context in contexts for target in targets]))
 
@@ -113,7 +114,7 @@ def additive(training: Training, targets: Sequence[Condition]) -> Profiles:
 
 @baseline("nearest-context")
 def nearest_context(training: Training, targets: Sequence[Condition]) -> Profiles:
-    """The control plus the perturbation's change in the training context with the nearest control."""
+    """The control plus the perturbation's change in the training context with nearest control."""
 
     def change(target: Condition) -> Array | None:
         here = training.controls[target.context]

@@ -15,6 +15,7 @@ Metric = Callable[..., Scores]
 
 METRICS: Catalog[Metric] = Catalog("metric", standard().metrics)
 
+DECIMALS = 10
 UNDEFINED_PREDICTION = "undefined-prediction"
 """Reason inside this room only: `compute` turns it into the metric's null, so that no model
 escapes a condition by predicting nothing."""
@@ -38,9 +39,14 @@ def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
     sound = replace(comparison, prediction=_neutral(comparison.prediction, broken))
     scores = {name: _scores(METRICS[name], standard().metrics[name], sound) for name in names}
     return {
-        name: found.undefined_where(broken, "non-finite-prediction")
+        name: _rounded(found.undefined_where(broken, "non-finite-prediction"))
         for name, found in scores.items()
     }
+
+
+def _rounded(scores: Scores) -> Scores:
+    """The scores without the digits that depend on a processor's order of summation."""
+    return replace(scores, values=np.round(scores.values, DECIMALS))
 
 
 def _scores(function: Metric, entry: Mapping[str, Any], comparison: Comparison) -> Scores:

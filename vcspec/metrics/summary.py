@@ -57,13 +57,18 @@ def summary(
         "contexts": _by_context(scores, contexts),
     }
     anchored, because = _anchored(value, floor, replicate, direction)
+    interval, unbounded = _anchored_interval(scores, anchors, floor)
+    if because:
+        interval, unbounded = None, because
     return {
         **found,
         "anchored": anchored,
-        "anchored_interval": _anchored_interval(scores, anchors, floor)
-        if anchored is not None
-        else None,
-        "reasons": _reasons(found, because),
+        "anchored_interval": interval,
+        "reasons": {
+            **_reasons(found),
+            **({"anchored": because} if because else {}),
+            **({"anchored_interval": unbounded} if unbounded else {}),
+        },
     }
 
 
@@ -109,15 +114,19 @@ def _anchored(
 
 def _anchored_interval(
     scores: Scores, anchors: Mapping[str, Array], floor: tuple[str, float] | None
-) -> dict[str, float] | None:
+) -> tuple[dict[str, float] | None, str]:
+    """Interval of the anchored value over conditions, and why there is none."""
     if floor is None:
-        return None
+        return None, "floor-undefined"
     columns = np.array([scores.values, anchors[floor[0]], anchors["replicate"]])
     kept = columns[:, ~np.isnan(columns).any(axis=0)]
-    return _interval(anchored_interval(kept[0], kept[1], kept[2]))
+    if kept.shape[1] < 2:
+        return None, "fewer-than-two-conditions"
+    found = _interval(anchored_interval(kept[0], kept[1], kept[2]))
+    return found, "" if found else "replicate-not-better-than-floor"
 
 
-def _reasons(found: Mapping[str, Any], anchored: str) -> dict[str, str]:
+def _reasons(found: Mapping[str, Any]) -> dict[str, str]:
     """Member that is null → why."""
     reasons = {}
     if found["value"] is None:
@@ -128,6 +137,4 @@ def _reasons(found: Mapping[str, Any], anchored: str) -> dict[str, str]:
         reasons["floor"] = "floor-undefined"
     if found["replicate"] is None:
         reasons["replicate"] = "replicate-undefined"
-    if anchored:
-        reasons["anchored"] = anchored
     return reasons

@@ -11,7 +11,7 @@ from vcspec.model.matrix import Array
 
 @dataclass(frozen=True, eq=False)
 class Expression:
-    """Differential expression of each condition against a control; every array (conditions, features).
+    """Differential expression of conditions against a control; every array (conditions, features).
 
     Attributes:
         z: rank-sum z, positive where the condition is higher; 0 where no cell differs.

@@ -10,7 +10,7 @@ FIELD_SEPARATOR = "|"
 def canonical_perturbation(label: str, control: str) -> str:
     """The one spelling of a perturbation: members sorted, control placeholders removed.
 
-    A law: `canonical_perturbation(canonical_perturbation(x, c), c)` is `canonical_perturbation(x, c)`.
+    A law: a canonical label is its own canonical spelling.
 
     >>> canonical_perturbation("B+A", "control"), canonical_perturbation("ctrl+A", "ctrl")
     ('A+B', 'A')

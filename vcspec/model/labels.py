@@ -26,9 +26,10 @@ class Ordered:
 
 
 def ordered(columns: Mapping[str, AnyArray], condition: Sequence[str], control: str) -> Ordered:
-    """Rows sorted by condition (control first within the columns before perturbation), labels canonical.
+    """Rows sorted by condition, labels canonical.
 
-    Rows of one condition keep their order.
+    Where the columns before the perturbation agree, the control comes first. Rows of one condition
+    keep their order.
 
     Args:
         columns: column → (rows,) values; holds all of `condition`.

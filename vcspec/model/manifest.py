@@ -1,6 +1,6 @@
-"""Manifest: every object of a store with its size and SHA-256, as files that sha256sum can check."""
+"""Manifest: every object of a store with size and SHA-256, as files that sha256sum can check."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +30,12 @@ def node_manifest_name(node: str) -> str:
     return f"{FOLDER}{inside}/{LEAF}" if inside else f"{FOLDER}{LEAF}"
 
 
-def owner(name: str, nodes: Iterable[str]) -> str:
+def owner(name: str, nodes: Container[str]) -> str:
     """Path of the deepest node that the object lies below."""
-    known = set(nodes)
     folder = name
     while folder:
         folder = folder.rpartition("/")[0]
-        if f"/{folder}" in known:
+        if f"/{folder}" in nodes:
             return f"/{folder}"
     return "/"
 

@@ -66,14 +66,16 @@ class Scorecard:
 
     def __repr__(self) -> str:
         model = self.document["model"]
-        return f"Scorecard({model['name']} {model['version']}, {len(self.metrics)} metrics, {self.signature})"
+        name = f"{model['name']} {model['version']}"
+        return f"Scorecard({name}, {len(self.metrics)} metrics, {self.signature})"
 
     def _repr_html_(self) -> str:
         from html import escape
 
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td>{_cell(found['value'])}</td>"
-            f"<td>{_cell((found['floor'] or {}).get('value'))}</td><td>{_cell(found['replicate'])}</td></tr>"
+            f"<td>{_cell((found['floor'] or {}).get('value'))}</td>"
+            f"<td>{_cell(found['replicate'])}</td></tr>"
             for name, found in ((name, self.document["metrics"][name]) for name in self.metrics)
         )
         model = self.document["model"]
@@ -99,7 +101,7 @@ def table_digest(
     cells = [
         [None if np.isnan(value) else float(value) for value in row] for row in np.asarray(values)
     ]
-    whole = {
+    whole: dict[str, Any] = {
         "metrics": list(metrics),
         "conditions": list(conditions),
         "values": cells,

@@ -1,6 +1,6 @@
 """Store: the port through which everything is read, and what it answers with."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -65,14 +65,17 @@ class Node:
         pairs = zip(self.shape, self.chunks, strict=True)
         return tuple(-(-n // max(c, 1)) for n, c in pairs)
 
+    def object_name(self, index: Sequence[int]) -> str:
+        """Name, relative to the store, of the object at that place of the grid."""
+        prefix, separator = self.key
+        parts = [str(i) for i in index]
+        name = separator.join([prefix, *parts] if prefix else parts) or "0"
+        base = self.path.strip("/")
+        return f"{base}/{name}" if base else name
+
     def object_names(self) -> Iterator[str]:
         """Names, relative to the store, of every object that the array should have."""
-        prefix, separator = self.key
-        base = self.path.strip("/")
-        for index in np.ndindex(*self.grid):
-            parts = [str(i) for i in index]
-            name = separator.join([prefix, *parts] if prefix else parts) or "0"
-            yield f"{base}/{name}" if base else name
+        return (self.object_name(index) for index in np.ndindex(*self.grid))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,7 @@ class Skeleton:
 
 
 class Store(Protocol):
-    """Read-only questions about one Zarr hierarchy; nothing but `skeleton` is asked of unsafe ones."""
+    """Read-only questions about one Zarr hierarchy; of an unsafe one, `skeleton` is asked alone."""
 
     target: str
 
@@ -170,7 +173,7 @@ class Store(Protocol):
         """
 
     def blocks(self, path: str) -> Iterator[Rows]:
-        """All rows of the matrix at `path`, in order, in blocks of bounded size; reads CSC as well."""
+        """All rows of the matrix at `path`, in order, in blocks of bounded size; CSC as well."""
 
     def read(self, name: str) -> bytes:
         """The bytes of one object."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Training:
     means: Array
     controls: Mapping[str, Array]
 
-    @property
+    @cached_property
     def deltas(self) -> Array:
         """(conditions, features) change of each condition from its context's control."""
         if not self.conditions:

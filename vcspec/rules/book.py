@@ -48,6 +48,7 @@ class Examination:
         self._damage(entries[DAMAGE])
 
     def _applies(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the rule is for this kind; before the kind is trusted, every rule is."""
         return self.subject.kind in entry["kinds"] or entry["stage"] == "safety"
 
     def _refused(self) -> bool:
@@ -63,7 +64,8 @@ class Examination:
         self._begun.add(code)
         entry = self.subject.standard.rules[code]
         for need in entry["needs"]:
-            self._check(need)
+            if self._applies(self.subject.standard.rules[need]):
+                self._check(need)
         because = self._obstacle(entry)
         if because:
             self.skipped[code] = because
@@ -99,9 +101,12 @@ class Examination:
     def verdict(self) -> Verdict:
         """What the findings make of the artefact."""
         verdicts = {self.subject.standard.rules[code]["verdict"] for code in self.failed}
-        for worst in ("refused", "unknown", "invalid"):
+        order: tuple[Verdict, ...] = ("refused", "unknown", "invalid")
+        for worst in order:
             if worst in verdicts:
-                return worst  # type: ignore[return-value]
+                return worst
+        if DAMAGE in self.skipped.values() and not self.failed & {"VCS205", DAMAGE}:
+            return "unknown"  # something could not be read, and no finding says so
         wanting = self.subject.kind == "predictions" and self.level != "metadata"
         if wanting and any(not because.startswith("VCS") for because in self.skipped.values()):
             return "unknown"

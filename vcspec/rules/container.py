@@ -1,7 +1,9 @@
 """VCS0xx: what must hold before anything is decoded. Reads names and JSON only."""
 
+import json
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from vcspec.model.finding import Fault
 from vcspec.model.store import Node
 from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
-from vcspec.standard import known_versions
+from vcspec.standard import known_versions, standard
 
 
 @rule("VCS001")
@@ -86,7 +88,9 @@ def name_problem(name: str, most: int) -> str:
     segments = name.split("/")
     if any(segment in {"", ".", ".."} for segment in segments):
         return "a segment that is empty, `.` or `..`"
-    if "\\" in name or any(unicodedata.category(letter)[0] == "C" for letter in name):
+    # Not `Cn`: which letters are assigned differs between versions of Unicode.
+    control = {"Cc", "Cf", "Cs", "Co"}
+    if "\\" in name or any(unicodedata.category(letter) in control for letter in name):
         return "a backslash or control character"
     if unicodedata.normalize("NFC", name) != name:
         return "not in Unicode NFC"
@@ -95,9 +99,27 @@ def name_problem(name: str, most: int) -> str:
 
 @rule("VCS008")
 def metadata_not_strict(subject: Subject) -> Iterator[Fault]:
-    """Report what the strict reader could not take."""
+    """Report what the strict reader could not take, and grids that contradict themselves."""
+    expected = "strict JSON that describes a Zarr node"
     for name, reason in subject.skeleton.broken.items():
-        yield Fault(f"/{name}", reason, "strict JSON that describes a Zarr node")
+        yield Fault(f"/{name}", reason, expected)
+    for node in subject.arrays():
+        if problem := grid_problem(node):
+            name = "zarr.json" if node.zarr_format == 3 else ".zarray"
+            yield Fault(f"{node.path.rstrip('/')}/{name}", problem, expected)
+
+
+def grid_problem(node: Node) -> str:
+    """What is wrong with an array's chunks and shards; empty where nothing is."""
+    if len(node.shape) != len(node.chunks):
+        return f"chunks of {len(node.chunks)} dimensions for {len(node.shape)}"
+    inner = node.inner_chunks
+    if not inner:
+        return ""
+    sound = len(inner) == len(node.chunks) and all(
+        small > 0 and large % small == 0 for large, small in zip(node.chunks, inner, strict=True)
+    )
+    return "" if sound else f"shards of {node.chunks} hold no whole number of chunks of {inner}"
 
 
 @rule("VCS009")
@@ -121,14 +143,13 @@ def size_over_limit(subject: Subject) -> Iterator[Fault]:
 
 def item_bytes(node: Node) -> int:
     """Bytes of one decoded element; 8 for text, whose length nobody declares."""
-    return 8 if node.data_type in {"string", "object"} else np.dtype(node.data_type).itemsize
+    is_number = node.data_type in standard().limits["data_types"] and node.data_type != "string"
+    return np.dtype(node.data_type).itemsize if is_number else 8
 
 
 def decoded_chunk_bytes(node: Node) -> int:
     """Bytes of one decoded chunk or shard, as declared."""
-    elements = int(np.prod([int(n) for n in node.chunks], dtype=object))
-    known = node.data_type in {"string", "object"} or node.data_type[:1] in "biuf"
-    return elements * (item_bytes(node) if known and not node.data_type.startswith("|") else 8)
+    return item_bytes(node) * int(np.prod([int(n) for n in node.chunks], dtype=object))
 
 
 @rule("VCS010")
@@ -172,8 +193,13 @@ def consolidated_metadata_differs(subject: Subject) -> Iterator[Fault]:
         if path not in copy or path not in nodes:
             where = "the nodes" if path in nodes else "the copy"
             yield Fault(path, f"it is in {where} alone", "the same nodes in both")
-        elif repr(copy[path]) != repr(nodes[path]):
+        elif _told(copy[path]) != _told(nodes[path]):
             yield Fault(path, "the copy says something else than the node", "the same in both")
+
+
+def _told(node: Node) -> str:
+    """All that the metadata say, whatever the order of their members; NaN equals NaN."""
+    return json.dumps(asdict(node), sort_keys=True)
 
 
 @rule("VCS013")

@@ -1,4 +1,4 @@
-"""VCS3xx: measured cells. Rules on values are shared with predictions, which have codes of their own."""
+"""VCS3xx: measured cells. Rules on values serve predictions too, under codes of their own."""
 
 import re
 from collections.abc import Iterator
@@ -118,12 +118,12 @@ def values_contradict_space(subject: Subject) -> Iterator[Fault]:
 
 
 def looks_like_counts(subject: Subject) -> NDArray[np.bool_]:
-    """(rows,) whether a row with values holds whole numbers alone; rows without values count too."""
+    """(rows,) whether a row holds whole numbers alone; rows without values count too."""
     return subject.scan.fractional == 0
 
 
 def not_log1p(subject: Subject) -> Iterator[Fault]:
-    """A fault where values declared log1p are all whole, or above the logarithm of the target sum."""
+    """A fault where values declared log1p are all whole, or larger than the target sum allows."""
     scan, values = subject.scan, subject.document["values"]
     if scan.stored.any() and looks_like_counts(subject).all():
         yield Fault(

@@ -1,7 +1,8 @@
-"""VCS1xx and VCS2xx at level `data`: the structure of X, seen with plain numpy before scipy sees it."""
+"""VCS1xx and VCS2xx at level `data`: structure of matrices, seen before scipy sees them."""
 
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,24 @@ ABSENT = 2**64 - 1
 
 
 def row_fault(
-    subject: Subject, counts: NDArray[np.int64], found: str, expected: str
+    subject: Subject, counts: NDArray[np.int64], found: str, expected: str, *, path: str = "/X"
 ) -> Iterator[Fault]:
-    """A fault on X where `counts`, (rows,), is not zero; `found` may hold {places} and {rows}."""
+    """A fault of a matrix where `counts`, (rows,), is not zero.
+
+    Args:
+        subject: the artefact.
+        counts: (rows,) number of places in each row.
+        found: may hold {places} and {rows}.
+        expected: what should be there.
+        path: of the matrix.
+    """
     rows = np.flatnonzero(counts)
     if len(rows):
         places = int(counts[rows].sum())
         text = found.format(places=places, rows=len(rows))
-        yield Fault("/X", text, expected, subject.row_names(rows[:SHOWN]), places)
+        names = tuple(f"row {row}" for row in rows[:SHOWN].tolist())
+        shown = subject.row_names(rows[:SHOWN]) if path == "/X" else names
+        yield Fault(path, text, expected, shown, places)
 
 
 def compressed(subject: Subject) -> Iterator[tuple[str, Node]]:
@@ -37,7 +48,7 @@ def compressed(subject: Subject) -> Iterator[tuple[str, Node]]:
 def row_offsets_broken(subject: Subject) -> Iterator[Fault]:
     """Look at indptr alone."""
     for path, _ in compressed(subject):
-        indptr = subject.array(f"{path}/indptr")
+        indptr = subject.array(f"{path}/indptr").astype(np.int64)
         data = subject.node(f"{path}/data")
         end = data.shape[0] if data is not None else -1
         falls = np.flatnonzero(np.diff(indptr) < 0)
@@ -71,23 +82,20 @@ def column_number_out_of_range(subject: Subject) -> Iterator[Fault]:
 @rule("VCS112")
 def entry_twice(subject: Subject) -> Iterator[Fault]:
     """Count columns that a row stores again."""
-    if subject.node("/X") is not None:
-        yield from row_fault(
-            subject,
-            subject.scan.twice,
-            "{places} entries stored again, in {rows} rows",
-            "each once",
-        )
+    for path, _ in compressed(subject):
+        found = "{places} entries stored again, in {rows} rows"
+        yield from row_fault(subject, subject.scan_of(path).twice, found, "each once", path=path)
 
 
 @rule("VCS113")
 def entries_out_of_order(subject: Subject) -> Iterator[Fault]:
     """Count steps down within a row; matrices compressed by columns have none by construction."""
-    node = subject.node("/X")
-    if node is not None and node.encoding == "csr_matrix":
-        yield from row_fault(
-            subject, subject.scan.unsorted, "{rows} rows out of order", "rising numbers"
-        )
+    for path, node in compressed(subject):
+        if node.encoding == "csr_matrix":
+            falls = subject.scan_of(path).unsorted
+            yield from row_fault(
+                subject, falls, "{rows} rows out of order", "rising numbers", path=path
+            )
 
 
 @rule("VCS210")
@@ -115,28 +123,40 @@ def _index_problem(shard: bytes, node: Node, place: tuple[int, ...]) -> str:
         outer // inner for outer, inner in zip(node.chunks, node.inner_chunks, strict=True)
     ]
     size = 16 * int(np.prod(per_shard))
-    if len(shard) < size + 4:
+    if len(shard) < size:
         return f"{len(shard)} bytes, shorter than its index"
-    numbers = struct.unpack(f"<{size // 8}Q", shard[:size])
-    spans = []
+    numbers = struct.unpack(f"{_byte_order(node)}{size // 8}Q", shard[:size])
+    spans = [(0, size)]  # of the index itself
     for number, inner in enumerate(np.ndindex(*per_shard)):
-        first = [
-            at * outer + i * chunk
-            for at, outer, i, chunk in zip(
-                place, node.chunks, inner, node.inner_chunks, strict=True
-            )
-        ]
         offset, length = numbers[2 * number], numbers[2 * number + 1]
-        if offset == ABSENT and length == ABSENT:
-            if all(at < extent for at, extent in zip(first, node.shape, strict=True)):
-                return f"the inner chunk {inner} is absent"
-            continue
-        spans.append((offset, offset + length))
+        if (offset, length) != (ABSENT, ABSENT):
+            spans.append((offset, offset + length))
+        elif _within(node, place, inner):
+            return f"the inner chunk {inner} is absent"
     return _span_problem(sorted(spans), len(shard))
+
+
+def _byte_order(node: Node) -> str:
+    """How the shard index writes its numbers, for `struct`."""
+    index = next(settings for name, settings in node.codecs if name == "sharding_indexed")
+    for codec in index.get("index_codecs", ()):
+        if isinstance(codec, dict) and codec.get("name") == "bytes":
+            return ">" if codec.get("configuration", {}).get("endian") == "big" else "<"
+    return "<"
+
+
+def _within(node: Node, place: tuple[int, ...], inner: tuple[int, ...]) -> bool:
+    """Whether the inner chunk of the shard at `place` holds an element of the array."""
+    return all(
+        at * outer + number * chunk < extent
+        for at, outer, number, chunk, extent in zip(
+            place, node.chunks, inner, node.inner_chunks, node.shape, strict=True
+        )
+    )
 
 
 def _span_problem(spans: list[tuple[int, int]], size: int) -> str:
     if spans and spans[-1][1] > size:
         return "an inner chunk reaches beyond the shard"
-    overlap = any(after[0] < before[1] for before, after in zip(spans, spans[1:], strict=False))
+    overlap = any(after[0] < before[1] for before, after in pairwise(spans))
     return "inner chunks overlap" if overlap else ""

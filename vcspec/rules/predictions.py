@@ -30,6 +30,12 @@ def _predicted(subject: Subject) -> list[str]:
     return list(dict.fromkeys(run.key for run in subject.runs))
 
 
+def _without(names: list[str], known: list[str]) -> list[str]:
+    """Those of `names` that are not among `known`, in order."""
+    there = set(known)
+    return [name for name in names if name not in there]
+
+
 def _names(names: list[str], known: list[str]) -> tuple[str, ...]:
     """The first names, each with the nearest spellings among `known`."""
     shown = []
@@ -42,14 +48,14 @@ def _names(names: list[str], known: list[str]) -> tuple[str, ...]:
 @rule("VCS501")
 def condition_missing(subject: Subject) -> Iterator[Fault]:
     """Compare the split's test conditions with the predicted ones."""
-    predicted = _predicted(subject)
-    missing = [key for key in _tested(subject) if key not in set(predicted)]
+    predicted, tested = _predicted(subject), _tested(subject)
+    missing = _without(tested, predicted)
     if missing:
-        extra = [key for key in predicted if key not in set(_tested(subject))]
+        extra = _without(predicted, tested)
         yield Fault(
             "/obs",
             f"{len(missing)} test conditions are not predicted",
-            f"{len(_tested(subject))} conditions",
+            f"{len(tested)} conditions",
             _names(missing, extra),
             len(missing),
         )
@@ -59,7 +65,7 @@ def condition_missing(subject: Subject) -> Iterator[Fault]:
 def condition_unexpected(subject: Subject) -> Iterator[Fault]:
     """Compare the predicted conditions with the split's test conditions."""
     tested = _tested(subject)
-    extra = [key for key in _predicted(subject) if key not in set(tested)]
+    extra = _without(_predicted(subject), tested)
     if extra:
         yield Fault(
             "/obs",
@@ -101,9 +107,9 @@ def _spelling_hint(names: list[str], panel: list[str]) -> str:
 def feature_missing(subject: Subject) -> Iterator[Fault]:
     """Compare the split's panel with the predicted features."""
     names, panel = list(map(str, subject.features)), list(map(str, _split(subject).features))
-    missing = [name for name in panel if name not in set(names)]
+    missing = _without(panel, names)
     if missing:
-        extra = [name for name in names if name not in set(panel)]
+        extra = _without(names, panel)
         found = f"{len(missing)} of {len(panel)} features are not predicted"
         yield Fault(
             "/var/_index",
@@ -119,7 +125,7 @@ def feature_missing(subject: Subject) -> Iterator[Fault]:
 def feature_unexpected(subject: Subject) -> Iterator[Fault]:
     """Compare the predicted features with the split's panel."""
     names, panel = list(map(str, subject.features)), list(map(str, _split(subject).features))
-    extra = [name for name in names if name not in set(panel)]
+    extra = _without(names, panel)
     if extra:
         yield Fault(
             "/var/_index",

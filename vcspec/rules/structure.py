@@ -65,11 +65,9 @@ def element_missing(subject: Subject) -> Iterator[Fault]:
             yield Fault(f"/{element['path']}", "nothing", element["holds"])
 
 
-NEEDED_ARRAYS = {
-    "csr_matrix": ("data", "indices", "indptr"),
-    "csc_matrix": ("data", "indices", "indptr"),
-    "categorical": ("codes", "categories"),
-}
+COMPRESSED = ("csr_matrix", "csc_matrix")
+PARTS = ("data", "indices", "indptr")
+NULLABLE = ("nullable-integer", "nullable-boolean", "nullable-string-array")
 
 
 @rule("VCS103")
@@ -83,32 +81,36 @@ def element_misencoded(subject: Subject) -> Iterator[Fault]:
             yield Fault(node.path, f"encoding-type {node.encoding!r}", " or ".join(allowed))
         elif problem := _encoding_problem(subject, node):
             yield Fault(node.path, problem, f"a {node.encoding}")
+    for column in subject.layout["column"]:
+        found = column_node(subject, column["table"], column["name"])
+        if found is not None and (problem := _column_problem(subject, found)):
+            yield Fault(found.path, problem, "a column as AnnData encodes it")
+
+
+def column_node(subject: Subject, table: str, name: str) -> Node | None:
+    """The node of a column; the row names may be kept under any name."""
+    holder = subject.node(f"/{table}")
+    if holder is not None and name == "_index":
+        name = str(holder.attributes.get("_index", name))
+    return subject.node(f"/{table}/{name}")
 
 
 def _encoding_problem(subject: Subject, node: Node) -> str:
-    absent = [
-        part
-        for part in NEEDED_ARRAYS.get(node.encoding, ())
-        if not _is_vector(subject.node(f"{node.path}/{part}"))
-    ]
-    if absent:
-        return f"without the one-dimensional array {absent[0]}"
-    if node.encoding in {"csr_matrix", "csc_matrix"}:
-        shape = node.attributes.get("shape")
-        sound = (
-            isinstance(shape, list)
-            and len(shape) == 2
-            and all(type(n) is int and n >= 0 for n in shape)
-        )
-        return "" if sound else f"the attribute shape is {str(shape)[:80]}"
     if node.encoding == "dataframe":
         return _table_problem(subject, node)
-    wrong_sort = node.sort != "array"
-    return "a group, not an array" if wrong_sort else ""
+    if node.encoding not in COMPRESSED:
+        return "" if node.sort == "array" else "a group, not an array"
+    absent = [part for part in PARTS if not _is_vector(subject.node(f"{node.path}/{part}"))]
+    if absent:
+        return f"without the one-dimensional array {absent[0]}"
+    shape = node.attributes.get("shape")
+    sound = isinstance(shape, list) and len(shape) == 2
+    sound = sound and all(type(n) is int and n >= 0 for n in shape or ())
+    return "" if sound else f"the attribute shape is {str(shape)[:80]}"
 
 
 def _is_vector(node: Node | None) -> bool:
-    return node is not None and (node.sort == "group" or len(node.shape) == 1)
+    return node is not None and node.sort == "array" and len(node.shape) == 1
 
 
 def _table_problem(subject: Subject, node: Node) -> str:
@@ -119,7 +121,35 @@ def _table_problem(subject: Subject, node: Node) -> str:
     if not isinstance(order, list):
         return "without the attribute column-order"
     absent = [name for name in order if subject.node(f"{node.path}/{name}") is None]
-    return f"column-order names {absent[0]!r}, and there is no such column" if absent else ""
+    if absent:
+        return f"column-order names {absent[0]!r}, and there is no such column"
+    unnamed = [name for name in _declared(subject, node) if name not in order]
+    return f"column-order does not name the column {unnamed[0]!r}" if unnamed else ""
+
+
+def _declared(subject: Subject, table: Node) -> Iterator[str]:
+    """Names of the layout's columns that the table has, but for its row names."""
+    for column in subject.layout["column"]:
+        path = f"/{column['table']}/{column['name']}"
+        is_here = path.startswith(f"{table.path}/") and subject.node(path) is not None
+        if is_here and column["name"] not in {"_index", table.attributes.get("_index")}:
+            yield column["name"]
+
+
+def _column_problem(subject: Subject, node: Node) -> str:
+    if node.sort == "array":
+        return "" if len(node.shape) == 1 else f"an array of {len(node.shape)} dimensions"
+    if node.encoding == "categorical":
+        codes, categories = (
+            subject.node(f"{node.path}/{part}") for part in ("codes", "categories")
+        )
+        if not _is_vector(codes) or categories is None or categories.encoding == "categorical":
+            return "without one-dimensional codes, or without categories"
+        return _column_problem(subject, categories)
+    if node.encoding not in NULLABLE:
+        return f"a group with the encoding-type {node.encoding!r}"
+    parts = [subject.node(f"{node.path}/{part}") for part in ("values", "mask")]
+    return "" if all(map(_is_vector, parts)) else "without one-dimensional values and mask"
 
 
 def axis_length(subject: Subject, path: str) -> int | None:
@@ -168,11 +198,9 @@ def axis_lengths_disagree(subject: Subject) -> Iterator[Fault]:
 
 def _compressed_lengths(subject: Subject) -> Iterator[Fault]:
     for _, node in _elements(subject):
-        if node is None or node.encoding not in {"csr_matrix", "csc_matrix"}:
+        if node is None or node.encoding not in COMPRESSED:
             continue
-        lengths = {
-            part: _length(subject, f"{node.path}/{part}") for part in NEEDED_ARRAYS["csr_matrix"]
-        }
+        lengths = {part: _length(subject, f"{node.path}/{part}") for part in PARTS}
         major = shape_of(node)[0 if node.encoding == "csr_matrix" else 1]
         if lengths["indptr"] != major + 1 or lengths["data"] != lengths["indices"]:
             yield Fault(
@@ -190,14 +218,24 @@ def _column_lengths(subject: Subject) -> Iterator[Fault]:
         node = subject.node(f"/{table}")
         rows = axis_length(subject, f"/{table}")
         for name in node.attributes["column-order"] if node else ():
-            length = axis_length(subject, f"/{table}/{name}")
-            if length != rows:
-                yield Fault(f"/{table}/{name}", f"{length} rows", f"{rows} rows")
+            lengths = _column_parts(subject, f"/{table}/{name}")
+            if lengths != {rows}:
+                found = " and ".join(sorted(map(str, lengths)))
+                yield Fault(f"/{table}/{name}", f"{found} rows", f"{rows} rows")
+
+
+def _column_parts(subject: Subject, path: str) -> set[int | None]:
+    """Lengths of a column, and of the mask beside it."""
+    lengths = {axis_length(subject, path)}
+    if subject.node(f"{path}/mask") is not None:
+        lengths.add(axis_length(subject, f"{path}/mask"))
+    return lengths
 
 
 @rule("VCS105")
 def data_type_unexpected(subject: Subject) -> Iterator[Fault]:
-    """Compare data types with the layout's."""
+    """Compare data types with the layout's; offsets, numbers and codes are whole."""
+    yield from _whole_numbers(subject)
     for element, node in _elements(subject):
         allowed = element.get("data_types")
         if node is None or not allowed:
@@ -205,6 +243,19 @@ def data_type_unexpected(subject: Subject) -> Iterator[Fault]:
         holder = node if node.sort == "array" else subject.node(f"{node.path}/data")
         if holder is not None and holder.data_type not in allowed:
             yield Fault(holder.path, holder.data_type, " or ".join(allowed))
+
+
+def _whole_numbers(subject: Subject) -> Iterator[Fault]:
+    """Faults of arrays that number rows, columns or categories and hold something else."""
+    compressed = {
+        node.path for _, node in _elements(subject) if node and node.encoding in COMPRESSED
+    }
+    columns = {f"/{column['table']}/{column['name']}" for column in subject.layout["column"]}
+    paths = [f"{path}/{part}" for path in compressed for part in ("indices", "indptr")]
+    for path in sorted([*paths, *(f"{column}/codes" for column in columns)]):
+        node = subject.node(path)
+        if node is not None and not node.data_type.startswith(("int", "uint")):
+            yield Fault(path, node.data_type, "whole numbers")
 
 
 def _v3_arrays(subject: Subject) -> Iterator[Node]:

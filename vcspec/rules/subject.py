@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from vcspec.model import manifest
 from vcspec.model.condition import FIELD_SEPARATOR, Condition, conditions_of
 from vcspec.model.finding import Fault
+from vcspec.model.manifest import Entry
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Column, Damaged, Node, Skeleton, Store
 from vcspec.standard import Standard, known_versions, standard
@@ -96,7 +98,7 @@ class Subject:
 
     def array(self, path: str) -> AnyArray:
         """An array; what cannot be read is noted as damage."""
-        return self.reading(self.store.array, path)  # type: ignore[no-any-return]
+        return self.reading(self.store.array, path)
 
     def reading(self, read: Any, *arguments: Any) -> Any:
         """Call `read`, and note what it finds damaged before passing it on."""
@@ -135,9 +137,7 @@ class Subject:
         keys = self.keys
         cuts = [0, *(np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist(), len(keys)]
         return tuple(
-            Run(str(keys[start]), start, stop)
-            for start, stop in zip(cuts[:-1], cuts[1:], strict=True)
-            if stop > start
+            Run(str(keys[start]), start, stop) for start, stop in pairwise(cuts) if stop > start
         )
 
     @property
@@ -145,31 +145,59 @@ class Subject:
         """(features,) names."""
         return self.column("var", "_index").values
 
-    @cached_property
+    @property
     def scan(self) -> Scan:
         """One pass over X."""
-        return self.reading(lambda: scan(self.store.blocks("/X")))  # type: ignore[no-any-return]
+        return self.scan_of("/X")
+
+    def scan_of(self, path: str) -> Scan:
+        """One pass over the matrix at `path`, made once."""
+        if path not in self._scans:
+            self._scans[path] = self.reading(lambda: scan(self.store.blocks(path)))
+        return self._scans[path]
+
+    @cached_property
+    def _scans(self) -> dict[str, Scan]:
+        return {}
 
     @cached_property
     def content(self) -> Content:
         """Content digest, computed from the values."""
-        return self.reading(content_of, self.store)  # type: ignore[no-any-return]
+        return self.reading(content_of, self.store)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
         """`manifest.json` as it stands; empty where there is none.
 
         Raises:
-            ValueError: it is not JSON.
+            ValueError: it is not JSON, or larger than a document may be.
         """
-        if manifest.ROOT not in self.skeleton.objects:
+        entry = self.skeleton.objects.get(manifest.ROOT)
+        if entry is None:
             return {}
-        found = json.loads(self.store.read(manifest.ROOT))
+        if entry.size > self.standard.limits["document_bytes"]:
+            message = f"{entry.size} bytes are more than a document may have"
+            raise ValueError(message)
+        try:
+            found = json.loads(self.store.read(manifest.ROOT))
+        except RecursionError as error:
+            message = "nested too deep"
+            raise ValueError(message) from error
         return found if isinstance(found, dict) else {"": found}
+
+    @cached_property
+    def listed(self) -> tuple[Entry, ...]:
+        """Every entry of every node manifest; to be asked for only where rule VCS208 has passed."""
+        texts = (self.store.read(node["manifest"]).decode() for node in self.manifest["nodes"])
+        return tuple(entry for text in texts for entry in manifest.parse_node_manifest(text))
 
     def claimed_content(self) -> str:
         """The content digest that the manifest lists, else the one computed."""
-        return str(self.manifest.get("content") or self.content.digest)
+        try:
+            claimed = self.manifest.get("content")
+        except ValueError:
+            claimed = None
+        return str(claimed or self.content.digest)
 
     def row_names(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
         """A few rows as a reader finds them: number and name."""

@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from vcspec.model.finding import SHOWN, Fault
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Column
 from vcspec.rules.book import rule
+from vcspec.rules.structure import axis_length, column_node
 from vcspec.rules.subject import Subject
 
 NO_LABEL = re.compile(r"^\s*$|^(nan|none|null|na|<na>)$", re.IGNORECASE)
@@ -32,7 +32,7 @@ def _path(entry: Entry) -> str:
 
 
 def column_schema(entry: Entry, vocabulary: tuple[str, ...] = ()) -> Any:
-    """The pandera column that a layout entry means: type, sign, vocabulary, uniqueness."""
+    """The pandera column that a layout entry means: type, sign and vocabulary."""
     import pandera.pandas as pa
 
     kinds = {
@@ -56,32 +56,26 @@ def column_schema(entry: Entry, vocabulary: tuple[str, ...] = ()) -> Any:
         )
     if vocabulary:
         checks.append(pa.Check.isin(list(vocabulary), name="vocabulary"))
-    return pa.Column(None, checks=checks, nullable=True, unique=bool(entry.get("unique")))
-
-
-@cache
-def _imported_pandas() -> Any:
-    import pandas as pd
-
-    return pd
+    return pa.Column(None, checks=checks, nullable=True)
 
 
 def _failures(subject: Subject, entry: Entry, column: Column) -> dict[str, list[Any]]:
-    """Name of a failed check → the values that fail it, as pandera finds them."""
+    """Name of a failed check → the distinct values that fail it, as pandera finds them."""
+    terms = tuple(subject.standard.vocabularies.get(entry.get("vocabulary", ""), ()))
+    if column.sort == "string" and entry["type"] == "string" and not terms:
+        return {}  # every value is text, and nothing more is asked for
+    present = column.values if column.missing is None else column.values[~column.missing]
+    return failed_checks(np.unique(present), entry, terms)
+
+
+def failed_checks(values: AnyArray, entry: Entry, terms: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Name of a failed check → the values that fail it."""
+    import pandas as pd
     import pandera.pandas as pa
 
-    terms = tuple(subject.standard.vocabularies.get(entry.get("vocabulary", ""), ()))
-    values, _ = (
-        np.unique(column.values.astype(object), return_counts=True)
-        if column.sort == "string"
-        else (column.values, None)
-    )
-    frame = _imported_pandas().DataFrame(
-        {entry["name"]: _imported_pandas().Series(list(values), dtype=object)}
-    )
-    single = {**entry, "unique": False}
+    frame = pd.DataFrame({entry["name"]: pd.Series(list(values), dtype=object)})
     try:
-        pa.DataFrameSchema({entry["name"]: column_schema(single, terms)}).validate(frame, lazy=True)
+        pa.DataFrameSchema({entry["name"]: column_schema(entry, terms)}).validate(frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         found: dict[str, list[Any]] = {}
         for case in error.failure_cases.itertuples():
@@ -213,19 +207,13 @@ def condition_scattered(subject: Subject) -> Iterator[Fault]:
 def category_code_out_of_range(subject: Subject) -> Iterator[Fault]:
     """Compare codes with the number of categories."""
     for entry in subject.layout["column"]:
-        node = subject.node(_path(entry))
+        node = column_node(subject, entry["table"], entry["name"])
         if node is None or node.encoding != "categorical":
             continue
-        codes = subject.array(f"{node.path}/codes")
-        categories = subject.node(f"{node.path}/categories")
-        most = (categories.shape[0] if categories is not None and categories.shape else 0) - 1
-        bad = np.flatnonzero((codes < -1) | (codes > most)) if most >= 0 else np.empty(0)
+        codes = subject.array(f"{node.path}/codes").astype(np.int64)
+        most = (axis_length(subject, f"{node.path}/categories") or 0) - 1
+        bad = np.flatnonzero((codes < -1) | (codes > most))
         if len(bad):
+            found = f"the code {int(codes[bad[0]])}"
             examples = tuple(f"row {row}" for row in bad[:SHOWN].tolist())
-            yield Fault(
-                f"{node.path}/codes",
-                f"the code {int(codes[bad[0]])}",
-                f"-1..{most}",
-                examples,
-                len(bad),
-            )
+            yield Fault(f"{node.path}/codes", found, f"-1..{most}", examples, len(bad))

@@ -184,7 +184,7 @@ def _string_leaf(column: Column, start: int) -> bytes:
 
 
 def _element(kind: str, shape: tuple[int, ...], data_type: str, leaves: list[bytes]) -> str:
-    described = {
+    described: dict[str, Any] = {
         "kind": kind,
         "shape": [int(n) for n in shape],
         "dtype": data_type,

@@ -42,7 +42,9 @@ class Scan:
 
 def scan(blocks: Iterable[Rows]) -> Scan:
     """Notes on every row of the blocks, in order; each row depends on its own entries alone."""
-    parts = [_scan_block(block) for block in blocks]
+    nothing = np.empty(0, dtype=np.int64)
+    no_rows = Rows(np.zeros(1, dtype=np.int64), nothing, np.empty(0), 0)
+    parts = [_scan_block(no_rows), *(_scan_block(block) for block in blocks)]
     names = Scan.__dataclass_fields__
     return Scan(**{name: np.concatenate([part[name] for part in parts]) for name in names})
 
@@ -58,7 +60,7 @@ def _scan_block(block: Rows) -> dict[str, AnyArray]:
         return np.bincount(row[which], minlength=len(block)).astype(np.int64)
 
     def summed(weights: Array) -> Array:
-        return np.bincount(row, weights=weights, minlength=len(block))
+        return np.bincount(row, weights=weights, minlength=len(block)).astype(np.float64)
 
     with np.errstate(over="ignore"):
         natural = np.expm1(np.minimum(sound, 700.0))

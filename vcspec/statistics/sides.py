@@ -57,8 +57,8 @@ def side(conditions: Iterable[tuple[Cells, Control]], *, workers: int | None = N
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         results = list(pool.map(one, tasks))
-    mean, control, z, p_value = (np.array(part) for part in zip(*results, strict=True))
-    return Side(mean, control, Expression(z, p_value, benjamini_hochberg(p_value)))
+    mean, base, z, p_value = (np.array(part) for part in zip(*results, strict=True))
+    return Side(mean, base, Expression(z, p_value, benjamini_hochberg(p_value)))
 
 
 def profile_side(means: Array, controls: Sequence[Array]) -> Side:

@@ -10,7 +10,7 @@ from vcspec.model.matrix import AnyArray, Rows
 from vcspec.storage.writing import new_store, write_array, write_rows, write_table
 
 
-def write_cells(
+def write_cells(  # noqa: PLR0913 - one for each part of the store
     target: Path,
     document: Mapping[str, Any],
     blocks: Iterable[Rows],
@@ -36,7 +36,7 @@ def write_cells(
         tables(root, obs, var)
 
 
-def write_arrays(
+def write_arrays(  # noqa: PLR0913 - one for each part of the store
     target: Path,
     document: Mapping[str, Any],
     arrays: Mapping[str, AnyArray],

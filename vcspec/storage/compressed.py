@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,15 @@ def csc_blocks(store: Store, path: str, shape: Sequence[int], entries: int) -> I
         Damaged: the compressed structure contradicts itself.
     """
     indptr = store.array(f"{path}/indptr").astype(np.int64)
-    if indptr[0] != 0 or (np.diff(indptr) < 0).any() or len(indptr) != int(shape[1]) + 1:
-        raise Damaged(f"{path}/indptr", "not a monotone run with one step a column")
+    if len(indptr) != int(shape[1]) + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        where = f"{path}/indptr"
+        raise Damaged(where, "not a monotone run with one step a column")
     counts = np.zeros(int(shape[0]), dtype=np.int64)
     for start, stop in spans(int(indptr[-1]), entries):
         rows = store.span(f"{path}/indices", start, stop)
         if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
-            raise Damaged(f"{path}/indices", f"row numbers outside 0..{int(shape[0]) - 1}")
+            where, reason = f"{path}/indices", f"row numbers outside 0..{int(shape[0]) - 1}"
+            raise Damaged(where, reason)
         counts += np.bincount(rows.astype(np.int64), minlength=len(counts))
 
     def parts() -> Iterator[Entries]:
@@ -69,7 +72,9 @@ def gathered(
     borders = row_bounds(counts, entries)
     with tempfile.TemporaryDirectory(prefix="vcspec-rows-") as folder:
         scratch = Path(folder)
+        data_type: np.dtype[Any] = np.dtype(np.float32)
         for number, (row, column, value) in enumerate(parts):
+            data_type = value.dtype
             bucket = np.searchsorted(borders, row, side="right") - 1
             for found in np.unique(bucket):
                 inside = bucket == found
@@ -81,21 +86,20 @@ def gathered(
                 )
         for found, start in enumerate(borders[:-1]):
             files = sorted(scratch.glob(f"{found}-*.npz"))
-            bounds = (int(start), int(borders[found + 1]))
-            yield _bucket(files, bounds, counts, width)
+            lengths = counts[int(start) : int(borders[found + 1])]
+            indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+            column, value = _bucket(files, data_type)
+            yield Rows(indptr, column, value, width, first=int(start))
 
 
-def _bucket(
-    files: Sequence[Path], bounds: tuple[int, int], counts: NDArray[np.int64], width: int
-) -> Rows:
-    start, stop = bounds
-    indptr = np.concatenate([[0], np.cumsum(counts[start:stop])]).astype(np.int64)
-    pieces = [np.load(file) for file in files]
+def _bucket(files: Sequence[Path], data_type: np.dtype[Any]) -> tuple[NDArray[np.int64], AnyArray]:
+    """Columns and values of a bucket, ordered by row."""
+    pieces: list[Entries] = []
+    for file in files:
+        with np.load(file) as piece:
+            pieces.append((piece["row"], piece["column"], piece["value"]))
     if not pieces:
-        nothing = np.empty(0, dtype=np.int64)
-        return Rows(indptr, nothing, np.empty(0, dtype=np.float32), width, first=start)
-    rows = np.concatenate([piece["row"] for piece in pieces])
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=data_type)
+    rows, columns, values = (np.concatenate(part) for part in zip(*pieces, strict=True))
     order = np.argsort(rows, kind="stable")
-    column = np.concatenate([piece["column"] for piece in pieces])[order]
-    value = np.concatenate([piece["value"] for piece in pieces])[order]
-    return Rows(indptr, column, value, width, first=start)
+    return columns[order], values[order]

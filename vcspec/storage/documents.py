@@ -1,6 +1,7 @@
 """Strict JSON: what two readers cannot read differently."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,7 @@ def parse_document(data: bytes, limits: Mapping[str, Any]) -> dict[str, Any]:
             data.decode("utf-8"),
             object_pairs_hook=_object,
             parse_constant=_constant,
+            parse_float=_number,
             parse_int=lambda text: _integer(text, limits["integer_bound"]),
         )
         json.dumps(found, ensure_ascii=False).encode("utf-8")
@@ -63,6 +65,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _constant(text: str) -> Any:
     message = f"{text} is not JSON"
     raise NotStrict(message)
+
+
+def _number(text: str) -> float:
+    found = float(text)
+    if math.isinf(found):
+        message = f"the number {text[:24]} is beyond what a double holds"
+        raise NotStrict(message)
+    return found
 
 
 def _integer(text: str, bound: int) -> int:

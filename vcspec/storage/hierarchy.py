@@ -1,4 +1,4 @@
-"""Zarr metadata as Nodes, read from JSON alone: neither zarr nor anndata sees a store before this."""
+"""Zarr metadata as Nodes, read from JSON alone, before zarr or anndata see anything of a store."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ def skeleton(objects: Objects) -> Skeleton:
         try:
             if entry.size > limits["document_bytes"]:
                 message = f"{entry.size} bytes; at most {limits['document_bytes']} are read"
-                raise NotStrict(message)  # noqa: TRY301
+                raise NotStrict(message)
             documents[name] = parse_document(objects.read(name), limits)
         except (NotStrict, OSError) as error:
             broken[name] = str(error)
@@ -65,13 +65,13 @@ def _join(folder: str, name: str) -> str:
 def _node(path: str, found: Mapping[str, Document]) -> Node | None:
     if "zarr.json" in found:
         return node_v3(path, found["zarr.json"])
-    attributes = found.get(".zattrs", {})
+    attributes = _mapping(found.get(".zattrs", {}))
     if ".zarray" in found:
-        return node_v2(path, found[".zarray"], attributes)
+        return node_v2(path, _mapping(found[".zarray"]), attributes)
     return Node(path, "group", 2, attributes) if ".zgroup" in found else None
 
 
-def node_v3(path: str, document: Document) -> Node:
+def node_v3(path: str, document: Mapping[str, Any]) -> Node:
     """A node from its zarr.json.
 
     Raises:
@@ -84,9 +84,10 @@ def node_v3(path: str, document: Document) -> Node:
     if document["node_type"] == "group":
         return Node(path, "group", 3, attributes)
     chunks = _shape(document["chunk_grid"]["configuration"]["chunk_shape"])
-    encoding = document["chunk_key_encoding"]
+    encoding = _mapping(document["chunk_key_encoding"])
     v2_keys = encoding["name"] == "v2"
-    separator = encoding.get("configuration", {}).get("separator", "." if v2_keys else "/")
+    settings = _mapping(encoding.get("configuration", {}))
+    separator = _separator(settings.get("separator", "." if v2_keys else "/"))
     codecs = tuple(_codecs_v3(document["codecs"]))
     node = Node(
         path,
@@ -100,11 +101,11 @@ def node_v3(path: str, document: Document) -> Node:
         codecs=codecs,
         key=("" if v2_keys else "c", separator),
     )
-    sharding = [settings for name, settings in codecs if name == "sharding_indexed"]
+    sharding = [found for name, found in codecs if name == "sharding_indexed"]
     return replace(node, inner_chunks=_shape(sharding[0]["chunk_shape"])) if sharding else node
 
 
-def node_v2(path: str, document: Document, attributes: Mapping[str, Any]) -> Node:
+def node_v2(path: str, document: Mapping[str, Any], attributes: Mapping[str, Any]) -> Node:
     """A node from its .zarray and .zattrs.
 
     Raises:
@@ -125,7 +126,7 @@ def node_v2(path: str, document: Document, attributes: Mapping[str, Any]) -> Nod
         data_type=_data_type_v2(document["dtype"], [name for name, _ in codecs]),
         fill_value=_fill(document["fill_value"]),
         codecs=codecs,
-        key=("", document.get("dimension_separator", ".")),
+        key=("", _separator(document.get("dimension_separator", "."))),
     )
 
 
@@ -159,6 +160,13 @@ def _shape(values: Any) -> tuple[int, ...]:
     return tuple(values)
 
 
+def _separator(value: Any) -> str:
+    if value not in ("/", "."):
+        message = f"{str(value)[:80]!r} separates no chunk keys"
+        raise ValueError(message)
+    return str(value)
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         message = f"{str(value)[:80]} is not an object"
@@ -170,12 +178,12 @@ def _consolidated(documents: Mapping[str, Document]) -> Mapping[str, Node] | Non
     """Nodes as the root's consolidated metadata tell them; a broken entry is left out."""
     inside = documents.get("zarr.json", {}).get("consolidated_metadata") or {}
     entries = inside.get("metadata") if isinstance(inside, dict) else None
-    if entries is None:
+    if not isinstance(entries, dict):
         return _consolidated_v2(documents.get(".zmetadata"))
     found = {}
     for name, document in entries.items():
         try:
-            found[f"/{name}"] = node_v3(f"/{name}", document)
+            found[f"/{name}"] = node_v3(f"/{name}", _mapping(document))
         except (KeyError, TypeError, ValueError):
             continue
     return found

@@ -1,5 +1,8 @@
 """JsonStore: the Store port on a scorecard, which is one JSON document."""
 
+# ruff: noqa: ARG002 - the port hands over what a document has no use for
+
+import hashlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import Any
 
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Column, Damaged, Node, Skeleton, StoredObject
-from vcspec.standard import standard
+from vcspec.standard import CURRENT, standard
 from vcspec.storage.documents import NotStrict, parse_document
 
 NAME = "scorecard.json"
@@ -18,7 +21,8 @@ class JsonStore:
 
     def __init__(self, path: Path) -> None:
         self.target = str(path)
-        self._data = path.read_bytes()
+        with path.open("rb") as file:  # one byte too many is enough to refuse it
+            self._data = file.read(standard().limits["document_bytes"] + 1)
 
     @cached_property
     def skeleton(self) -> Skeleton:
@@ -28,7 +32,7 @@ class JsonStore:
             document: dict[str, Any] = parse_document(self._data, standard().limits)
         except NotStrict as error:
             broken = {NAME: str(error)}
-            root = Node("/", "group", 3, {"vcspec": {"kind": "scorecard", "spec": "1.0"}})
+            root = Node("/", "group", 3, {"vcspec": {"kind": "scorecard", "spec": CURRENT}})
             return Skeleton(objects, {"/": root}, broken)
         return Skeleton(objects, {"/": Node("/", "group", 3, {"vcspec": document})})
 
@@ -38,8 +42,6 @@ class JsonStore:
 
     def sha256(self, name: str) -> str:
         """SHA-256 of the document."""
-        import hashlib
-
         return hashlib.sha256(self._data).hexdigest()
 
     def array(self, path: str) -> AnyArray:

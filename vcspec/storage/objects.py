@@ -5,11 +5,14 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
+
+# Windows has no such flag; what it has in place of links is met as "special" when it is listed.
+UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Objects(Protocol):
@@ -45,7 +48,7 @@ class LocalObjects:
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the file; a link is refused by the operating system."""
-        with open(os.open(self.root / name, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+        with os.fdopen(os.open(self.root / name, UNFOLLOWED), "rb") as file:
             if start is None:
                 return file.read()
             file.seek(start)
@@ -61,9 +64,17 @@ class RemoteObjects:
 
     def listing(self) -> Mapping[str, StoredObject]:
         """Every key below the prefix."""
+        prefix = f"{self.root}/"
         found = self.filesystem.find(self.root, detail=True)
-        cut = len(self.root) + 1
-        return {key[cut:]: StoredObject(int(info["size"] or 0)) for key, info in found.items()}
+        return {
+            key.removeprefix(prefix): StoredObject(self._size(key, info))
+            for key, info in sorted(found.items())
+            if key.startswith(prefix)  # a web server may link to anywhere
+        }
+
+    def _size(self, key: str, info: Mapping[str, Any]) -> int:
+        size = info["size"] if info["size"] is not None else self.filesystem.size(key)
+        return int(size or 0)
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the key."""
@@ -85,7 +96,7 @@ def scheme_of(target: str) -> str:
         Refused: chained URLs, and schemes that are not on the standard's list.
     """
     allowed = standard().limits["schemes"]
-    scheme = urlsplit(target).scheme if "://" in target else "file"
+    scheme = target.partition("://")[0].lower() if "://" in target else "file"
     if "::" in target or scheme not in allowed:
         message = (
             f"{target[:200]!r} is not a place that vcspec reads; it reads paths and URLs of "
@@ -96,10 +107,20 @@ def scheme_of(target: str) -> str:
 
 
 def local_path(target: str) -> Path | None:
-    """`target` as a local path; None where it is remote."""
+    """`target` as a local path; None where it is remote.
+
+    Raises:
+        Refused: as `scheme_of`, and a file URL that names a host.
+    """
     if scheme_of(target) != "file":
         return None
-    return Path(urlsplit(target).path if target.startswith("file://") else target)
+    if "://" not in target:
+        return Path(target)
+    host, _, path = target.partition("://")[2].partition("/")
+    if host not in ("", "localhost"):
+        message = f"{target[:200]!r} names the host {host!r}; a file URL has none: file:///folder"
+        raise Refused(message)
+    return Path("/" + unquote(path))
 
 
 def open_objects(target: str) -> Objects:
@@ -107,13 +128,17 @@ def open_objects(target: str) -> Objects:
 
     Raises:
         Refused: the URL is chained or of a scheme that is not allowed.
-        Unreadable: nothing is there, or it is not a folder.
+        Unreadable: nothing is there, it is not a folder, or a package for the scheme is wanting.
     """
     path = local_path(target)
     if path is None:
         import fsspec
 
-        filesystem, root = fsspec.core.url_to_fs(target)
+        try:
+            filesystem, root = fsspec.core.url_to_fs(target)
+        except ImportError as error:
+            message = f"{target[:200]}: {error}"
+            raise Unreadable(message) from error
         return RemoteObjects(filesystem, root)
     if not path.exists():
         message = f"{target}: no such path; give the folder of a Zarr store"

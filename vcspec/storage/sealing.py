@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import rfc8785
@@ -30,6 +31,7 @@ def seal(target: Path) -> str:
             node = manifest.owner(name, store.skeleton.nodes)
             owned.setdefault(node, []).append(Entry(name, found.size, store.sha256(name)))
     (target / manifest.ROOT).unlink(missing_ok=True)
+    shutil.rmtree(target / manifest.FOLDER, ignore_errors=True)
     listed = {}
     for node, entries in owned.items():
         name = manifest.node_manifest_name(node)

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,26 @@ SHARD = 4_194_304
 
 @contextmanager
 def new_store(
-    target: Path, document: Mapping[str, Any], *, overwrite: bool = False
+    target: Path,
+    document: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    check: Callable[[Path], object] | None = None,
 ) -> Iterator[Any]:
-    """A fresh Zarr v3 group that is sealed and becomes `target` when the block ends well, and vanishes otherwise.
+    """A fresh Zarr v3 group; sealed, it becomes `target` if the block ends well, else it vanishes.
 
     Args:
         target: final path; its parent must exist.
         document: the root attribute `vcspec`.
         overwrite: replace a store that is already there (and nothing but a store).
+        check: looks at the sealed draft before it takes its name; what it raises makes it vanish.
 
     Raises:
         UsageError: something is at `target` already.
     """
     import zarr
 
-    _check_target(target, overwrite=overwrite)
+    require_free(target, overwrite=overwrite)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         with zarr.config.set({"array.write_empty_chunks": True}):
@@ -45,12 +50,24 @@ def new_store(
             _complete(root)
             _consolidate(draft)
         seal(draft)
+        if check is not None:
+            check(draft)
         _move(draft, target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _check_target(target: Path, *, overwrite: bool) -> None:
+def draft_of(root: Any) -> Path:
+    """The folder in which a store from `new_store` is being written."""
+    return Path(root.store.root)
+
+
+def require_free(target: Path, *, overwrite: bool) -> None:
+    """Pass a path at which a store can be written.
+
+    Raises:
+        UsageError: its folder does not exist, or something is there that is not to be replaced.
+    """
     if not target.parent.is_dir():
         message = f"{target.parent}: no such folder; create it first"
         raise UsageError(message)
@@ -69,7 +86,12 @@ def _move(draft: Path, target: Path) -> None:
     aside = target.with_name(f"{draft.name}.old")
     if target.exists():
         target.rename(aside)
-    draft.rename(target)
+    try:
+        draft.rename(target)
+    except BaseException:
+        if aside.exists():
+            aside.rename(target)
+        raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -107,7 +129,7 @@ def _fill(data_type: np.dtype[Any]) -> Any:
 
 
 class Appender:
-    """A one-dimensional array that grows: written shard by shard, trimmed to its length at the end."""
+    """A one-dimensional array that grows: written shard by shard, and at last what is left."""
 
     def __init__(self, group: Any, name: str, data_type: np.dtype[Any], *, values: bool) -> None:
         self._group, self._name, self._type, self._values = group, name, data_type, values
@@ -116,8 +138,16 @@ class Appender:
         self._length = 0
 
     def append(self, values: AnyArray) -> None:
-        """Add `values` at the end."""
-        self._waiting.append(values.astype(self._type, copy=False))
+        """Add `values` at the end.
+
+        Raises:
+            UsageError: whole numbers are wanted, and a value is not whole or too large.
+        """
+        fitted = values.astype(self._type, copy=False)
+        if self._type.kind in "iu" and not np.array_equal(fitted, values):
+            message = f"{self._name} has values that do not fit {self._type}; expected whole counts"
+            raise UsageError(message)
+        self._waiting.append(fitted)
         if sum(len(part) for part in self._waiting) >= SHARD:
             self._write(whole_shards_only=True)
 
@@ -205,7 +235,8 @@ def write_array(group: Any, path: str, values: AnyArray) -> None:
         return
     chunks = tuple(max(1, n) for n in values.shape)
     while np.prod(chunks) > CHUNK:
-        chunks = (max(1, chunks[0] // 2), *chunks[1:]) if chunks[0] > 1 else (1, *_half(chunks[1:]))
+        axis = next(axis for axis, length in enumerate(chunks) if length > 1)
+        chunks = (*chunks[:axis], chunks[axis] // 2, *chunks[axis + 1 :])
     array = parent.create_array(
         name,
         shape=values.shape,
@@ -216,10 +247,6 @@ def write_array(group: Any, path: str, values: AnyArray) -> None:
     )
     array[...] = values
     array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
-
-
-def _half(chunks: tuple[int, ...]) -> tuple[int, ...]:
-    return (max(1, chunks[0] // 2), *chunks[1:])
 
 
 def _write_strings(parent: Any, name: str, values: AnyArray) -> None:

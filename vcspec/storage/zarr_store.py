@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, cast
+from itertools import pairwise, product
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -63,9 +63,9 @@ class ZarrStore:
     def _open(self, path: str) -> Any:
         import zarr
 
-        node = self._node(path)
+        version: Literal[2, 3] = 2 if self._node(path).zarr_format == 2 else 3
         return zarr.open_array(
-            store=self._zarr, path=path.strip("/"), mode="r", zarr_format=node.zarr_format
+            store=self._zarr, path=path.strip("/"), mode="r", zarr_format=version
         )
 
     def _node(self, path: str) -> Node:
@@ -93,25 +93,29 @@ class ZarrStore:
                 found = np.asarray(self._open(path)[where])
             except Refused:
                 raise
-            except Exception as error:  # noqa: BLE001 - codecs raise what they like; all of it is damage
+            except Exception as error:  # codecs raise what they like; all of it is damage
                 reason = f"cannot be decoded ({type(error).__name__}: {str(error)[:160]})"
                 raise Damaged(path, reason) from error
+        wanted = tuple(part.stop - part.start for part in where)
+        if found.shape != wanted:
+            reason = f"{found.shape} elements where {wanted} are declared"
+            raise Damaged(path, reason)
         return found
 
     def _require_objects(self, node: Node, where: tuple[slice, ...]) -> None:
         if not node.elements:
             return
         spans = [
-            range(part.start // size, -(-part.stop // size) if part.stop > part.start else 0)
+            range(part.start // max(size, 1), -(-part.stop // max(size, 1)))
+            if part.stop > part.start
+            else range(0)
             for part, size in zip(where, node.chunks, strict=True)
         ]
-        prefix, separator = node.key
-        base = node.path.strip("/")
-        for index in np.ndindex(*[len(span) for span in spans]):
-            parts = [str(span[i]) for span, i in zip(spans, index, strict=True)]
-            name = f"{base}/{separator.join([prefix, *parts] if prefix else parts)}"
+        for index in product(*spans):
+            name = node.object_name(index)
             if name not in self.skeleton.objects:
-                raise Damaged(node.path, f"the object {name} is absent")
+                reason = f"the object {name} is absent"
+                raise Damaged(node.path, reason)
 
     def column(self, table: str, name: str) -> Column:
         """One column of the table at `table`; `_index` names the rows."""
@@ -131,9 +135,11 @@ class ZarrStore:
         codes = self.array(f"{path}/codes").astype(np.int64)
         categories = plain_column(self._strings_or_values(f"{path}/categories"))
         if len(codes) and (codes.max() >= len(categories) or codes.min() < -1):
-            raise Damaged(f"{path}/codes", f"codes outside -1..{len(categories) - 1}")
+            where, reason = f"{path}/codes", f"codes outside -1..{len(categories) - 1}"
+            raise Damaged(where, reason)
         missing = codes < 0
-        padded = np.append(categories.values, "" if categories.sort == "string" else 0)
+        nothing = np.zeros(1, dtype=categories.values.dtype)
+        padded = np.append(categories.values, [""] if categories.sort == "string" else nothing)
         values = padded[np.where(missing, len(categories), codes)]
         return Column(
             categories.sort,
@@ -152,6 +158,8 @@ class ZarrStore:
         """A column kept as values beside a mask."""
         values = plain_column(self.array(f"{path}/values"))
         missing = self.array(f"{path}/mask").astype(bool)
+        if missing.shape != values.values.shape:
+            raise Damaged(path, "values and mask differ in length")
         if values.sort == "string":
             values = Column("string", np.where(missing, "", values.values))
         return Column(values.sort, values.values, missing if missing.any() else None)
@@ -165,6 +173,9 @@ class ZarrStore:
         if node.encoding != "csr_matrix":
             raise Damaged(path, f"rows cannot be read from {node.encoding or 'this node'}")
         indptr = self._indptr(path)[start : stop + 1]
+        if len(indptr) != stop - start + 1 or indptr[0] < 0 or (np.diff(indptr) < 0).any():
+            where = f"{path}/indptr"
+            raise Damaged(where, f"rows {start} to {stop} do not follow each other")
         lo, hi = int(indptr[0]), int(indptr[-1])
         indices = self._part(f"{path}/indices", (slice(lo, hi),))
         data = self._part(f"{path}/data", (slice(lo, hi),))

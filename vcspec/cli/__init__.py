@@ -1,0 +1,125 @@
+"""The command line: parse, call one action, render, end with an exit code."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from vcspec.model.errors import Invalid, VcspecError
+from vcspec.version import __version__
+
+BUG, INTERRUPTED = 5, 130
+
+# Command → module of this room that holds it, loaded when the command is used.
+COMMANDS = {
+    "demo": "demo",
+    "validate": "checking",
+    "score": "scoring",
+    "verify": "scoring",
+    "convert": "converting",
+    "curate": "making",
+    "split": "making",
+    "reference": "making",
+    "template": "making",
+    "baseline": "making",
+    "seal": "making",
+    "explain": "explaining",
+    "rules": "explaining",
+}
+
+
+class LazyGroup(click.Group):
+    """Loads the module of a command when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which a newcomer meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"vcspec.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a command, without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, SUMMARIES[name]) for name in COMMANDS])
+
+
+SUMMARIES = {
+    "demo": "Make, validate and score a whole benchmark in a folder.",
+    "validate": "Say what is wrong with an artefact, or that nothing is.",
+    "score": "Score predictions against their split's reference.",
+    "verify": "Recompute a scorecard and compare.",
+    "convert": "Turn an AnnData file into a dataset or predictions.",
+    "curate": "Build a dataset of the library from its sources.",
+    "split": "Decide who may see what of a dataset.",
+    "reference": "Compute what the scorer needs to know of the truth.",
+    "template": "Write empty predictions for a split.",
+    "baseline": "Write the predictions of a baseline.",
+    "seal": "Give a store its manifest.",
+    "explain": "Explain a rule, metric, suite, task, strategy, baseline or kind.",
+    "rules": "List the rules.",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 invalid, 2 usage, 3 could not check or finish, 4 unsupported "
+    "version or refused as unsafe, 5 a bug in vcspec, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="vcspec")
+def cli() -> None:
+    """Make virtual-cell models comparable: validate, score and explain.
+
+    Start with `vcspec demo`. With a model of your own: `vcspec template SPLIT out.zarr`, fill it,
+    `vcspec validate out.zarr`, `vcspec score out.zarr`.
+    """
+
+
+def main() -> None:
+    """Run the command line, and end with one of the exit codes."""
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.exceptions.Abort:
+        _say("interrupted; nothing half-written was left, run the same command again")
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        _say("interrupted; nothing half-written was left, run the same command again")
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except VcspecError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; nothing is left to say, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+        sys.exit(3)
+    except Exception:  # noqa: BLE001 - whatever is left is a bug of ours, and says so
+        import traceback
+
+        traceback.print_exc()
+        _say("this is a bug in vcspec; please report it with the lines above")
+        sys.exit(BUG)
+
+
+def _report(error: VcspecError) -> None:
+    if isinstance(error, Invalid) and error.report is not None:
+        from vcspec.render import render_report
+
+        click.echo(render_report(error.report, "text"), err=True)
+    _say(str(error))
+
+
+def _say(text: str) -> None:
+    click.echo(f"vcspec: {text}", err=True)

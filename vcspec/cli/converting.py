@@ -1,0 +1,1 @@
+"""`vcspec convert`."""

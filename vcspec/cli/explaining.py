@@ -1,0 +1,62 @@
+"""`vcspec explain` and `vcspec rules`."""
+
+import click
+
+from vcspec.cli.output import colour, emit, width
+from vcspec.model.errors import UnknownName
+
+FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@click.command(
+    epilog="""Examples:
+
+  vcspec explain VCS504
+  vcspec explain pearson-delta
+  vcspec explain holdout-contexts"""
+)
+@click.argument("name")
+@FORMAT
+def explain(name: str, format_: str) -> None:
+    """Explain a rule, metric, suite, task, strategy, baseline, kind or term: what the standard says."""
+    from vcspec.render.entries import render_entry
+
+    kind, entry = _entry(name)
+    emit(render_entry(kind, name, entry, format_, colour=colour(), width=min(width() or 88, 100)))
+
+
+def _entry(name: str) -> tuple[str, dict[str, object]]:
+    from difflib import get_close_matches
+
+    from vcspec.standard import standard
+
+    known = standard()
+    tables = {
+        "rule": known.rules,
+        "metric": known.metrics,
+        "suite": known.suites,
+        "task": known.tasks,
+        "strategy": known.strategies,
+        "baseline": known.baselines,
+        "kind": known.layouts,
+        "vocabulary": known.vocabularies,
+        "convention": known.conventions,
+    }
+    for kind, table in tables.items():
+        for spelled in (name, name.upper()):
+            if spelled in table:
+                return kind, dict(table[spelled])
+    every = [entry for table in tables.values() for entry in table]
+    near = get_close_matches(name, every, n=5, cutoff=0.5)
+    message = f"the standard has no entry {name!r}; near: {', '.join(near) or 'nothing'}"
+    raise UnknownName(message)
+
+
+@click.command()
+@FORMAT
+def rules(format_: str) -> None:
+    """List the rules of the standard."""
+    from vcspec.render.entries import render_rules
+    from vcspec.standard import standard
+
+    emit(render_rules(standard().rules, format_, colour=colour(), width=width()))

@@ -1,0 +1,178 @@
+"""Fills the generated tables in the prose of the standard: `python -m vcspec.docs [--check]`.
+
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else is written by hand.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vcspec.standard import Standard, known_versions, packaged, standard
+
+BLOCK = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _number(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def rules(known: Standard) -> str:
+    """All rules, by code."""
+    rows = (
+        (code, entry["name"], entry["level"], entry["stage"], ", ".join(entry["kinds"]), entry["what"])
+        for code, entry in known.rules.items()
+    )
+    return _table(("code", "name", "level", "checked at", "applies to", "what must hold"), rows)
+
+
+def metrics(known: Standard) -> str:
+    """All metrics."""
+    rows = (
+        (
+            name,
+            entry["title"],
+            entry["formula"],
+            entry["direction"],
+            " … ".join(_number(bound) for bound in entry["range"]),
+            _number(entry["perfect"]),
+            _number(entry["null"]),
+            entry["level"],
+        )
+        for name, entry in known.metrics.items()
+    )
+    return _table(("metric", "title", "formula", "better", "range", "perfect", "null", "level"), rows)
+
+
+def suites(known: Standard) -> str:
+    """All suites."""
+    rows = (
+        (name, entry["title"], ", ".join(entry["headline"]), ", ".join(entry["metrics"]))
+        for name, entry in known.suites.items()
+    )
+    return _table(("suite", "title", "headline", "metrics"), rows)
+
+
+def strategies(known: Standard) -> str:
+    """All strategies."""
+    rows = (
+        (name, entry["says"], entry["claim"], ", ".join(entry["parameters"]), ", ".join(entry["guarantees"]))
+        for name, entry in known.strategies.items()
+    )
+    return _table(("strategy", "what it does", "claim", "parameters", "guarantees"), rows)
+
+
+def baselines(known: Standard) -> str:
+    """All baselines."""
+    rows = (
+        (name, entry["title"], entry["formula"], entry["native"], entry["falls_back"] or "—")
+        for name, entry in known.baselines.items()
+    )
+    return _table(("baseline", "title", "formula", "native where", "elsewhere"), rows)
+
+
+def limits(known: Standard) -> str:
+    """All limits."""
+    rows = (
+        (name, ", ".join(value) if isinstance(value, list) else f"{value:,}")
+        for name, value in known.limits.items()
+    )
+    return _table(("limit", "value"), rows)
+
+
+def vocabularies(known: Standard) -> str:
+    """All vocabularies."""
+    rows = (
+        (name, term, meaning)
+        for name, terms in known.vocabularies.items()
+        for term, meaning in terms.items()
+    )
+    return _table(("vocabulary", "term", "meaning"), rows)
+
+
+def _layout(kind: str) -> Callable[[Standard], str]:
+    def layout(known: Standard) -> str:
+        entry = known.layouts[kind]
+        elements = _table(
+            ("element", "holds", "encodings", "axes", "data types", "required", "inherent"),
+            (_element(element) for element in entry["element"]),
+        )
+        columns = _table(
+            ("table", "column", "holds", "type", "required", "inherent"),
+            (
+                (c["table"], c["name"], c["holds"], c["type"], _yes(c["required"]), _yes(c["inherent"]))
+                for c in entry["column"]
+            ),
+        )
+        inherent = ", ".join(f"`{name}`" for name in entry["inherent_document"])
+        return f"{elements}\n\n{columns}\n\nInherent members of the document: {inherent}."
+
+    return layout
+
+
+def _element(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        entry["path"],
+        entry["holds"],
+        ", ".join(entry["encodings"]),
+        " × ".join(entry["axes"]),
+        ", ".join(entry.get("data_types", ())) or "—",
+        _yes(entry["required"]),
+        _yes(entry["inherent"]),
+    )
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - a cell of a table
+    return "yes" if value else "no"
+
+
+TABLES: Mapping[str, Callable[[Standard], str]] = {
+    "rules": rules,
+    "metrics": metrics,
+    "suites": suites,
+    "strategies": strategies,
+    "baselines": baselines,
+    "limits": limits,
+    "vocabularies": vocabularies,
+    **{f"layout {kind}": _layout(kind) for kind in ("dataset", "split", "reference", "predictions")},
+}
+
+
+def filled(text: str, known: Standard) -> str:
+    """`text` with every generated table made anew.
+
+    Raises:
+        KeyError: a marker names a table that does not exist.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        return f"{match[1]}{TABLES[match[2]](known)}\n{match[3]}"
+
+    return BLOCK.sub(table, text)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the tables, or with `--check` name the pages that are stale; 1 where there are any."""
+    stale: list[Path] = []
+    for version in known_versions():
+        for page in sorted((packaged("spec") / version).rglob("*.md")):
+            text = page.read_text(encoding="utf-8")
+            fresh = filled(text, standard(version))
+            if fresh != text:
+                stale.append(page)
+                if "--check" not in arguments:
+                    page.write_text(fresh, encoding="utf-8")
+    for page in stale:
+        sys.stderr.write(f"{page}: {'stale' if '--check' in arguments else 'written'}\n")
+    return int(bool(stale) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
