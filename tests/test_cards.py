@@ -25,7 +25,9 @@ reference_content = ""
 [parameters]
 fraction = "0.2"
 [scoring]
+space = "log1p"
 target_sum = 10000
+total = "features"
 """
 
 

@@ -23,24 +23,6 @@ from vcspec.standard import Table, packaged, standard
 CARD = "card.toml"
 Recipe = Callable[[Mapping[str, Path], Mapping[str, Any]], Curated]
 
-# What every split card says; the split that is made of it has a schema of its own.
-SPLIT_FIELDS: Mapping[str, type] = MappingProxyType(
-    {
-        "id": str,
-        "version": str,
-        "title": str,
-        "dataset": str,
-        "strategy": str,
-        "parameters": dict,
-        "seed": int,
-        "claim": str,
-        "scoring": dict,
-        "cells_per_condition": int,
-        "content": str,
-        "reference_content": str,
-    }
-)
-
 
 @dataclass(frozen=True)
 class Source:
@@ -158,18 +140,12 @@ def split_card(name: str) -> SplitCard:
 
     Raises:
         UnknownName: the library has no such split.
-        Unreadable: the card lacks a field, or a field has the wrong type.
+        Unreadable: the card breaks its schema.
     """
     _known("split", name, split_ids())
     folder = packaged("splits") / name
     document = _document(folder / CARD)
-    for field, kind in SPLIT_FIELDS.items():
-        if not isinstance(document.get(field), kind):
-            message = (
-                f"{folder / CARD} has {document.get(field)!r} as {field!r}; "
-                f"expected a TOML value of type {kind.__name__}; complete the card"
-            )
-            raise Unreadable(message)
+    _conforming(document, "split-card", folder / CARD)
     _placed(document, name, folder / CARD)
     return SplitCard(document["id"], document["version"], document, folder)
 

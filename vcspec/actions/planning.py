@@ -53,6 +53,11 @@ def planned(
 ) -> Plan:
     """Rows in canonical order, with the columns that the document needs."""
     matrix = labels.source.matrix(labels.reading.layer)
+    features = _feature_names(labels, matrix)
+    if matrix.shape != (len(labels.rows), len(features)):
+        tables = f"tables of {len(labels.rows)} rows and {len(features)} features"
+        message = f"{labels.source.target}: {matrix.path} is {matrix.shape}, beside {tables}"
+        raise Unreadable(message)
     names = _columns_needed(document, labels.reading)
     columns = {name: labels.column(name, control) for name in names}
     kept = np.arange(matrix.shape[0])
@@ -66,7 +71,6 @@ def planned(
     labels.changes.extend(table.changes)
     order = kept[table.order]
     rows = {"_index": labels.rows[order], **table.columns}
-    features = _feature_names(labels, matrix)
     return Plan(matrix, order, rows, features, None, _data_type(matrix, labels))
 
 

@@ -83,7 +83,11 @@ def score(
         Mismatch: the reference belongs to another split.
     """
     name = os.fspath(predictions)
-    require_valid(validate(name, split=split))
+    report = validate(name, split=split)
+    if report.kind and report.kind != "predictions":
+        message = f"{name} is of kind {report.kind!r}; predictions are scored"
+        raise UsageError(message)
+    require_valid(report)
     subject = Subject(open_store(name))
     subject.companions = companions(subject, {"split": split})
     found = _reference(subject, reference)

@@ -64,9 +64,11 @@ class Hdf5Tree:
     def _find(self, path: str) -> tuple[Any, str]:
         """The object at `path`, None for none; beside it the field, inside a compound dataset."""
         found: Any = self._file
-        for step in path.split("/") if path else ():
+        steps = path.split("/") if path else []
+        for number, step in enumerate(steps, start=1):
             if isinstance(found, h5py.Dataset):
-                return (found, step) if step in (found.dtype.names or ()) else (None, "")
+                is_field = number == len(steps) and step in (found.dtype.names or ())
+                return (found, step) if is_field else (None, "")
             found = self._step(found, step, path)
             if found is None:
                 return None, ""

@@ -1,0 +1,187 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from vcspec.model.errors import Refused, Unreadable
+from vcspec.storage.objects import (
+    LocalObjects,
+    RemoteObjects,
+    local_path,
+    open_objects,
+    scheme_of,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two plain files."""
+    (tmp_path / "store" / "a").mkdir(parents=True)
+    (tmp_path / "store" / "zarr.json").write_bytes(b"{}")
+    (tmp_path / "store" / "a" / "c").write_bytes(b"0123456789")
+    return tmp_path / "store"
+
+
+def test_a_listing_names_every_file_with_its_size(folder: Path) -> None:
+    found = LocalObjects(folder).listing()
+    assert {name: (entry.size, entry.sort) for name, entry in found.items()} == {
+        "a/c": (10, "file"),
+        "zarr.json": (2, "file"),
+    }
+
+
+def test_a_link_to_a_file_is_listed_and_not_followed(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (folder / "b").symlink_to(secret)
+    objects = LocalObjects(folder)
+    assert objects.listing()["b"].sort == "link"
+    assert objects.listing()["b"].size == 0
+    with pytest.raises(OSError, match="symbolic link"):
+        objects.read("b")
+
+
+def test_a_link_to_a_folder_is_listed_and_not_entered(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x").write_text("x")
+    (folder / "b").symlink_to(tmp_path / "outside")
+    (folder / "round").symlink_to(folder)
+    found = LocalObjects(folder).listing()
+    assert (found["b"].sort, found["round"].sort) == ("link", "link")
+    assert set(found) == {"a/c", "zarr.json", "b", "round"}
+
+
+def test_a_hard_link_is_listed_as_special(folder: Path, tmp_path: Path) -> None:
+    os.link(folder / "a" / "c", tmp_path / "twin")
+    found = LocalObjects(folder).listing()
+    assert (found["a/c"].sort, found["a/c"].size) == ("special", 0)
+    assert found["zarr.json"].sort == "file"
+
+
+def test_a_fifo_is_listed_as_special_and_nobody_waits_for_it(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    assert LocalObjects(folder).listing()["pipe"].sort == "special"
+
+
+def test_a_part_of_a_file_is_read(folder: Path) -> None:
+    objects = LocalObjects(folder)
+    assert objects.read("a/c") == b"0123456789"
+    assert objects.read("a/c", 2, 5) == b"234"
+    assert objects.read("a/c", 7) == b"789"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "simplecache::s3://bucket/store",
+        "zip://a::/tmp/b.zip",
+        "filecache::file:///tmp/x",
+        "/tmp/a::b",
+        "reference://spec.json",
+        "zip:///tmp/a.zip",
+        "tar://a",
+        "github://owner:repo@main/x",
+        "ssh://host/x",
+        "ftp://host/x",
+        "data:///x",
+        "local:///tmp",
+        "blockcache://x",
+        "pickle://x",
+        "://x",
+    ],
+)
+def test_a_place_that_is_not_on_the_list_is_refused(target: str) -> None:
+    with pytest.raises(Refused):
+        scheme_of(target)
+    with pytest.raises(Refused):
+        open_objects(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "scheme"),
+    [
+        ("store.zarr", "file"),
+        ("/a/b", "file"),
+        ("a:b", "file"),
+        ("file:///a", "file"),
+        ("FILE:///a", "file"),
+        ("memory://a", "memory"),
+        ("https://host/a", "https"),
+        ("http://[broken/a", "http"),
+        ("S3://bucket/a", "s3"),
+    ],
+)
+def test_a_place_on_the_list_has_a_scheme(target: str, scheme: str) -> None:
+    assert scheme_of(target) == scheme
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("a/b.zarr", "a/b.zarr"),
+        ("a%20b", "a%20b"),
+        ("file:///a/b%20c", "/a/b c"),
+        ("file://localhost/a", "/a"),
+        ("FILE:///a", "/a"),
+    ],
+)
+def test_a_local_place_is_a_path(target: str, path: str) -> None:
+    assert local_path(target) == Path(path)
+
+
+def test_a_remote_place_is_no_path() -> None:
+    assert local_path("memory://a") is None
+
+
+def test_a_file_url_with_a_host_does_not_read_the_same_path_here() -> None:
+    with pytest.raises(Refused, match="host 'server'"):
+        local_path("file://server/etc")
+
+
+def test_nothing_and_a_file_are_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="no such path"):
+        open_objects(str(tmp_path / "nowhere"))
+    (tmp_path / "a.h5ad").write_text("x")
+    with pytest.raises(Unreadable, match="a file, not the folder"):
+        open_objects(str(tmp_path / "a.h5ad"))
+
+
+def test_a_scheme_whose_package_is_not_installed_is_unreadable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(_: str) -> Any:
+        raise ImportError("Install s3fs to access S3")  # noqa: EM101
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
+    with pytest.raises(Unreadable, match="s3fs"):
+        open_objects("s3://bucket/store")
+
+
+def test_keys_of_a_remote_place_are_read_like_files(tmp_path: Path) -> None:
+    place = f"memory://{tmp_path.name}"
+    filesystem, root = fsspec.core.url_to_fs(place)
+    filesystem.pipe({f"{root}/zarr.json": b"{}", f"{root}/a/c": b"0123456789"})
+    filesystem.pipe({f"{root}x/other": b"not ours"})
+    objects = open_objects(place)
+    listed = objects.listing()
+    assert {name: entry.size for name, entry in listed.items()} == {"a/c": 10, "zarr.json": 2}
+    assert objects.read("a/c", 2, 5) == b"234"
+    assert objects.read("zarr.json") == b"{}"
+
+
+class Linked:
+    """A web server whose page names no sizes and links to elsewhere."""
+
+    def find(self, _root: str, *, detail: bool) -> dict[str, dict[str, Any]]:
+        assert detail
+        return {"http://h/s/a": {"size": None}, "http://h/secret": {"size": 3}}
+
+    def size(self, key: str) -> int:
+        return {"http://h/s/a": 7}[key]
+
+
+def test_keys_that_do_not_lie_below_the_root_are_none_of_the_store() -> None:
+    listed = RemoteObjects(Linked(), "http://h/s/").listing()
+    assert {name: entry.size for name, entry in listed.items()} == {"a": 7}
