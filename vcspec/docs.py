@@ -1,6 +1,6 @@
 """Fills the generated tables in the prose of the standard: `python -m vcspec.docs [--check]`.
 
-A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; everything else is written by hand.
+A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest is written by hand.
 """
 
 import re
@@ -27,7 +27,14 @@ def _number(value: Any) -> str:
 def rules(known: Standard) -> str:
     """All rules, by code."""
     rows = (
-        (code, entry["name"], entry["level"], entry["stage"], ", ".join(entry["kinds"]), entry["what"])
+        (
+            code,
+            entry["name"],
+            entry["level"],
+            entry["stage"],
+            ", ".join(entry["kinds"]),
+            entry["what"],
+        )
         for code, entry in known.rules.items()
     )
     return _table(("code", "name", "level", "checked at", "applies to", "what must hold"), rows)
@@ -48,7 +55,9 @@ def metrics(known: Standard) -> str:
         )
         for name, entry in known.metrics.items()
     )
-    return _table(("metric", "title", "formula", "better", "range", "perfect", "null", "level"), rows)
+    return _table(
+        ("metric", "title", "formula", "better", "range", "perfect", "null", "level"), rows
+    )
 
 
 def suites(known: Standard) -> str:
@@ -63,7 +72,13 @@ def suites(known: Standard) -> str:
 def strategies(known: Standard) -> str:
     """All strategies."""
     rows = (
-        (name, entry["says"], entry["claim"], ", ".join(entry["parameters"]), ", ".join(entry["guarantees"]))
+        (
+            name,
+            entry["says"],
+            entry["claim"],
+            ", ".join(entry["parameters"]),
+            ", ".join(entry["guarantees"]),
+        )
         for name, entry in known.strategies.items()
     )
     return _table(("strategy", "what it does", "claim", "parameters", "guarantees"), rows)
@@ -107,7 +122,14 @@ def _layout(kind: str) -> Callable[[Standard], str]:
         columns = _table(
             ("table", "column", "holds", "type", "required", "inherent"),
             (
-                (c["table"], c["name"], c["holds"], c["type"], _yes(c["required"]), _yes(c["inherent"]))
+                (
+                    c["table"],
+                    c["name"],
+                    c["holds"],
+                    c["type"],
+                    _yes(c["required"]),
+                    _yes(c["inherent"]),
+                )
                 for c in entry["column"]
             ),
         )
@@ -141,7 +163,9 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "baselines": baselines,
     "limits": limits,
     "vocabularies": vocabularies,
-    **{f"layout {kind}": _layout(kind) for kind in ("dataset", "split", "reference", "predictions")},
+    **{
+        f"layout {kind}": _layout(kind) for kind in ("dataset", "split", "reference", "predictions")
+    },
 }
 
 

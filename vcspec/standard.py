@@ -101,12 +101,12 @@ class Standard:
         return MappingProxyType(found)
 
 
+@cache
 def known_versions() -> tuple[str, ...]:
     """Versions of the standard that this installation carries."""
     return tuple(sorted(p.name for p in packaged("spec").iterdir() if (p / "rules.toml").is_file()))
 
 
-@cache
 def standard(version: str = CURRENT) -> Standard:
     """The standard of that version.
 
@@ -117,6 +117,11 @@ def standard(version: str = CURRENT) -> Standard:
         known = ", ".join(known_versions())
         message = f"standard {version!r} is not known; this vcspec knows {known}; upgrade vcspec"
         raise Refused(message)
+    return _bundled(version)
+
+
+@cache
+def _bundled(version: str) -> Standard:
     return Standard(version, packaged("spec") / version)
 
 

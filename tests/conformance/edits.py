@@ -107,6 +107,12 @@ def truncate_object(store: Path, object: str, bytes: int) -> None:
     os.truncate(store / object, bytes)
 
 
+def append_to_object(store: Path, object: str, text: str) -> None:
+    """Add text to the end of an object."""
+    with (store / object).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
 def flip_bit(store: Path, object: str, byte: int, bit: int) -> None:
     """Flip one bit of an object; a negative byte counts from the end."""
     data = bytearray((store / object).read_bytes())
@@ -146,6 +152,7 @@ OPERATIONS: Mapping[str, Edit] = {
     "take": take,
     "delete-object": delete_object,
     "truncate-object": truncate_object,
+    "append-to-object": append_to_object,
     "flip-bit": flip_bit,
     "write-object": write_object,
     "link-object": link_object,
@@ -166,15 +173,30 @@ def consolidate(store: Path) -> None:
     root = store / "zarr.json"
     try:
         document = json.loads(root.read_bytes())
-        copies = document["consolidated_metadata"]["metadata"]
+        copy = document["consolidated_metadata"]["metadata"]
     except (OSError, ValueError, KeyError, TypeError):
         return
-    copies.clear()
+    nodes = _nodes(store)
+    gone = copy.keys() - nodes.keys()
+    changed = {name: node for name, node in nodes.items() if _told(copy.get(name, {})) != node}
+    if gone or changed:
+        kept = {name: node for name, node in copy.items() if name not in gone}
+        document["consolidated_metadata"]["metadata"] = {**kept, **changed}
+        _write_json(root, document)
+
+
+def _nodes(store: Path) -> dict[str, Any]:
+    """Name → document of every node below the root that can be read."""
+    found = {}
     for path in sorted(store.rglob("zarr.json")):
-        node = path.parent.relative_to(store).as_posix()
-        if node != ".":
+        if path.parent != store:
             try:
-                copies[node] = json.loads(path.read_bytes())
+                found[path.parent.relative_to(store).as_posix()] = json.loads(path.read_bytes())
             except ValueError:
                 continue
-    _write_json(root, document)
+    return found
+
+
+def _told(node: Mapping[str, Any]) -> dict[str, Any]:
+    """What a copy says of a node, but for the empty copy that some libraries nest in it."""
+    return {name: value for name, value in node.items() if name != "consolidated_metadata"}

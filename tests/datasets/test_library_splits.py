@@ -1,4 +1,4 @@
-"""The published splits: made again, they have the digests and the tables that their cards publish."""
+"""The published splits: made again, they have the digests and tables that their cards publish."""
 
 import csv
 from pathlib import Path

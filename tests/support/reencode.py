@@ -21,7 +21,7 @@ class Layout:
 
     matrix: Literal["csr", "csc", "dense"] = "csr"
     zarr_format: Literal[2, 3] = 3
-    chunk: int = 50
+    chunk: int = 2_000
     sharded: bool = False
     big_endian: bool = False
     labels: Literal["plain", "categorical", "nullable"] = "plain"
@@ -33,9 +33,7 @@ def reencode(source: Path, target: Path, layout: Layout) -> Path:
     store = ZarrStore(str(source))
     root = zarr.create_group(zarr.storage.LocalStore(target), zarr_format=layout.zarr_format)
     document = dict(store.skeleton.document or {})
-    root.attrs.update(
-        {"encoding-type": "anndata", "encoding-version": "0.1.0", "vcspec": document}
-    )
+    root.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0", "vcspec": document})
     if "/X" in store.skeleton.nodes:
         _matrix(root, store, layout)
     for name in ("obs", "var"):

@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from vcspec.actions import example_model
@@ -13,17 +14,25 @@ from vcspec.actions.reference import reference
 from vcspec.actions.score import score
 from vcspec.actions.split import Plan, library_split, split
 from vcspec.actions.validate import require_valid, validate
-from vcspec.cards import dataset_card
+from vcspec.cards import dataset_card, split_card, split_ids
 from vcspec.model.errors import UsageError
 from vcspec.model.scorecard import Scorecard
+from vcspec.standard import standard
 from vcspec.storage.files import write_text
 from vcspec.storage.score_table import write_score_table
 
 SIMULATED = "simulated-screen"
-BASELINES = ("no-change", "context-mean", "additive")
-MODELS = (*BASELINES, "ridge")
-# The demo's question: combinations of perturbations that were each seen alone.
+# The simulated question: combinations of perturbations that were each seen alone.
 STRATEGY, FRACTION, SEED = "holdout-combinations", "0.4", 7
+MODEL = "ridge"
+TRANSFER = ("no-change", "perturbation-mean", "nearest-context")
+# Claim → the three baselines that say most about it.
+BASELINES: Mapping[str, tuple[str, ...]] = {
+    "unseen-combination": ("no-change", "context-mean", "additive"),
+    "unseen-perturbation": ("no-change", "context-mean", "perturbation-mean"),
+    "unseen-context": TRANSFER,
+    "cross-dataset": TRANSFER,
+}
 
 
 @dataclass(frozen=True)
@@ -65,21 +74,48 @@ def demo(
     card = dataset_card(dataset)
     place = Path(folder)
     if place.exists() and any(place.iterdir()) and not overwrite:
-        message = f"{place} exists and is not empty; choose another with --folder, or say --overwrite"
+        message = (
+            f"{place} exists and is not empty; choose another with --folder, or say --overwrite"
+        )
         raise UsageError(message)
     place.mkdir(parents=True, exist_ok=True)
     cards: list[Scorecard] = []
-    steps = [*_benchmark(dataset, place), *_predictions(place), *_scores(place, cards)]
-    write_text(place / "README.md", _readme(card.document["title"], bool(card.document["simulated"]), steps))
+    question, claim = _question(dataset)
+    models = (*BASELINES[claim], MODEL)
+    steps = [
+        *_benchmark(dataset, question, place),
+        *_predictions(BASELINES[claim], place),
+        *_scores(models, place, cards),
+    ]
+    write_text(
+        place / "README.md",
+        _readme(card.document["title"], steps, simulated=card.document["simulated"]),
+    )
     for step in steps:
         announce(step.command)
         step.run()
     return cards
 
 
-def _benchmark(dataset: str, place: Path) -> list[Step]:
-    made, divided = place / "dataset.zarr", place / "split.zarr"
+def _question(dataset: str) -> tuple[str, str]:
+    """Split of the library that the demo asks, empty for the simulated screen; and its claim.
+
+    Raises:
+        UsageError: the library has no split of the dataset.
+    """
     if dataset == SIMULATED:
+        return "", str(standard().strategies[STRATEGY]["claim"])
+    known = [name for name in split_ids() if name.startswith(f"{dataset}/")]
+    if not known:
+        message = f"the library has no split of {dataset!r}, which the demo needs"
+        raise UsageError(message)
+    name = next((name for name in known if name.endswith("combination")), known[0])
+    return name, str(split_card(name).document["claim"])
+
+
+def _benchmark(dataset: str, question: str, place: Path) -> list[Step]:
+    made, divided = place / "dataset.zarr", place / "split.zarr"
+    if not question:
         plan = Plan(
             id=f"{dataset}/unseen-combination",
             version="1.0.0",
@@ -88,28 +124,43 @@ def _benchmark(dataset: str, place: Path) -> list[Step]:
             parameters={"fraction": FRACTION},
             seed=SEED,
         )
-        how = f"--strategy {STRATEGY} --fraction {FRACTION} --seed {SEED} --id {plan.id} --title '{plan.title}'"
-        divide: Callable[[], object] = lambda: split(made, divided, plan, overwrite=True)
+        how = (
+            f"--strategy {STRATEGY} --fraction {FRACTION} --seed {SEED} --id {plan.id} "
+            f"--title '{plan.title}'"
+        )
+        divide = partial(split, made, divided, plan, overwrite=True)
     else:
-        name = f"{dataset}/unseen-combination"
-        how = f"--card {name}"
-        divide = lambda: library_split(name, made, divided, overwrite=True)
+        how = f"--card {question}"
+        divide = partial(library_split, question, made, divided, overwrite=True)
     return [
-        Step(f"vcspec curate {dataset} dataset.zarr --overwrite", "the dataset: measured cells, sorted by condition", lambda: curate(dataset, made, overwrite=True)),
-        Step(f"vcspec split dataset.zarr {how} -o split.zarr --overwrite", "the split: one role for each condition", divide),
-        Step("vcspec reference split.zarr --dataset dataset.zarr -o reference.zarr --overwrite", "the reference: what the scorer knows of the truth", lambda: reference(divided, made, place / "reference.zarr", overwrite=True)),
+        Step(
+            f"vcspec curate {dataset} dataset.zarr --overwrite",
+            "the dataset: measured cells, sorted by condition",
+            lambda: curate(dataset, made, overwrite=True),
+        ),
+        Step(
+            f"vcspec split dataset.zarr {how} -o split.zarr --overwrite",
+            "the split: one role for each condition",
+            divide,
+        ),
+        Step(
+            "vcspec reference split.zarr --dataset dataset.zarr -o reference.zarr --overwrite",
+            "the reference: what the scorer knows of the truth",
+            lambda: reference(divided, made, place / "reference.zarr", overwrite=True),
+        ),
     ]
 
 
-def _predictions(place: Path) -> list[Step]:
+def _predictions(baselines: Sequence[str], place: Path) -> list[Step]:
     made, divided = place / "dataset.zarr", place / "split.zarr"
     steps = [
         Step(
-            f"vcspec baseline {name} --split split.zarr --dataset dataset.zarr -o {name}.zarr --overwrite",
+            f"vcspec baseline {name} --split split.zarr --dataset dataset.zarr "
+            f"-o {name}.zarr --overwrite",
             f"predictions of the baseline {name}",
             _written(name, divided, made, place / f"{name}.zarr"),
         )
-        for name in BASELINES
+        for name in baselines
     ]
     shutil.copyfile(example_model.__file__, place / "model.py")
     model = Step(
@@ -124,15 +175,20 @@ def _written(name: str, divided: Path, made: Path, target: Path) -> Callable[[],
     return lambda: baseline(name, divided, made, target, overwrite=True)
 
 
-def _scores(place: Path, cards: list[Scorecard]) -> list[Step]:
-    stores = [f"{name}.zarr" for name in MODELS]
+def _scores(models: Sequence[str], place: Path, cards: list[Scorecard]) -> list[Step]:
+    stores = [f"{name}.zarr" for name in models]
     everything = ["dataset.zarr", "split.zarr", "reference.zarr", *stores]
     check = Step(
         f"vcspec validate --level full {' '.join(everything)}",
         "nothing; says that every artefact is sound",
-        lambda: [require_valid(validate(place / name, level="full")) for name in everything],
+        partial(_check, [place / name for name in everything]),
     )
-    return [check, *(_scored(name, place, cards) for name in MODELS)]
+    return [check, *(_scored(name, place, cards) for name in models)]
+
+
+def _check(stores: Sequence[Path]) -> None:
+    for store in stores:
+        require_valid(validate(store, level="full"))
 
 
 def _scored(name: str, place: Path, cards: list[Scorecard]) -> Step:
@@ -146,7 +202,7 @@ def _scored(name: str, place: Path, cards: list[Scorecard]) -> Step:
     return Step(command, f"the scorecard of {name}, and its values by condition", run)
 
 
-def _readme(title: str, simulated: bool, steps: list[Step]) -> str:
+def _readme(title: str, steps: list[Step], *, simulated: bool) -> str:
     kind = (
         "**Simulated data**: the numbers were drawn by a program and measure nothing."
         if simulated

@@ -34,7 +34,9 @@ def main(split_path: str, dataset_path: str, out_path: str) -> None:
 
     most = np.log1p(split.document["values"]["target_sum"])
     training = {"datasets": [split.document["datasets"][0]["id"]], "corpora": [], "priors": []}
-    with split.writer(out_path, model="ridge", version="1", training=training, overwrite=True) as out:
+    with split.writer(
+        out_path, model="ridge", version="1", training=training, overwrite=True
+    ) as out:
         for condition in out.conditions:
             cells = np.resize(  # control cells, as many as are asked for
                 data.control(condition.context), (split.cells_per_condition, len(split.features))

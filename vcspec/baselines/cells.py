@@ -1,4 +1,4 @@
-"""Cells with a wanted mean: control cells of the context, scaled feature by feature."""
+"""Cells with a wanted mean: control cells of the context, changed feature by feature."""
 
 import hashlib
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.matrix import Array, Rows, rows_of_dense
+from vcspec.statistics.mixing import splitmix64
 
 
 def drawn_rows(available: int, wanted: int, key: str) -> NDArray[np.int64]:
@@ -27,23 +28,27 @@ def drawn_rows(available: int, wanted: int, key: str) -> NDArray[np.int64]:
 def dispersed(control: Rows, mean: Array, *, cells: int, most: float, key: str) -> Rows:
     """Cells whose mean is `mean`, spread as the control cells are.
 
+    Control cells are drawn. A feature that falls is scaled down; one that rises is expressed in
+    more cells, at the height that it has where it is expressed, and is scaled up only when no cell
+    is left. So a change looks as changes of counts look, and cells keep about their total.
+
     Args:
         control: log1p values of the context's control cells.
         mean: (features,) wanted mean, log1p.
         cells: how many cells to give.
         most: the largest value that a cell may have, log1p of the target sum.
-        key: names the condition; the draw of cells depends on it.
+        key: names the condition; the draws depend on it.
 
     Returns:
-        (cells, features) log1p values, float32. Where scaling would pass `most` the mean stays
-        below the wanted one.
+        (cells, features) log1p values, float32. Where a value would pass `most` the mean stays below
+        the wanted one.
     """
     rows = drawn_rows(len(control), cells, key)
     values = control.take(rows).dense().astype(np.float64)
-    now = values.mean(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values *= np.where(now > 0, mean / now, 0.0)
-    _sound_silent(values, np.where(now > 0, 0.0, mean), _typical(control), key)
+    wanted = mean * cells
+    _spread(values, wanted, _height(values, control), key)
+    total = values.sum(axis=0)
+    values *= np.divide(wanted, total, out=np.zeros_like(total), where=total > 0)
     return rows_of_dense(np.minimum(values, most).astype(np.float32))
 
 
@@ -52,17 +57,30 @@ def unchanged(control: Rows, *, cells: int, key: str) -> Rows:
     return control.take(drawn_rows(len(control), cells, key))
 
 
-def _typical(control: Rows) -> float:
-    return float(np.median(control.data)) if len(control.data) else 1.0
+def _height(values: Array, control: Rows) -> Array:
+    """(features,) mean value where a feature is expressed; the control's median where it is not."""
+    typical = float(np.median(control.data)) if len(control.data) else 1.0
+    expressed = (values > 0).sum(axis=0)
+    height = np.full(values.shape[1], typical)
+    return np.divide(values.sum(axis=0), expressed, out=height, where=expressed > 0)
 
 
-def _sound_silent(values: Array, missing: Array, typical: float, key: str) -> None:
-    """Give features that no drawn cell expresses their mean, in as few cells as look typical."""
-    cells = len(values)
-    order = drawn_rows(cells, cells, key)
-    for feature in np.flatnonzero(missing > 0).tolist():
-        total = missing[feature] * cells
-        number = min(cells, max(1, round(total / typical)))
-        start = feature % cells
-        chosen = order[(start + np.arange(number)) % cells]
-        values[chosen, feature] = total / number
+def _spread(values: Array, wanted: Array, height: Array, key: str) -> None:
+    """Express features whose sum is below `wanted` in as many silent cells as bring them near it."""
+    silent = values == 0
+    lacking = np.maximum(wanted - values.sum(axis=0), 0) / height
+    rank = _order(values.shape, key, last=~silent)
+    chosen = silent & (rank < np.ceil(lacking))
+    values += np.where(chosen, height, 0.0)
+
+
+def _order(shape: tuple[int, ...], key: str, *, last: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(cells, features) rank of each cell in a drawn order of its own for each feature."""
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    place = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(shape)
+    tickets = splitmix64(place ^ np.uint64(seed))
+    tickets[last] = np.uint64(2**64 - 1)
+    order = np.argsort(tickets, axis=0, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(shape[0])[:, np.newaxis], axis=0)
+    return rank

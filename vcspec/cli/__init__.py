@@ -9,7 +9,7 @@ import click
 from vcspec.model.errors import Invalid, VcspecError
 from vcspec.version import __version__
 
-BUG, INTERRUPTED = 5, 130
+UNFINISHED, BUG, INTERRUPTED = 3, 5, 130
 
 # Command → module of this room that holds it, loaded when the command is used.
 COMMANDS = {
@@ -85,32 +85,34 @@ def cli() -> None:
 def main() -> None:
     """Run the command line, and end with one of the exit codes."""
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
-    except click.exceptions.Abort:
+        sys.exit(cli.main(prog_name="vcspec", standalone_mode=False) or 0)
+    except (click.exceptions.Abort, KeyboardInterrupt):
         _say("interrupted; nothing half-written was left, run the same command again")
         sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
-        _say("interrupted; nothing half-written was left, run the same command again")
-        sys.exit(INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except VcspecError as error:
-        _report(error)
-        sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe has gone; nothing is left to say, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except OSError as error:
-        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
-        sys.exit(3)
-    except Exception:  # noqa: BLE001 - whatever is left is a bug of ours, and says so
-        import traceback
+    except Exception as error:  # noqa: BLE001 - what nobody foresaw is a bug of ours, and says so
+        sys.exit(_told(error))
 
-        traceback.print_exc()
-        _say("this is a bug in vcspec; please report it with the lines above")
-        sys.exit(BUG)
+
+def _told(error: Exception) -> int:
+    """Say what went wrong; the exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, VcspecError):
+        _report(error)
+        return error.exit_code
+    if isinstance(error, OSError):
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+        return UNFINISHED
+    import traceback
+
+    traceback.print_exception(error)
+    _say("this is a bug in vcspec; please report it with the lines above")
+    return BUG
 
 
 def _report(error: VcspecError) -> None:

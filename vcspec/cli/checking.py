@@ -11,6 +11,7 @@ from vcspec.model.finding import EXIT_CODE
 @click.command(
     epilog="""Examples:
 
+\b
   vcspec validate predictions.zarr
   vcspec validate predictions.zarr --split split.zarr --level full
   vcspec validate *.zarr --format github"""

@@ -11,14 +11,16 @@ NEEDED_WIDTH = 128
 
 @click.command()
 @click.argument("dataset", default="simulated-screen")
-@click.option("--folder", default="vcspec-demo", show_default=True, help="Where to leave everything.")
+@click.option(
+    "--folder", default="vcspec-demo", show_default=True, help="Where to leave everything."
+)
 @overwrite_option
 @quiet_option
 def demo(dataset: str, folder: str, *, overwrite: bool, quiet: bool) -> None:
     """Make, validate and score a whole benchmark in a folder.
 
-    By default a screen is simulated and no network is needed; `vcspec demo norman-mcfaline` does the
-    same on real cells. Every step is a command; the folder's README.md lists them.
+    By default a screen is simulated and no network is needed; `vcspec demo norman-mcfaline` does
+    the same on real cells. Every step is a command; the folder's README.md lists them.
     """
     from vcspec.actions.demo import demo as action
     from vcspec.render.scorecard_text import render_comparison
@@ -30,4 +32,7 @@ def demo(dataset: str, folder: str, *, overwrite: bool, quiet: bool) -> None:
 
     cards = action(dataset, folder, announce=announce, overwrite=overwrite)
     emit(render_comparison(cards, colour=colour(), width=max(width() or 0, NEEDED_WIDTH)))
-    say(f"{time.monotonic() - start:.1f} s; everything is in {folder}, see {folder}/README.md", quiet=quiet)
+    say(
+        f"{time.monotonic() - start:.1f} s; everything is in {folder}, see {folder}/README.md",
+        quiet=quiet,
+    )

@@ -5,12 +5,15 @@ import click
 from vcspec.cli.output import colour, emit, width
 from vcspec.model.errors import UnknownName
 
-FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+FORMAT = click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
 
 
 @click.command(
     epilog="""Examples:
 
+\b
   vcspec explain VCS504
   vcspec explain pearson-delta
   vcspec explain holdout-contexts"""
@@ -18,7 +21,7 @@ FORMAT = click.option("--format", "format_", type=click.Choice(["text", "json"])
 @click.argument("name")
 @FORMAT
 def explain(name: str, format_: str) -> None:
-    """Explain a rule, metric, suite, task, strategy, baseline, kind or term: what the standard says."""
+    """Explain a rule, metric, suite, task, strategy, baseline, kind or vocabulary."""
     from vcspec.render.entries import render_entry
 
     kind, entry = _entry(name)

@@ -1,9 +1,8 @@
 """Commands that write artefacts: curate, split, reference, template, baseline, seal."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -22,9 +21,22 @@ def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("download"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("download"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("download", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
@@ -54,26 +66,40 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 @click.command(
     epilog="""Examples:
 
+\b
   vcspec split norman.zarr --strategy holdout-combinations --fraction 0.3 --seed 7 -o split.zarr
   vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T -o split.zarr
   vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
 )
 @click.argument("dataset")
-@click.option("-o", "--output", "target", required=True, metavar="STORE", help="Where to write the split.")
+@click.option(
+    "-o", "--output", "target", required=True, metavar="STORE", help="Where to write the split."
+)
 @click.option("--card", metavar="ID", help="A split of the library, instead of a strategy.")
-@click.option("--strategy", metavar="NAME", help="A strategy; `vcspec explain holdout-contexts` tells more.")
+@click.option(
+    "--strategy", metavar="NAME", help="A strategy; `vcspec explain holdout-contexts` tells more."
+)
 @click.option("--fraction", metavar="SHARE", help="Share to hold out, such as 0.3.")
-@click.option("--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated.")
+@click.option(
+    "--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated."
+)
 @click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--id", "id_", metavar="ID", help="Id of the split; by default dataset/strategy.")
 @click.option("--version", "version", default="1.0.0", show_default=True)
 @click.option("--title", metavar="TEXT", help="One line.")
-@click.option("--cells", default=0, metavar="N", help="Cells to predict for each condition; by default the median of training.")
-@click.option("--target-sum", default=10_000, show_default=True, help="Of log1p, for datasets of counts.")
+@click.option(
+    "--cells",
+    default=0,
+    metavar="N",
+    help="Cells to predict for each condition; by default the median of training.",
+)
+@click.option(
+    "--target-sum", default=10_000, show_default=True, help="Of log1p, for datasets of counts."
+)
 @overwrite_option
 @quiet_option
-def split(  # noqa: PLR0913 - one parameter an option
+def split(
     dataset: str,
     target: str,
     card: str | None,
@@ -130,18 +156,24 @@ def _roles(target: str) -> None:
 
 @click.command()
 @click.argument("split")
-@click.option("--dataset", required=True, metavar="DATASET", help="The dataset that the split pins.")
-@click.option("-o", "--output", "target", required=True, metavar="STORE", help="Where to write the reference.")
+@click.option(
+    "--dataset", required=True, metavar="DATASET", help="The dataset that the split pins."
+)
+@click.option(
+    "-o", "--output", "target", required=True, metavar="STORE", help="Where to write the reference."
+)
 @overwrite_option
 @quiet_option
 def reference(split: str, dataset: str, target: str, *, overwrite: bool, quiet: bool) -> None:
-    """Compute what the scorer needs to know of the truth of SPLIT, baselines and replicate included."""
+    """Compute what the scorer needs to know of the truth of SPLIT, with its anchors."""
     from vcspec.actions.reference import reference as action
 
     _named(target, action(split, dataset, target, overwrite=overwrite), quiet=quiet)
 
 
-LEVEL = click.option("--level", type=click.Choice(["cells", "profiles"]), default="cells", show_default=True)
+LEVEL = click.option(
+    "--level", type=click.Choice(["cells", "profiles"]), default="cells", show_default=True
+)
 
 
 @click.command()
@@ -160,15 +192,24 @@ def template(split: str, target: str, level: str, *, overwrite: bool, quiet: boo
 @click.command()
 @click.argument("name")
 @click.option("--split", required=True, metavar="SPLIT")
-@click.option("--dataset", required=True, metavar="DATASET", help="The dataset that the split pins.")
-@click.option("-o", "--output", "target", required=True, metavar="STORE", help="Where to write the predictions.")
+@click.option(
+    "--dataset", required=True, metavar="DATASET", help="The dataset that the split pins."
+)
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    required=True,
+    metavar="STORE",
+    help="Where to write the predictions.",
+)
 @LEVEL
 @overwrite_option
 @quiet_option
 def baseline(
     name: str, split: str, dataset: str, target: str, level: str, *, overwrite: bool, quiet: bool
 ) -> None:
-    """Write the predictions of the baseline NAME: no-change, context-mean, additive …"""
+    """Write the predictions of the baseline NAME, such as no-change or additive."""
     from vcspec.actions.predict import baseline as action
 
     content = action(name, split, dataset, target, level=level, overwrite=overwrite)

@@ -39,9 +39,13 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 def overwrite_option(command: Any) -> Any:
     """The option that replaces an existing store."""
-    return click.option("--overwrite", is_flag=True, help="Replace a store that is already there.")(command)
+    return click.option("--overwrite", is_flag=True, help="Replace a store that is already there.")(
+        command
+    )
 
 
 def quiet_option(command: Any) -> Any:
     """The option that silences the talk."""
-    return click.option("-q", "--quiet", is_flag=True, help="Print results and errors alone.")(command)
+    return click.option("-q", "--quiet", is_flag=True, help="Print results and errors alone.")(
+        command
+    )

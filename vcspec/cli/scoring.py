@@ -11,6 +11,7 @@ from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say,
 @click.command(
     epilog="""Examples:
 
+\b
   vcspec score predictions.zarr
   vcspec score predictions.zarr --split split.zarr --reference reference.zarr -o card.json
   vcspec score predictions.zarr --format json > card.json"""
@@ -18,9 +19,13 @@ from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say,
 @click.argument("predictions")
 @click.option("--split", metavar="SPLIT", help="The split that the predictions pin.")
 @click.option("--reference", metavar="REFERENCE", help="The reference of that split.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
 @click.option("-o", "--output", metavar="FILE", help="Write the scorecard, as JSON, to FILE.")
-@click.option("--table", metavar="STORE", help="Write values by condition to STORE, for xarray.open_zarr.")
+@click.option(
+    "--table", metavar="STORE", help="Write values by condition to STORE, for xarray.open_zarr."
+)
 @overwrite_option
 @quiet_option
 def score(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.matrix import Array
+from vcspec.statistics.mixing import STEP, splitmix64
 
 RESAMPLES = 1_000
 SEED = 0
@@ -14,15 +15,10 @@ def resamples(conditions: int, *, number: int = RESAMPLES, seed: int = SEED) -> 
     """(number, conditions) positions drawn with replacement; the same for ever.
 
     Draw (b, i) is the SplitMix64 hash of its place, scaled to the number of conditions.
-
-    Source: Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195.
     """
     place = np.arange(number * conditions, dtype=np.uint64).reshape(number, conditions)
     with np.errstate(over="ignore"):
-        z = (place + np.uint64(1) + np.uint64(seed << 32)) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z ^= z >> np.uint64(31)
+        z = splitmix64((place + np.uint64(seed << 32)) * STEP)
     share = (z >> np.uint64(11)).astype(np.float64) / 2.0**53
     return np.minimum((share * conditions).astype(np.int64), conditions - 1)
 

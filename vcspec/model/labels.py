@@ -40,7 +40,9 @@ def ordered(columns: Mapping[str, AnyArray], condition: Sequence[str], control: 
     found = dict(columns)
     labels, place = np.unique(found["perturbation"].astype(str), return_inverse=True)
     spelled = np.array([canonical_perturbation(label, control) for label in labels], dtype=object)
-    renamed = [f"{old!r} → {new!r}" for old, new in zip(labels, spelled, strict=True) if old != new]
+    renamed = [
+        f"{str(old)!r} → {new!r}" for old, new in zip(labels, spelled, strict=True) if old != new
+    ]
     if renamed:
         changes.append(f"{len(renamed)} perturbations respelled: {', '.join(renamed[:5])}")
     found["perturbation"] = spelled[place]

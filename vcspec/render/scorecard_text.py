@@ -11,7 +11,13 @@ ARROW = {"higher": "↑", "lower": "↓"}
 
 def number(value: float | None) -> str:
     """A number with three significant digits; a dash where there is none."""
-    return "—" if value is None else f"{value:.3g}" if abs(value) >= 0.001 or not value else f"{value:.1e}"
+    return (
+        "—"
+        if value is None
+        else f"{value:.3g}"
+        if abs(value) >= 0.001 or not value
+        else f"{value:.1e}"
+    )
 
 
 def _interval(found: Any) -> str:
@@ -36,30 +42,59 @@ def render_scorecard(card: Scorecard, *, colour: bool = False, width: int | None
 
     document = card.document
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("metric", "", "value", "95 % interval", "floor", "replicate", "anchored", "defined"):
-        table.add_column(heading, justify="left" if heading in {"metric", ""} else "right", no_wrap=True)
+    for heading in (
+        "metric",
+        "",
+        "value",
+        "95 % interval",
+        "floor",
+        "replicate",
+        "anchored",
+        "defined",
+    ):
+        table.add_column(
+            heading, justify="left" if heading in {"metric", ""} else "right", no_wrap=True
+        )
     for name in card.metrics:
         found = document["metrics"][name]
         share = f"{found['defined']}/{document['conditions']}"
-        cells = (_value(found), _interval(found), _floor(found), number(found["replicate"]), number(found["anchored"]), share)
+        cells = (
+            _value(found),
+            _interval(found),
+            _floor(found),
+            number(found["replicate"]),
+            number(found["anchored"]),
+            share,
+        )
         table.add_row(name, ARROW[found["direction"]], *(shown(cell) for cell in cells))
-    head = f"{shown(document['model']['name'])} {shown(document['model']['version'])}  {_question(document)}"
-    return drawn([head, "", table, "", _legend(document), shown(card.signature, limit=1000)], colour=colour, width=width)
+    model = document["model"]
+    head = f"{shown(model['name'])} {shown(model['version'])}  {_question(document)}"
+    return drawn(
+        [head, "", table, "", _legend(document), shown(card.signature, limit=1000)],
+        colour=colour,
+        width=width,
+    )
 
 
 def _question(document: Any) -> str:
     simulated = "  simulated data" if document["simulated"] else ""
     split = document["inputs"]["split"]
     size = f"{document['conditions']} conditions × {document['features']} features"
-    return f"{document['claim']}  {split['id']}@{split['version']}  {size}  level {document['level']}{simulated}"
+    name = f"{split['id']}@{split['version']}"
+    return f"{document['claim']}  {name}  {size}  level {document['level']}{simulated}"
 
 
 def _legend(document: Any) -> str:
     training = document["training"]
-    declared = training if isinstance(training, str) else ", ".join(training.get("datasets", [])) or "nothing"
+    declared = (
+        training
+        if isinstance(training, str)
+        else ", ".join(training.get("datasets", [])) or "nothing"
+    )
     return (
         "↑ higher is better, ↓ lower is better. floor: best baseline. replicate: half of the cells "
-        f"against the other half. anchored: 0 is the floor, 1 the replicate. trained on: {shown(str(declared))}"
+        "against the other half. anchored: 0 is the floor, 1 the replicate. "
+        f"trained on: {shown(str(declared))}"
     )
 
 
@@ -79,7 +114,18 @@ def render_comparison(
     for name in cards[0].metrics:
         results = [card.document["metrics"][name] for card in cards]
         best = results[0]
-        cells = [f"{_value(found)}\n{_interval(found)}" if found["interval"] else _value(found) for found in results]
-        table.add_row(name, ARROW[best["direction"]], *cells, _floor(best).replace(" ", "\n", 1), number(best["replicate"]))
-    parts = [_question(cards[0].document), "", table, "", _legend(cards[0].document)]
-    return drawn([*parts, *(shown(card.signature, limit=1000) for card in cards)], colour=colour, width=width)
+        cells = [
+            number(found["value"]) + (f"\n{_interval(found)}" if found["interval"] else "")
+            for found in results
+        ]
+        table.add_row(
+            name,
+            ARROW[best["direction"]],
+            *cells,
+            _floor(best).replace(" ", "\n", 1),
+            number(best["replicate"]),
+        )
+    parts: list[Any] = [_question(cards[0].document), "", table, "", _legend(cards[0].document)]
+    return drawn(
+        [*parts, *(shown(card.signature, limit=1000) for card in cards)], colour=colour, width=width
+    )

@@ -55,7 +55,7 @@ def column_schema(entry: Entry, vocabulary: tuple[str, ...] = ()) -> Any:
             )
         )
     if vocabulary:
-        checks.append(pa.Check.isin(list(vocabulary), name="vocabulary"))
+        checks.append(pa.Check.isin(list(vocabulary), error="vocabulary"))
     return pa.Column(None, checks=checks, nullable=True)
 
 

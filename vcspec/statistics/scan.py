@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.matrix import AnyArray, Array, Rows
+from vcspec.statistics.mixing import splitmix64
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,16 +104,7 @@ def _fingerprint(block: Rows, row: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Sum, modulo 2**64, of a hash of each entry that is not zero."""
     keep = block.data != 0
     bits = block.data[keep].astype(np.float64).view(np.uint64)
-    mixed = _mixed(bits ^ _mixed(block.indices[keep].astype(np.uint64)))
+    mixed = splitmix64(bits ^ splitmix64(block.indices[keep].astype(np.uint64)))
     out = np.zeros(len(block), dtype=np.uint64)
     np.add.at(out, row[keep], mixed)
     return out
-
-
-def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele, Lea & Flood 2014, doi:10.1145/2660193.2660195)."""
-    with np.errstate(over="ignore"):
-        z = values + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))

@@ -70,9 +70,12 @@ class AnnDataSource:
     tree: Tree
 
     def columns(self, table: str) -> tuple[str, ...]:
-        """Names of the columns of `table`, without the index."""
+        """Names of the columns of `table`, without the index, in the table's order."""
         hidden = {self._index_name(table), "__categories"}
-        return tuple(name for name in self.tree.children(table) if name not in hidden)
+        there = [name for name in self.tree.children(table) if name not in hidden]
+        declared = self.tree.attribute(table, "column-order")
+        order = [str(name) for name in declared] if declared is not None else []
+        return tuple(dict.fromkeys([*(name for name in order if name in there), *there]))
 
     def matrices(self) -> tuple[str, ...]:
         """What `matrix` can be asked for."""
@@ -173,8 +176,10 @@ class AnnDataSource:
             return rows, width
         declared = self.tree.attribute(path, "shape")
         older = self.tree.attribute(path, "h5sparse_shape")
-        rows, width = declared if declared is not None else older
-        return int(rows), int(width)
+        found = declared if declared is not None else older
+        if found is None or len(found) != 2:
+            raise self._damaged(path, f"the shape {found} is not one of rows and features")
+        return int(found[0]), int(found[1])
 
     def rearranged(self, matrix: Matrix, order: NDArray[np.int64]) -> Iterator[Rows]:
         """The rows numbered `order`, in that order, in blocks of bounded size.

@@ -76,8 +76,8 @@ class Hdf5Tree:
 
     def _step(self, group: Any, name: str, path: str) -> Any:
         # `name in group` would follow an external link into another file; its link is asked.
-        links = group.id.links
-        if not links.exists(name.encode()):
+        links = group.id.links if isinstance(group, h5py.Group) else None
+        if links is None or not links.exists(name.encode()):
             return None
         if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
             message = (

@@ -1,0 +1,310 @@
+"""The command line as a person meets it: what is printed where, and the exit code."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import rfc8785
+
+from vcspec import __version__
+from vcspec.cli import COMMANDS, SUMMARIES, cli, main
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs `vcspec ARGUMENTS` in this process; returns exit code, stdout, stderr."""
+
+    def call(*arguments: object):
+        monkeypatch.setattr(sys, "argv", ["vcspec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        printed = capsys.readouterr()
+        return end.value.code or 0, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture
+def folder(screen, tmp_path):
+    """A copy of sound artefacts that a test may damage."""
+    for place in (screen.dataset, screen.split, screen.reference, screen.predictions):
+        shutil.copytree(place, tmp_path / place.name)
+    return tmp_path
+
+
+def test_help_names_every_command_and_the_exit_codes(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert all(name in out and SUMMARIES[name] in out for name in COMMANDS)
+    assert "Exit codes" in out
+
+
+def test_help_loads_neither_numpy_nor_zarr_nor_rich():
+    probe = (
+        "import sys; sys.argv = ['vcspec', '--help']\n"
+        "from vcspec.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'zarr', 'anndata', 'pandas', 'rich', 'jsonschema'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(run, name):
+    code, out, _ = run(name, "--help")
+    assert code == 0
+    assert out.startswith("Usage: vcspec " + name)
+    assert cli.get_command(None, name).help
+
+
+def test_the_version_is_printed(run):
+    assert run("--version") == (0, f"vcspec, version {__version__}\n", "")
+
+
+def test_sound_predictions_are_valid(run, folder):
+    code, out, err = run("validate", folder / "model.zarr")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1].startswith("valid: 0 errors, 0 warnings")
+
+
+def test_several_artefacts_end_with_the_worst_code(run, folder):
+    code, out, _ = run("validate", folder / "model.zarr", folder / "nothing.zarr")
+    assert code == 3
+    assert "VCS001" in out
+
+
+def test_a_place_that_does_not_exist_cannot_be_checked(run, tmp_path):
+    code, out, _ = run("validate", tmp_path / "nothing.zarr")
+    assert code == 3
+    assert "no such path" in out
+    assert out.splitlines()[-1].startswith("unknown:")
+
+
+def test_a_file_that_is_no_store_cannot_be_checked(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    assert run("validate", tmp_path / "notes.txt")[0] == 3
+
+
+def test_an_unsafe_place_is_refused(run):
+    code, out, _ = run("validate", "reference::https://example.org/x.json")
+    assert code == 4
+    assert out.splitlines()[-1].startswith("refused:")
+
+
+def test_an_unknown_version_ends_with_4(run, folder):
+    path = folder / "model.zarr" / "zarr.json"
+    path.write_text(path.read_text().replace('"spec": "1.0"', '"spec": "9.9"'))
+    code, out, _ = run("validate", folder / "model.zarr", "--level", "metadata")
+    assert code == 4
+    assert "VCS002" in out
+
+
+def test_invalid_predictions_are_refused_by_the_scorer_with_the_report_on_stderr(run, folder):
+    (folder / "model.zarr" / "X" / "data" / "c" / "0").unlink()
+    code, out, err = run("score", folder / "model.zarr")
+    assert (code, out) == (1, "")
+    assert "VCS205" in err
+
+
+def test_json_is_all_that_stands_on_stdout(run, folder):
+    code, out, _ = run("validate", folder / "model.zarr", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["reports"][0]["verdict"] == "valid"
+    code, out, err = run("score", folder / "model.zarr", "--format", "json")
+    assert (code, err) == (0, "")
+    assert rfc8785.dumps(json.loads(out)).decode() == out
+
+
+def test_a_report_goes_to_a_file(run, folder):
+    target = folder / "report.sarif"
+    code, out, err = run("validate", folder / "model.zarr", "--format", "sarif", "-o", target)
+    assert (code, out) == (0, "")
+    assert json.loads(target.read_text())["version"] == "2.1.0"
+    assert str(target) in err
+
+
+def test_strict_turns_warnings_into_failure(run, folder):
+    shutil.rmtree(folder / "model.zarr" / "manifest")
+    (folder / "model.zarr" / "manifest.json").unlink()
+    assert run("validate", folder / "model.zarr", "--level", "full")[0] == 0
+    assert run("validate", folder / "model.zarr", "--level", "full", "--strict")[0] == 1
+    assert run("seal", folder / "model.zarr")[0] == 0
+    assert run("validate", folder / "model.zarr", "--level", "full", "--strict")[0] == 0
+
+
+def test_a_scorecard_is_printed_written_verified_and_validated(run, folder):
+    card, table = folder / "card.json", folder / "card.scores.zarr"
+    code, out, err = run("score", folder / "model.zarr", "-o", card, "--table", table)
+    assert code == 0
+    assert "pearson-delta" in out
+    assert "simulated data" in out
+    assert (
+        out.rstrip().splitlines()[-1].startswith("vcspec/1.0 simulated task:perturbation-response")
+    )
+    assert str(card) in err
+    assert run("validate", card)[0] == 0
+    code, _, err = run("verify", card)
+    assert code == 0
+    assert "identical" in err
+    import xarray as xr
+
+    values = xr.open_zarr(table, consolidated=False)["value"]
+    assert float(values.sel(metric="mae").mean()) == pytest.approx(
+        json.loads(card.read_text())["metrics"]["mae"]["value"]
+    )
+
+
+def test_a_changed_number_is_found(run, folder):
+    card = folder / "card.json"
+    run("score", folder / "model.zarr", "-o", card)
+    document = json.loads(card.read_text())
+    document["metrics"]["mae"]["value"] /= 2
+    card.write_bytes(rfc8785.dumps(document))
+    code, _, err = run("verify", card)
+    assert code == 1
+    assert "/metrics/mae/value" in err
+
+
+def test_a_reformatted_scorecard_is_found(run, folder):
+    card = folder / "card.json"
+    run("score", folder / "model.zarr", "-o", card)
+    card.write_text(json.dumps(json.loads(card.read_text()), indent=1))
+    code, out, _ = run("validate", card)
+    assert code == 1
+    assert "VCS611" in out
+
+
+def test_other_kinds_are_not_scored(run, folder):
+    code, _, err = run("score", folder / "data.zarr")
+    assert code == 2
+    assert "'dataset'" in err
+
+
+def test_the_chain_of_commands_from_dataset_to_score(run, folder):
+    made = folder / "made"
+    made.mkdir()
+    split, reference, zero = made / "s.zarr", made / "r.zarr", made / "zero.zarr"
+    arguments = ("--strategy", "holdout-contexts", "--hold-out", "skin", "-o", split)
+    code, _, err = run("split", folder / "data.zarr", *arguments)
+    assert code == 0
+    assert "inference-input 1" in err
+    assert run("reference", split, "--dataset", folder / "data.zarr", "-o", reference)[0] == 0
+    assert run("template", split, zero, "--level", "profiles")[0] == 0
+    code, out, _ = run("score", zero)
+    assert code == 0
+    assert "needs-cells" in out
+    made_of = ("--split", split, "--dataset", folder / "data.zarr", "-o", made / "pm.zarr")
+    assert run("baseline", "perturbation-mean", *made_of)[0] == 0
+    assert run("score", made / "pm.zarr", "--reference", reference)[0] == 0
+
+
+def test_a_selector_that_matches_nothing_is_an_error_with_near_names(run, folder):
+    arguments = ("--strategy", "holdout-contexts", "--hold-out", "skim", "-o", folder / "x.zarr")
+    code, _, err = run("split", folder / "data.zarr", *arguments)
+    assert code == 2
+    assert "skin" in err
+    assert not (folder / "x.zarr").exists()
+
+
+def test_existing_stores_are_not_overwritten_unasked(run, folder):
+    code, _, err = run("template", folder / "split.zarr", folder / "model.zarr")
+    assert code == 2
+    assert "--overwrite" in err
+
+
+def test_interruption_ends_with_130(run, folder, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vcspec.actions.validate.validate", interrupted)
+    code, out, err = run("validate", folder / "model.zarr")
+    assert (code, out) == (130, "")
+    assert "interrupted" in err
+
+
+def test_a_bug_ends_with_5_and_says_so(run, folder, monkeypatch):
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("vcspec.actions.validate.validate", broken)
+    code, _, err = run("validate", folder / "model.zarr")
+    assert code == 5
+    assert "this is a bug in vcspec" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("VCS504", "feature-missing"),
+        ("vcs504", "feature-missing"),
+        ("pearson-delta", "Pearson"),
+        ("core-1.0", "headline"),
+        ("perturbation-response", "question"),
+        ("holdout-contexts", "claim"),
+        ("additive", "formula"),
+        ("predictions", "element"),
+        ("role", "inference-input"),
+    ],
+)
+def test_entries_of_the_standard_are_explained(run, name, holds):
+    code, out, _ = run("explain", name)
+    assert code == 0
+    assert holds in out
+
+
+def test_an_unknown_entry_is_answered_with_near_names(run):
+    code, _, err = run("explain", "pearson-dleta")
+    assert code == 2
+    assert "pearson-delta" in err
+
+
+def test_rules_are_listed(run):
+    from vcspec.standard import standard
+
+    code, out, _ = run("rules")
+    assert code == 0
+    assert all(rule in out for rule in standard().rules)
+    assert json.loads(run("rules", "--format", "json")[1]).keys() == standard().rules.keys()
+
+
+def test_an_anndata_file_becomes_a_dataset_and_says_what_was_changed(run, tmp_path):
+    import anndata
+    import numpy as np
+    import pandas as pd
+
+    labels = ["B+A", "ctrl", "A+ctrl", "ctrl"]
+    obs = pd.DataFrame(
+        {"condition": labels, "cell_type": ["x"] * 4}, index=[f"c{i}" for i in range(4)]
+    )
+    counts = np.array([[1, 0, 2], [3, 1, 0], [0, 4, 1], [1, 1, 1]], dtype=np.float32)
+    cells = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=["A", "B", "C"]))
+    cells.var["gene_name"] = ["A", "B", "C"]
+    cells.write_h5ad(tmp_path / "in.h5ad")
+    described = ("--id", "toy", "--title", "A toy", "--licence", "CC0-1.0", "--organism", "none")
+    read = ("--as", "dataset", "--columns", "gears", "--values", "counts", "--simulated")
+    code, out, err = run(
+        "convert", tmp_path / "in.h5ad", tmp_path / "out.zarr", *read, *described,
+        "--assay", "none", "--namespace", "simulated",
+    )  # fmt: skip
+    assert (code, out) == (0, "")
+    assert "'B+A' → 'A+B'" in err
+    assert run("validate", tmp_path / "out.zarr", "--level", "full", "--strict")[0] == 0
+    wrong = [value.replace("counts", "log1p:10000") for value in read]
+    code, _, err = run(
+        "convert", tmp_path / "in.h5ad", tmp_path / "wrong.zarr", *wrong, *described,
+        "--assay", "none", "--namespace", "simulated",
+    )  # fmt: skip
+    assert code == 1
+    assert "VCS306" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5ad", "out.zarr"]
+
+
+def test_predictions_need_a_split_a_model_and_a_value_space(run, tmp_path):
+    code, _, err = run("convert", "x.h5ad", tmp_path / "out.zarr", "--as", "predictions")
+    assert code == 2
+    assert "--split, --values, --model" in err

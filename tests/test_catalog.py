@@ -1,0 +1,38 @@
+import pytest
+
+from vcspec.catalog import Catalog
+from vcspec.model.errors import UnknownName
+
+
+def catalog() -> Catalog[object]:
+    return Catalog("fruit", ["apple", "pear"])
+
+
+def test_what_is_claimed_is_found_under_its_name() -> None:
+    found = catalog()
+
+    @found.claim("apple")
+    def code() -> int:
+        return 1
+
+    assert found["apple"] is code
+    assert code() == 1
+    assert found.unclaimed() == {"pear"}
+
+
+def test_a_name_that_the_standard_does_not_define_cannot_be_claimed() -> None:
+    with pytest.raises(UnknownName, match="no fruit 'aple'; it has apple"):
+        catalog().claim("aple")
+
+
+def test_a_name_that_the_standard_does_not_define_cannot_be_asked_for() -> None:
+    with pytest.raises(UnknownName, match="apple, pear"):
+        catalog()["zzz"]
+
+
+def test_a_name_is_claimed_once() -> None:
+    found = catalog()
+    found.claim("apple")(1)
+    with pytest.raises(LookupError, match="already"):
+        found.claim("apple")(2)
+    assert found["apple"] == 1

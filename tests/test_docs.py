@@ -1,0 +1,31 @@
+"""Generated tables."""
+
+import pytest
+
+from vcspec import docs
+from vcspec.standard import standard
+
+
+def test_every_page_is_fresh(capsys):
+    assert docs.main(["--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_table_is_made_anew_and_the_rest_is_kept():
+    text = "before\n<!-- generated: limits -->\nold\n<!-- end -->\nafter\n"
+    fresh = docs.filled(text, standard())
+    assert fresh.startswith("before\n<!-- generated: limits -->\n| limit | value |")
+    assert fresh.endswith("<!-- end -->\nafter\n")
+    assert "old" not in fresh
+    assert docs.filled(fresh, standard()) == fresh
+
+
+def test_an_unknown_table_is_an_error():
+    with pytest.raises(KeyError):
+        docs.filled("<!-- generated: nothing -->\n<!-- end -->", standard())
+
+
+@pytest.mark.parametrize("name", docs.TABLES)
+def test_every_table_stands_on_some_page(name):
+    pages = (standard().root / "prose").glob("*.md")
+    assert any(f"<!-- generated: {name} -->" in page.read_text() for page in pages)

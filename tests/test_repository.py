@@ -1,0 +1,61 @@
+"""The repository itself: the public face, what it must not say, what it must hold."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import vcspec
+
+ROOT = Path(__file__).parents[1]
+
+
+def tracked() -> list[Path]:
+    """Files that git tracks; skipped where this is no checkout."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    return [ROOT / name for name in done.stdout.decode().split("\0") if name]
+
+
+@pytest.mark.parametrize("name", vcspec.__all__)
+def test_every_public_name_is_there_and_documented(name):
+    found = getattr(vcspec, name)
+    assert name == "__version__" or found.__doc__
+
+
+def test_nothing_else_is_public():
+    assert set(vcspec._HOMES) == set(vcspec.__all__) - {"__version__"}
+    with pytest.raises(AttributeError):
+        vcspec.nothing  # noqa: B018
+
+
+def test_no_file_is_large_and_no_third_party_data_is_tracked():
+    for path in tracked():
+        if path.exists():
+            assert path.stat().st_size < 2_000_000, path
+            assert path.suffix not in {".h5ad", ".h5mu", ".loom", ".parquet", ".mtx"}, path
+
+
+def test_the_readme_commands_are_the_ones_that_ci_runs():
+    readme, script = (ROOT / "README.md").read_text(), (ROOT / ".ci/run").read_text()
+    assert "python -m pytest -q" in readme
+    assert "python -m pytest -q" in script
+    assert re.search(r"pip install \. && vcspec demo$", readme, re.MULTILINE)
+
+
+def test_every_schema_has_its_own_id_and_refers_to_bundled_schemas_alone():
+    from jsonschema import Draft202012Validator
+
+    from vcspec.standard import standard
+
+    schemas = standard().schemas
+    names = {f"{name}.schema.json" for name in schemas}
+    for name, schema in schemas.items():
+        Draft202012Validator.check_schema(schema)
+        assert schema["$id"] == f"https://vcspec.org/spec/1.0/schemas/{name}.schema.json"
+        references = re.findall(
+            r'"\$ref": "([^"#]*)', (standard().root / "schemas" / f"{name}.schema.json").read_text()
+        )
+        assert set(references) - {""} <= names
