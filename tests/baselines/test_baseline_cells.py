@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcspec.baselines.cells import dispersed, drawn_rows, unchanged
-from vcspec.model.matrix import rows_of_dense
+from vcspec.model.matrix import Rows, rows_of_dense
 
 MOST = float(np.log1p(10_000))
 
@@ -57,26 +57,75 @@ def test_dispersed_cells_have_the_wanted_mean(seed: int, cells: int, scale: floa
     np.testing.assert_allclose(wanted, mean, rtol=3e-7, atol=1e-30)
 
 
-def test_dispersed_cells_are_scaled_control_cells() -> None:
-    values, mean = control(), np.full(15, 0.7)
-    drawn = values[naive_rows(20, 9, "x|A")].astype(np.float64)
-    found = dispersed(rows_of_dense(values), mean, cells=9, most=1e9, key="x|A").dense()
+MASK = 2**64 - 1
+
+
+def split_mix_64(place: int) -> int:
+    """One output of the generator, from Steele, Lea & Flood 2014."""
+    z = (place + 1) * 0x9E3779B97F4A7C15 & MASK
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
+    return z ^ z >> 31
+
+
+def naive_feature(values: np.ndarray, place: int, mean: float, cells: int, key: str) -> list[float]:
+    """The standard's text, feature by feature: `values` are those of all control cells."""
+    column = [float(values[row, place]) for row in naive_rows(len(values), cells, key)]
+    heights = [value for value in column if value > 0]
+    typical = float(np.median(values[values > 0]))
+    height = sum(heights) / len(heights) if heights else typical
+    more = int(np.ceil(max(mean * cells - sum(column), 0) / height))
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    width = values.shape[1]
+    silent = [cell for cell in range(cells) if column[cell] == 0]
+    for cell in sorted(silent, key=lambda cell: ticket(cell * width + place, seed))[:more]:
+        column[cell] = height
+    total = sum(column)
+    return [value * mean * cells / total if total else 0.0 for value in column]
+
+
+def ticket(place: int, seed: int) -> int:
+    return split_mix_64(place ^ seed)
+
+
+@pytest.mark.parametrize("key", ["x|A", "y|A+B"])
+@pytest.mark.parametrize("level", [0.0, 0.1, 0.7, 2.0])
+def test_dispersed_cells_follow_the_standards_text(key: str, level: float) -> None:
+    values, mean = control(), level * np.linspace(0.1, 1.5, 15)
+    found = dispersed(rows_of_dense(values), mean, cells=9, most=1e9, key=key).dense()
     for feature in range(15):
-        if drawn[:, feature].any():
-            wanted = drawn[:, feature] * (0.7 / drawn[:, feature].mean())
-            np.testing.assert_allclose(found[:, feature], wanted, rtol=2e-7)
+        wanted = naive_feature(values, feature, mean[feature], 9, key)
+        np.testing.assert_allclose(found[:, feature], wanted, rtol=3e-7, atol=1e-12)
 
 
-def test_a_silent_feature_sounds_in_as_few_cells_as_look_typical() -> None:
+def test_a_feature_that_falls_is_scaled_down_and_nothing_else() -> None:
+    values = control()
+    drawn = values[naive_rows(20, 9, "x|A")].astype(np.float64)
+    found = dispersed(rows_of_dense(values), drawn.mean(axis=0) / 2, cells=9, most=1e9, key="x|A")
+    np.testing.assert_allclose(found.dense(), drawn / 2, rtol=2e-7)
+
+
+def test_a_silent_feature_sounds_in_as_few_cells_as_bring_it_near_its_mean() -> None:
     values = control()
     typical = float(np.median(values[values > 0]))
     mean = np.zeros(15)
     mean[3] = typical * 2.2 / 10  # what 2.2 typical cells of 10 would give
     found = dispersed(rows_of_dense(values), mean, cells=10, most=1e9, key="k").dense()
-    assert (found[:, 3] > 0).sum() == 2
+    assert (found[:, 3] > 0).sum() == 3
     assert np.unique(found[found > 0]).size == 1
     assert found.sum(axis=0)[3] == pytest.approx(mean[3] * 10, rel=1e-6)
     assert not np.delete(found, 3, axis=1).any()
+
+
+def test_zeros_that_are_stored_change_nothing() -> None:
+    values, mean = control(), np.full(15, 0.3)
+    rows = rows_of_dense(values)
+    column = np.arange(values.size) % 15
+    indptr = np.arange(0, values.size + 1, 15)
+    full = Rows(indptr, column, values.ravel(), 15)
+    assert len(full.data) > len(rows.data)
+    one, two = (dispersed(found, mean, cells=9, most=MOST, key="k") for found in (rows, full))
+    np.testing.assert_array_equal(one.dense(), two.dense())
 
 
 def test_a_silent_feature_with_a_large_mean_sounds_in_every_cell() -> None:

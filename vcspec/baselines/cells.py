@@ -59,7 +59,8 @@ def unchanged(control: Rows, *, cells: int, key: str) -> Rows:
 
 def _height(values: Array, control: Rows) -> Array:
     """(features,) mean value where a feature is expressed; the control's median where it is not."""
-    typical = float(np.median(control.data)) if len(control.data) else 1.0
+    heights = control.data[control.data > 0]  # a zero may be stored or not
+    typical = float(np.median(heights)) if len(heights) else 1.0
     expressed = (values > 0).sum(axis=0)
     height = np.full(values.shape[1], typical)
     return np.divide(values.sum(axis=0), expressed, out=height, where=expressed > 0)

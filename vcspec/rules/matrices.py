@@ -13,6 +13,7 @@ from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
 
 ABSENT = 2**64 - 1
+PIECE = 4_194_304
 
 
 def row_fault(
@@ -69,14 +70,24 @@ def column_number_out_of_range(subject: Subject) -> Iterator[Fault]:
     """Look at the stored numbers; those of CSC are row numbers."""
     for path, node in compressed(subject):
         minor = node.attributes["shape"][1 if node.encoding == "csr_matrix" else 0]
-        indices = subject.array(f"{path}/indices")
-        bad = np.flatnonzero((indices.astype(np.int64) < 0) | (indices.astype(np.int64) >= minor))
-        if len(bad):
-            examples = tuple(
-                f"entry {place}: {int(indices[place])}" for place in bad[:SHOWN].tolist()
-            )
-            found = f"{len(bad)} numbers outside 0..{minor - 1}"
-            yield Fault(f"{path}/indices", found, f"0..{minor - 1}", examples, len(bad))
+        count, examples = 0, []
+        for start, numbers in _pieces(subject, f"{path}/indices"):
+            bad = np.flatnonzero((numbers < 0) | (numbers >= minor))
+            count += len(bad)
+            examples += [f"entry {start + at}: {int(numbers[at])}" for at in bad[:SHOWN].tolist()]
+        if count:
+            found = f"{count} numbers outside 0..{minor - 1}"
+            yield Fault(f"{path}/indices", found, f"0..{minor - 1}", tuple(examples[:SHOWN]), count)
+
+
+def _pieces(subject: Subject, path: str) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """A long array of whole numbers, piece by piece: (place of the first, numbers)."""
+    node = subject.node(path)
+    length = node.shape[0] if node is not None else 0
+    for start in range(0, length, PIECE):
+        stop = min(start + PIECE, length)
+        numbers = subject.reading(subject.store.span, path, start, stop)
+        yield start, numbers.astype(np.int64)
 
 
 @rule("VCS112")
