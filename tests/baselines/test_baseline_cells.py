@@ -60,9 +60,9 @@ def test_dispersed_cells_have_the_wanted_mean(seed: int, cells: int, scale: floa
 MASK = 2**64 - 1
 
 
-def split_mix_64(place: int) -> int:
-    """One output of the generator, from Steele, Lea & Flood 2014."""
-    z = (place + 1) * 0x9E3779B97F4A7C15 & MASK
+def split_mix_64(state: int) -> int:
+    """What the generator of Steele, Lea & Flood 2014 gives out next in that state."""
+    z = state + 0x9E3779B97F4A7C15 & MASK
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
     z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
     return z ^ z >> 31
@@ -78,14 +78,11 @@ def naive_feature(values: np.ndarray, place: int, mean: float, cells: int, key: 
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     width = values.shape[1]
     silent = [cell for cell in range(cells) if column[cell] == 0]
-    for cell in sorted(silent, key=lambda cell: ticket(cell * width + place, seed))[:more]:
+    tickets = {cell: split_mix_64((cell * width + place) ^ seed) for cell in silent}
+    for cell in sorted(silent, key=tickets.__getitem__)[:more]:
         column[cell] = height
     total = sum(column)
     return [value * mean * cells / total if total else 0.0 for value in column]
-
-
-def ticket(place: int, seed: int) -> int:
-    return split_mix_64(place ^ seed)
 
 
 @pytest.mark.parametrize("key", ["x|A", "y|A+B"])

@@ -159,6 +159,15 @@ def test_a_scorecard_is_printed_written_verified_and_validated(run, folder):
     )
 
 
+def test_values_are_printed_by_context(run, folder):
+    code, out, _ = run("score", folder / "model.zarr", "--contexts")
+    assert code == 0
+    by_context = out.partition("by context")[2]
+    assert "liver" in by_context
+    assert "skin" in by_context
+    assert "de-auroc" in by_context
+
+
 def test_a_changed_number_is_found(run, folder):
     card = folder / "card.json"
     run("score", folder / "model.zarr", "-o", card)

@@ -1,14 +1,13 @@
-"""The sound stores of the conformance kit, drawn by a program: `python tests/conformance/build_stores.py`.
+"""The sound stores of the conformance kit: `python tests/conformance/build_stores.py` writes them.
 
 Every number is simulated, from `numpy.random.RandomState`, whose stream NumPy never changes.
 Two cells of the dataset and one of each prediction are near misses on purpose: one edit turns
 them into a fault.
 """
 
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,11 @@ FEATURES = np.array([f"SIM{number:02d}" for number in range(1, 25)], dtype=objec
 SINGLES = ("SIM01", "SIM02", "SIM03", "SIM04")
 PAIR = "SIM01+SIM02"
 ALL = (CONTROL, "SIM01", PAIR, *SINGLES[1:])
-CONTEXTS = (("study-1", "line-a", ALL), ("study-1", "line-b", ALL), ("study-2", "line-c", ALL[:2] + ("SIM02",)))
+CONTEXTS = (
+    ("study-1", "line-a", ALL),
+    ("study-1", "line-b", ALL),
+    ("study-2", "line-c", (*ALL[:2], "SIM02")),
+)
 CELLS = 6
 PREDICTED_CELLS = 4
 TARGET_SUM = 10_000
@@ -198,7 +201,9 @@ def write_v2_dataset(target: Path) -> None:
     seal(target)
 
 
-def write_split(target: Path, claim: str, roles: Mapping[str, Sequence[str]], dataset: Path) -> None:
+def write_split(
+    target: Path, claim: str, roles: Mapping[str, Sequence[str]], dataset: Path
+) -> None:
     """Who may see what, with the roles given in the order of the conditions."""
     columns = labelled(conditions(), 1)
     role = np.array([role for context in roles.values() for role in context], dtype=object)
@@ -298,13 +303,17 @@ def build(folder: Path) -> None:
     write_v2_dataset(folder / "dataset-v2.zarr")
     write_log1p_dataset(folder / "dataset-log1p.zarr")
     write_split(split, "unseen-perturbation", UNSEEN_PERTURBATION, dataset)
-    write_split(folder / "split-combination.zarr", "unseen-combination", UNSEEN_COMBINATION, dataset)
+    write_split(
+        folder / "split-combination.zarr", "unseen-combination", UNSEEN_COMBINATION, dataset
+    )
     write_split(folder / "split-context.zarr", "unseen-context", UNSEEN_CONTEXT, dataset)
     write_predicted_cells(folder / "predictions-cells.zarr", split)
     write_predicted_counts(folder / "predictions-counts.zarr", split)
     write_predicted_profiles(folder / "predictions-profiles.zarr", split)
     reference(split, dataset, folder / "reference.zarr")
-    card = score(folder / "predictions-cells.zarr", split=split, reference=folder / "reference.zarr")
+    card = score(
+        folder / "predictions-cells.zarr", split=split, reference=folder / "reference.zarr"
+    )
     (folder / "scorecard.json").write_text(card.to_json())
 
 

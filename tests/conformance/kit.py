@@ -1,7 +1,7 @@
 """The conformance kit: its cases made ready, and run on any implementation.
 
-    python tests/conformance/kit.py run -- COMMAND …    run an implementation, print what differs
-    python tests/conformance/kit.py write FOLDER         write every case as files, to run elsewhere
+python tests/conformance/kit.py run -- COMMAND …    run an implementation, print what differs
+python tests/conformance/kit.py write FOLDER         write every case as files, to run elsewhere
 """
 
 import json

@@ -53,7 +53,7 @@ def test_no_evidence_scores_the_prevalence_and_one_half():
     c = awkward(1, "normal")
     prevalence = (c.truth.expression.fdr[4] < 0.05).mean()
     scores = compute(["de-auprc", "de-auroc"], c)
-    assert scores["de-auprc"].values[4] == pytest.approx(prevalence, rel=1e-12)
+    assert scores["de-auprc"].values[4] == pytest.approx(prevalence, abs=1e-9)
     assert scores["de-auroc"].values[4] == 0.5
 
 

@@ -1,3 +1,4 @@
+import itertools
 import random
 
 import pytest
@@ -115,7 +116,7 @@ def test_held_out_studies_keep_their_controls_as_input() -> None:
 )
 def test_roles_do_not_depend_on_the_order_of_the_conditions(name: str) -> None:
     singles = "ABCDEFGH"
-    pairs = [f"{a}+{b}" for a, b in zip(singles, singles[1:], strict=False)]
+    pairs = [f"{a}+{b}" for a, b in itertools.pairwise(singles)]
     rows = [f"{context}|{label}" for context in "wxyz" for label in ["c", *singles, *pairs]]
     text = " ".join(rows)
     first = roles(name, text, fraction=0.3, validation=0.3, seed=3)
@@ -126,9 +127,9 @@ def test_roles_do_not_depend_on_the_order_of_the_conditions(name: str) -> None:
 
 
 def test_a_name_that_matches_nothing_is_an_error_that_names_what_is_near() -> None:
-    with pytest.raises(UsageError, match="'GATA' is none of the perturbations.*near: GATA1"):
+    with pytest.raises(UsageError, match=r"'GATA' is none of the perturbations.*near: GATA1"):
         roles("holdout-perturbations", "x|c x|GATA1 x|B", names=("GATA",))
-    with pytest.raises(UsageError, match="'liver' is none of the contexts.*near: x, y"):
+    with pytest.raises(UsageError, match=r"'liver' is none of the contexts.*near: x, y"):
         roles("holdout-contexts", "x|c x|A y|c y|A", names=("liver",))
 
 

@@ -144,9 +144,31 @@ def test_counts_that_do_not_fit_are_an_error_and_never_another_count(
 
 
 def test_a_column_number_that_does_not_fit_is_an_error(group: Any) -> None:
-    rows = Rows(np.array([0, 1]), np.array([70_000]), np.array([1.0]), 10)
+    rows = Rows(np.array([0, 1]), np.array([2**31]), np.array([1.0]), 10)
     with pytest.raises(UsageError, match="do not fit"):
         write_rows(group, "X", [rows], 10, data_type=np.float32)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("wide", [False, True])
+def test_column_numbers_and_offsets_have_one_type_so_that_scipy_can_work_in_place(
+    wide: bool,  # noqa: FBT001
+    group: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = counts(60, 7)
+    monkeypatch.setattr(writing, "WIDE", (whole != 0).sum() + (not wide))
+    write_rows(group, "X", blocks(whole, 13), 7, data_type=np.float32)
+    assert sorted(group["X"].array_keys()) == ["data", "indices", "indptr"]
+    kinds = {str(group["X"][name].dtype) for name in ("indices", "indptr")}
+    assert kinds == {"int64" if wide else "int32"}
+    found = anndata.io.read_elem(group["X"])
+    np.testing.assert_array_equal(found.toarray(), whole)
+    found.data[:5] = 0
+    wanted = found.toarray()
+    found.eliminate_zeros()
+    found.sort_indices()
+    np.testing.assert_array_equal(found.toarray(), wanted)
 
 
 def test_column_numbers_of_a_wide_matrix_fit(group: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from vcspec.actions.curate import write_dataset
-from vcspec.actions.predict import open_split
+from vcspec.actions.predict import Split, open_split
 from vcspec.actions.reference import reference
 from vcspec.actions.split import Plan, split
 from vcspec.model.curated import Curated
-from vcspec.model.matrix import Rows, rows_of_dense, stack
+from vcspec.model.matrix import rows_of_dense, stack
 from vcspec.model.store import Store
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -99,7 +99,7 @@ class Screen:
     predictions: Path
 
 
-def predicted(screen: Screen) -> Iterator[tuple[str, Rows]]:
+def predicted(screen: Screen) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
     """A model that knows something: half of each test condition's cells, half control cells."""
     store = ZarrStore(str(screen.dataset))
     for condition in open_split(screen.split).conditions:
@@ -120,7 +120,12 @@ def screen(folder: Path, *, chosen: Plan | None = None) -> Screen:
 
 def predict(screen: Screen, target: Path, matrices: Mapping[str, Any], **options: Any) -> Path:
     """Predictions written condition by condition."""
-    with open_split(screen.split).writer(target, model="a-model", **options) as out:
+    return predict_with(open_split(screen.split), target, matrices, **options)
+
+
+def predict_with(split: Split, target: Path, matrices: Mapping[str, Any], **options: Any) -> Path:
+    """Predictions of a split that is open already."""
+    with split.writer(target, model="a-model", **options) as out:
         for key, matrix in matrices.items():
             out[key] = matrix
     return target

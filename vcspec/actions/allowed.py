@@ -33,6 +33,12 @@ class Allowed:
                 f"{pinned['id']}@{pinned['version']} {pinned['content']}"
             )
             raise Mismatch(message)
+        if list(split.features) != list(dataset.features):
+            message = (
+                f"the features of {split.store.target} are not those of {dataset.store.target}, in "
+                "its order; make the split again with `vcspec split`"
+            )
+            raise Mismatch(message)
         self.split = split
         self.dataset = dataset
         self.table = Table(split)

@@ -1,6 +1,7 @@
 """reference: what the scorer needs to know of a split's truth, computed once."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from vcspec.actions.allowed import Allowed
 from vcspec.actions.validate import checked
 from vcspec.metrics import compute
 from vcspec.model.comparison import Comparison, Scores, Side
+from vcspec.model.errors import UnknownName
 from vcspec.model.matrix import Array, Rows, stack
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.sides import Cells, Control, side
 from vcspec.storage.artefacts import write_arrays
 from vcspec.storage.sealing import sealed_content
+from vcspec.storage.writing import require_free
 from vcspec.version import __version__
 
 Path_ = str | os.PathLike[str]
@@ -34,15 +37,26 @@ def reference(
         The content digest.
 
     Raises:
+        UnknownName: the standard has no such suite.
         UsageError: split or dataset are not sound.
         Mismatch: the dataset is not the one that the split pins.
     """
+    metrics = list(_suite(suite)["metrics"])
+    require_free(Path(target), overwrite=overwrite)
     allowed = Allowed(checked(os.fspath(split), "split"), checked(os.fspath(dataset), "dataset"))
-    metrics = list(standard().suites[suite]["metrics"])
     truth = _truth(allowed)
     subjects, anchors = _anchors(allowed, truth, metrics)
     _write(Path(target), allowed, suite, truth, (subjects, metrics, anchors), overwrite=overwrite)
     return sealed_content(Path(target))
+
+
+def _suite(name: str) -> Mapping[str, Any]:
+    known = standard().suites
+    if name not in known:
+        message = f"the standard defines no suite {name!r}; it has {', '.join(known)}"
+        raise UnknownName(message)
+    found: Mapping[str, Any] = known[name]
+    return found
 
 
 def _truth(allowed: Allowed) -> Side:

@@ -40,8 +40,8 @@ def dispersed(control: Rows, mean: Array, *, cells: int, most: float, key: str) 
         key: names the condition; the draws depend on it.
 
     Returns:
-        (cells, features) log1p values, float32. Where a value would pass `most` the mean stays below
-        the wanted one.
+        (cells, features) log1p values, float32. Where a value would pass `most` the mean stays
+        below the wanted one.
     """
     rows = drawn_rows(len(control), cells, key)
     values = control.take(rows).dense().astype(np.float64)
@@ -58,7 +58,7 @@ def unchanged(control: Rows, *, cells: int, key: str) -> Rows:
 
 
 def _height(values: Array, control: Rows) -> Array:
-    """(features,) mean value where a feature is expressed; the control's median where it is not."""
+    """(features,) mean value where a feature is expressed, the control's median where not."""
     heights = control.data[control.data > 0]  # a zero may be stored or not
     typical = float(np.median(heights)) if len(heights) else 1.0
     expressed = (values > 0).sum(axis=0)
@@ -67,7 +67,7 @@ def _height(values: Array, control: Rows) -> Array:
 
 
 def _spread(values: Array, wanted: Array, height: Array, key: str) -> None:
-    """Express features whose sum is below `wanted` in as many silent cells as bring them near it."""
+    """Express features whose sum is below `wanted` in as many silent cells as bring it near."""
     silent = values == 0
     lacking = np.maximum(wanted - values.sum(axis=0), 0) / height
     rank = _order(values.shape, key, last=~silent)

@@ -26,6 +26,7 @@ from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say,
 @click.option(
     "--table", metavar="STORE", help="Write values by condition to STORE, for xarray.open_zarr."
 )
+@click.option("--contexts", is_flag=True, help="Print the values by context as well.")
 @overwrite_option
 @quiet_option
 def score(
@@ -36,6 +37,7 @@ def score(
     output: str | None,
     table: str | None,
     *,
+    contexts: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -45,7 +47,7 @@ def score(
     Predictions that break a rule are refused, with the report.
     """
     from vcspec.actions.score import score as action
-    from vcspec.render.scorecard_text import render_scorecard
+    from vcspec.render.scorecard_text import render_contexts, render_scorecard
     from vcspec.storage.files import write_text
     from vcspec.storage.score_table import write_score_table
 
@@ -60,6 +62,8 @@ def score(
         click.echo(card.to_json(), nl=False)
     elif not quiet:
         emit(render_scorecard(card, colour=colour(), width=width()))
+        if contexts:
+            emit("\n" + render_contexts(card, colour=colour(), width=width()))
 
 
 @click.command()

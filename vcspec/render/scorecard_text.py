@@ -76,6 +76,23 @@ def render_scorecard(card: Scorecard, *, colour: bool = False, width: int | None
     )
 
 
+def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
+    """The values of one scorecard by context: a row a metric, a column a context."""
+    from rich.table import Table
+
+    contexts = list(dict.fromkeys(card.contexts))
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("")
+    for context in contexts:
+        table.add_column(shown(context), justify="right")
+    for name in card.metrics:
+        found = card.document["metrics"][name]
+        values = (number(found["contexts"][context]["value"]) for context in contexts)
+        table.add_row(name, ARROW[found["direction"]], *values)
+    return drawn(["by context", "", table], colour=colour, width=width)
+
+
 def _question(document: Any) -> str:
     simulated = "  simulated data" if document["simulated"] else ""
     split = document["inputs"]["split"]

@@ -44,7 +44,7 @@ class Examination:
                 if entry["stage"] == stage and self._applies(entry):
                     self._check(code)
             if stage == "safety" and self._refused():
-                break
+                return
         self._damage(entries[DAMAGE])
 
     def _applies(self, entry: Mapping[str, Any]) -> bool:

@@ -13,6 +13,8 @@ from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
 from vcspec.standard import known_versions, standard
 
+SCORECARD = "scorecard.json"
+
 
 @rule("VCS001")
 def store_unreadable(subject: Subject) -> Iterator[Fault]:
@@ -34,8 +36,9 @@ def unknown_spec_version(subject: Subject) -> Iterator[Fault]:
 
 @rule("VCS003")
 def unknown_kind(subject: Subject) -> Iterator[Fault]:
-    """Compare the declared kind with the standard's."""
-    known = [*subject.standard.layouts, "scorecard"]
+    """Compare the declared kind with those of a file (a scorecard) or of a store (the others)."""
+    is_file = set(subject.skeleton.objects) == {SCORECARD}
+    known = ["scorecard"] if is_file else list(subject.standard.layouts)
     declared = subject.document.get("kind")
     if declared not in known:
         yield Fault("/", repr(declared), ", ".join(known), pointer="/vcspec/kind")

@@ -6,6 +6,7 @@ import rfc8785
 
 from vcspec.model.finding import Fault
 from vcspec.rules.book import rule
+from vcspec.rules.container import SCORECARD
 from vcspec.rules.structure import schema_faults
 from vcspec.rules.subject import Subject
 from vcspec.standard import definition_digest
@@ -22,7 +23,7 @@ def scorecard_off_schema(subject: Subject) -> Iterator[Fault]:
 @rule("VCS611")
 def scorecard_not_canonical(subject: Subject) -> Iterator[Fault]:
     """Write the document again and compare the bytes."""
-    found, wanted = subject.store.read("scorecard.json"), rfc8785.dumps(dict(subject.document))
+    found, wanted = subject.store.read(SCORECARD), rfc8785.dumps(dict(subject.document))
     if found != wanted:
         yield Fault("/", f"{len(found)} bytes of another form", f"{len(wanted)} bytes of RFC 8785")
 

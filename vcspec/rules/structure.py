@@ -153,16 +153,14 @@ def _column_problem(subject: Subject, node: Node) -> str:
 
 
 def axis_length(subject: Subject, path: str) -> int | None:
-    """Number of rows of the table or list at `path`."""
+    """Number of rows of the table, column or list at `path`; None where there is none."""
     node = subject.node(path)
     if node is None:
         return None
-    if node.encoding == "dataframe":
-        return axis_length(subject, f"{path}/{node.attributes['_index']}")
-    if node.sort == "group":
-        part = "codes" if node.encoding == "categorical" else "values"
-        return axis_length(subject, f"{path}/{part}")
-    return node.shape[0] if node.shape else None
+    if node.sort == "array":
+        return node.shape[0] if node.shape else None
+    parts = {"dataframe": str(node.attributes.get("_index", "")), "categorical": "codes"}
+    return axis_length(subject, f"{path}/{parts.get(node.encoding, 'values')}")
 
 
 def shape_of(node: Node) -> tuple[int, ...]:

@@ -11,10 +11,12 @@ import numpy as np
 
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import AnyArray, Rows
+from vcspec.storage.compressed import spans
 from vcspec.storage.sealing import seal
 
 CHUNK = 262_144
 SHARD = 4_194_304
+WIDE = 2**31  # entries from which on 32 bits do not number them
 
 
 @contextmanager
@@ -190,9 +192,8 @@ def write_rows(
         (rows, features) of what was written.
     """
     matrix = group.create_group(name)
-    index_type = np.uint16 if width < 65_536 else np.int32
     data = Appender(matrix, "data", np.dtype(data_type), values=True)
-    indices = Appender(matrix, "indices", np.dtype(index_type), values=False)
+    indices = Appender(matrix, "indices", np.dtype(np.int32), values=False)
     indptr = Appender(matrix, "indptr", np.dtype(np.int64), values=False)
     indptr.append(np.zeros(1, dtype=np.int64))
     rows = stored = 0
@@ -204,6 +205,7 @@ def write_rows(
         rows, stored = rows + len(tidy), stored + int(tidy.indptr[-1])
     for part in (data, indices, indptr):
         part.close()
+    _agree(matrix, stored)
     attributes = {
         "encoding-type": "csr_matrix",
         "encoding-version": "0.1.0",
@@ -211,6 +213,22 @@ def write_rows(
     }
     matrix.attrs.update(attributes)
     return rows, width
+
+
+def _agree(matrix: Any, stored: int) -> None:
+    """Give column numbers and offsets one type: SciPy changes no matrix in place that has two."""
+    wanted = np.dtype(np.int32 if stored < WIDE else np.int64)
+    folder = draft_of(matrix) / matrix.path
+    for name in ("indices", "indptr"):
+        old = matrix[name]
+        if old.dtype == wanted:
+            continue
+        new = Appender(matrix, f"{name}-{wanted}", wanted, values=False)
+        for start, stop in spans(old.shape[0], SHARD):
+            new.append(old[start:stop])
+        new.close()
+        shutil.rmtree(folder / name)
+        (folder / f"{name}-{wanted}").rename(folder / name)
 
 
 def tidied(block: Rows) -> Rows:

@@ -1,0 +1,101 @@
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import tiny
+from support.reencode import Layout, reencode
+
+from vcspec.actions.cells import ConditionCells
+from vcspec.actions.curate import write_dataset
+from vcspec.model.errors import Mismatch
+from vcspec.rules.subject import Subject
+from vcspec.storage.zarr_store import ZarrStore
+
+SPACE = {"space": "log1p", "target_sum": tiny.TARGET_SUM, "total": "features"}
+KEY = ("skin", "G03")
+
+
+def cells(place: Path, **changes: Any) -> ConditionCells:
+    return ConditionCells(Subject(ZarrStore(str(place))), {**SPACE, **changes})
+
+
+def expected(screen: tiny.Screen) -> np.ndarray:
+    return tiny.log1p(tiny.cells_of(ZarrStore(str(screen.dataset)), *KEY))
+
+
+@pytest.mark.parametrize("matrix", ["csr", "csc", "dense"])
+def test_counts_become_log1p_values_condition_by_condition(
+    matrix: Any, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    place = reencode(screen.dataset, tmp_path / "a.zarr", Layout(matrix))
+    found = cells(place)
+    assert found.count("|".join(KEY)) == tiny.CELLS
+    rows = found.of("|".join(KEY))
+    assert rows.data.dtype == np.float32
+    np.testing.assert_array_equal(rows.dense(), expected(screen))
+
+
+def with_library(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    curated = tiny.curated()
+    library = curated.rows.dense().sum(axis=1) + np.arange(len(curated.cells)) + 7
+    obs = {**curated.obs, "library_size": library.astype(np.int64)}
+    document = tiny.dataset_document(values={"space": "counts", "total": "library"})
+    changed = tiny.Curated(curated.rows, curated.cells, curated.features, obs)
+    write_dataset(tmp_path / "a.zarr", document, changed, overwrite=False)
+    here = (obs["context"] == KEY[0]) & (obs["perturbation"] == KEY[1])
+    counts = curated.rows.dense()[here]
+    share = counts * tiny.TARGET_SUM / library[here][:, np.newaxis]
+    return tmp_path / "a.zarr", np.log1p(share).astype(np.float32)
+
+
+def test_totals_over_the_library_are_taken_from_the_column(tmp_path: Path) -> None:
+    place, wanted = with_library(tmp_path)
+    found = cells(place, total="library").of("|".join(KEY)).dense()
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("changes", [{"total": "library"}, {"target_sum": 1}])
+def test_values_of_another_space_are_a_mismatch(
+    changes: dict[str, Any], screen: tiny.Screen
+) -> None:
+    with pytest.raises(Mismatch, match=next(iter(changes))):
+        cells(screen.predictions, **changes)
+
+
+def test_counts_over_another_total_are_a_mismatch(screen: tiny.Screen) -> None:
+    with pytest.raises(Mismatch, match="total"):
+        cells(screen.dataset, total="library")
+    cells(screen.dataset, target_sum=5)  # counts have no target sum to agree with
+
+
+def test_halves_share_no_cell_and_leave_none_out(screen: tiny.Screen) -> None:
+    found = cells(screen.dataset)
+    for key in found.runs:
+        first, second = found.halves(key)
+        assert sorted([*first, *second]) == list(range(found.count(key)))
+        assert 0 <= len(second) - len(first) <= 1
+        assert (np.diff(first) > 0).all()
+        assert (np.diff(second) > 0).all()
+
+
+def test_halves_are_cut_by_the_hash_of_the_cells_names(screen: tiny.Screen) -> None:
+    found = cells(screen.dataset)
+    key = "|".join(KEY)
+    run = found.runs[key]
+    store = ZarrStore(str(screen.dataset))
+    names = store.column("/obs", "_index").values[run.start : run.stop]
+    by_hash = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    first, _ = found.halves(key)
+    assert set(names[first]) == set(by_hash[: len(names) // 2])
+
+
+def test_halves_of_several_conditions_are_cut_together(screen: tiny.Screen) -> None:
+    found = cells(screen.dataset)
+    keys = ["liver|control", "skin|control"]
+    first, second = found.halves(*keys)
+    assert sorted([*first, *second]) == list(range(2 * tiny.CONTROLS))
+    assert first.tolist() != sorted(
+        [*found.halves(keys[0])[0], *(found.halves(keys[1])[0] + tiny.CONTROLS)]
+    )

@@ -1,0 +1,147 @@
+import itertools
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import tiny
+
+from vcspec.actions.split import split
+from vcspec.actions.validate import by_digest, checked, require_valid, validate
+from vcspec.model.errors import Invalid, UsageError
+from vcspec.rules.book import LEVELS
+from vcspec.storage.sealing import sealed_content
+
+KINDS = ["dataset", "split", "reference", "predictions"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_vcspec_writes_is_valid_at_every_level(
+    kind: str, level: str, screen: tiny.Screen
+) -> None:
+    report = validate(getattr(screen, kind), level=level)
+    assert (report.verdict, report.codes, report.exit_code) == ("valid", (), 0)
+    assert (report.kind, report.spec, report.level) == (kind, "1.0", level)
+    assert report.target == str(getattr(screen, kind))
+
+
+def test_each_level_checks_what_the_one_before_it_checks_and_more(screen: tiny.Screen) -> None:
+    sets = [set(validate(screen.predictions, level=level).checked) for level in LEVELS]
+    for small, large in itertools.pairwise(sets):
+        assert small < large
+
+
+def test_the_report_tells_shape_and_content(screen: tiny.Screen) -> None:
+    facts = validate(screen.predictions).facts
+    assert (facts["rows"], facts["features"]) == (60, 80)
+    assert facts["content"] == sealed_content(screen.predictions)
+
+
+def test_a_level_that_does_not_exist_is_an_error(screen: tiny.Screen) -> None:
+    with pytest.raises(UsageError, match="metadata, axes, data, full"):
+        validate(screen.dataset, level="deep")
+
+
+@pytest.mark.parametrize("target", ["zip://a::b", "reference://x", "ssh://host/a"])
+def test_an_unsafe_place_is_refused(target: str) -> None:
+    report = validate(target)
+    assert (report.verdict, report.exit_code, report.codes) == ("refused", 4, ("VCS001",))
+
+
+def test_a_place_that_cannot_be_read_is_unknown(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.zarr").write_text("x")
+    for name in ("nowhere.zarr", "empty", "file.zarr"):
+        report = validate(tmp_path / name)
+        assert (report.verdict, report.exit_code, report.codes) == ("unknown", 3, ("VCS001",))
+
+
+def test_a_folder_without_permission_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: object) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.zarr").mkdir()
+    monkeypatch.setattr(os, "scandir", denied)
+    report = validate(tmp_path / "a.zarr")
+    assert (report.verdict, report.exit_code) == ("unknown", 3)
+    assert "Permission denied" in report.findings[0].found
+
+
+def alone(screen: tiny.Screen, tmp_path: Path, *kinds: str) -> Path:
+    for kind in kinds:
+        shutil.copytree(getattr(screen, kind), tmp_path / f"{kind}.zarr")
+    return tmp_path / f"{kinds[0]}.zarr"
+
+
+def test_a_companion_is_found_by_its_digest(screen: tiny.Screen, tmp_path: Path) -> None:
+    place = alone(screen, tmp_path, "predictions", "split")
+    split(screen.dataset, tmp_path / "a-decoy.zarr", tiny.plan(seed=8))
+    (tmp_path / "broken.zarr").mkdir()
+    (tmp_path / "stray.zarr").write_text("x")
+    report = validate(place)
+    assert report.verdict == "valid"
+    assert "VCS501" in report.checked
+
+
+def test_predictions_without_their_split_are_unknown(screen: tiny.Screen, tmp_path: Path) -> None:
+    report = validate(alone(screen, tmp_path, "predictions"))
+    assert (report.verdict, report.exit_code) == ("unknown", 3)
+    assert "VCS501" in {skipped.code for skipped in report.skipped}
+
+
+def test_a_companion_that_is_named_goes_before_one_that_lies_near(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    split(screen.dataset, tmp_path / "other.zarr", tiny.plan(seed=8))
+    report = validate(screen.predictions, split=tmp_path / "other.zarr")
+    assert "VCS503" in report.codes
+
+
+@pytest.mark.parametrize("named", ["dataset", "nowhere"])
+def test_a_companion_of_another_kind_is_an_error(
+    named: str, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    place = getattr(screen, named, tmp_path / "nowhere.zarr")
+    with pytest.raises(Exception, match=r"split|no such path") as caught:
+        validate(screen.predictions, split=place)
+    assert caught.value.exit_code in (2, 3)  # type: ignore[attr-defined]
+
+
+def test_a_store_is_found_beside_another_by_content_or_by_what_it_pins(
+    screen: tiny.Screen,
+) -> None:
+    content = sealed_content(screen.split)
+    found = by_digest(str(screen.predictions), "split", content)
+    assert found is not None
+    assert found.store.target == str(screen.split.resolve())
+    pinning = by_digest(str(screen.predictions), "reference", content, pin="split")
+    assert pinning is not None
+    assert pinning.kind == "reference"
+    assert by_digest(str(screen.predictions), "dataset", content) is None
+    assert by_digest("memory://somewhere/a.zarr", "split", content) is None
+
+
+def test_only_what_is_sound_is_read_on(screen: tiny.Screen, tmp_path: Path) -> None:
+    assert checked(str(screen.split), "split").kind == "split"
+    place = alone(screen, tmp_path, "split")
+    shutil.rmtree(place / "obs" / "role")
+    with pytest.raises(UsageError, match=r"breaks VCS.*a sound split is needed"):
+        checked(str(place), "split")
+
+
+@pytest.mark.parametrize(("verdict", "code"), [("invalid", 1), ("unknown", 3), ("refused", 4)])
+def test_a_report_that_is_not_valid_is_raised_with_its_exit_code(
+    verdict: Any, code: int, screen: tiny.Screen
+) -> None:
+    from dataclasses import replace
+
+    report = validate(screen.split, level="metadata")
+    require_valid(report)
+    with pytest.raises(Invalid, match=verdict) as caught:
+        require_valid(replace(report, verdict=verdict))
+    assert caught.value.exit_code == code
+    assert caught.value.report.verdict == verdict

@@ -1,0 +1,244 @@
+"""What a split lets be seen of its dataset, the baselines, and the halves of the replicate.
+
+Written from the prose and tables of the standard; nothing of the package that is checked is imported.
+"""
+
+import hashlib
+import math
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from naive_metrics import SPEC, Side, Vector, mean_profile, side_of_cells, squared
+
+BASELINES = tomllib.loads((SPEC / "baselines.toml").read_text("utf-8"))
+WORD = 2**64
+GOLDEN_RATIO = 0x9E3779B97F4A7C15
+FEWEST_CELLS = 4
+Sides = Mapping[str, Side]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Dataset and split, brought together.
+
+    Attributes:
+        cells: condition → (cells, features) float32 values.
+        names: condition → names of its cells.
+        context: condition → context.
+        perturbation: condition → perturbation.
+        role: condition → role.
+        control: the control label.
+        untargeted: features that no perturbation of the split targets.
+        target_sum: of the values.
+        draws: cells of a predicted condition.
+    """
+
+    cells: Mapping[str, np.ndarray]
+    names: Mapping[str, Sequence[str]]
+    context: Mapping[str, str]
+    perturbation: Mapping[str, str]
+    role: Mapping[str, str]
+    control: str
+    untargeted: Sequence[int]
+    target_sum: float
+    draws: int
+
+    def with_role(self, role: str) -> list[str]:
+        """Perturbed conditions of a role, in the split's order."""
+        return [
+            key
+            for key, found in self.role.items()
+            if found == role and self.perturbation[key] != self.control
+        ]
+
+    def controls(self, context: str) -> list[str]:
+        """Control conditions of a context that may be seen."""
+        return [
+            key
+            for key, found in self.context.items()
+            if found == context
+            and self.perturbation[key] == self.control
+            and self.role[key] in {"train", "inference-input"}
+        ]
+
+    def control_cells(self, key: str) -> np.ndarray:
+        """Control cells of a condition's context."""
+        return np.concatenate([self.cells[other] for other in self.controls(self.context[key])])
+
+
+def truths(b: Benchmark) -> Sides:
+    return {key: side_of_cells(b.cells[key], b.control_cells(key)) for key in b.with_role("test")}
+
+
+# ---- mean profiles ------------------------------------------------------------------------------
+
+
+def measured(b: Benchmark, key: str) -> Vector:
+    return mean_profile(b.cells[key])
+
+
+def control_profile(b: Benchmark, key: str) -> Vector:
+    return mean_profile(b.control_cells(key))
+
+
+def effect(b: Benchmark, key: str) -> Vector:
+    """t - c of a training condition."""
+    return measured(b, key) - control_profile(b, key)
+
+
+def average(profiles: Sequence[Vector]) -> Vector:
+    return np.array([math.fsum(column) / len(column) for column in zip(*profiles, strict=True)])
+
+
+def trained_with(b: Benchmark, perturbation: str) -> list[str]:
+    return [key for key in b.with_role("train") if b.perturbation[key] == perturbation]
+
+
+def in_context(b: Benchmark, keys: Sequence[str], key: str) -> list[str]:
+    return [other for other in keys if b.context[other] == b.context[key]]
+
+
+def no_change(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    return control_profile(b, key), True
+
+
+def context_mean(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    trained = b.with_role("train")
+    here = in_context(b, trained, key)
+    if here:
+        return average([measured(b, other) for other in here]), True
+    return control_profile(b, key) + average([effect(b, other) for other in trained]), False
+
+
+def perturbation_mean(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    same = trained_with(b, b.perturbation[key])
+    if not same:
+        return context_mean(b, key)[0], False
+    return control_profile(b, key) + average([effect(b, other) for other in same]), True
+
+
+def additive(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    members, profile = b.perturbation[key].split("+"), control_profile(b, key)
+    for member in members:
+        alone = trained_with(b, member)
+        if len(members) < 2 or not alone:
+            return context_mean(b, key)[0], False
+        kept = in_context(b, alone, key) or alone
+        profile = profile + average([effect(b, other) for other in kept])
+    return profile, True
+
+
+def nearest_context(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    own = control_profile(b, key)
+    same = trained_with(b, b.perturbation[key])
+    away = {
+        b.context[other]: squared(own, control_profile(b, other))
+        for other in same
+        if b.context[other] != b.context[key]
+    }
+    if not away:
+        return context_mean(b, key)[0], False
+    nearest = min(sorted(away), key=lambda context: away[context])
+    return own + average([effect(b, o) for o in same if b.context[o] == nearest]), True
+
+
+PROFILES: Mapping[str, Callable[[Benchmark, str], tuple[Vector, bool]]] = {
+    "no-change": no_change,
+    "context-mean": context_mean,
+    "perturbation-mean": perturbation_mean,
+    "additive": additive,
+    "nearest-context": nearest_context,
+}
+
+
+def centre(b: Benchmark, key: str) -> Vector | None:
+    """Mean of the training perturbations of the context; elsewhere control plus mean change."""
+    return context_mean(b, key)[0] if b.with_role("train") else None
+
+
+# ---- cells with a wanted mean -------------------------------------------------------------------
+
+
+def split_mix(state: int) -> int:
+    """Output of SplitMix64 for a state."""
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) % WORD
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) % WORD
+    return state ^ (state >> 31)
+
+
+def drawn_controls(b: Benchmark, key: str) -> np.ndarray:
+    """Control cells of the context: each taken equally often, the rest drawn by hash."""
+    control = b.control_cells(key)
+    turns = b.draws // len(control)
+    tickets = {
+        row: hashlib.sha256(f"{key}:{turns}:{row}".encode()).digest() for row in range(len(control))
+    }
+    last = sorted(tickets, key=lambda row: tickets[row])[: b.draws % len(control)]
+    return control[sorted([*list(range(len(control))) * turns, *last])]
+
+
+def dispersed(b: Benchmark, key: str, profile: Vector) -> np.ndarray:
+    """Drawn control cells, changed feature by feature until their mean is the profile."""
+    values, control = drawn_controls(b, key).astype(np.float64), b.control_cells(key)
+    silent_height = float(np.median(control[control > 0])) if (control > 0).any() else 1.0
+    width, most = values.shape[1], math.log1p(b.target_sum)
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    for feature in range(width):
+        column = [float(value) for value in values[:, feature]]
+        expressed = [value for value in column if value > 0]
+        wanted = max(float(profile[feature]), 0.0) * len(column)
+        height = sum(expressed) / len(expressed) if expressed else silent_height
+        silent = {
+            row: split_mix((((row * width + feature) ^ seed) + GOLDEN_RATIO) % WORD)
+            for row, value in enumerate(column)
+            if value == 0
+        }
+        lacking = math.ceil(max(wanted - sum(column), 0.0) / height)
+        for row in sorted(silent, key=lambda row: silent[row])[:lacking]:
+            column[row] = height
+        factor = wanted / sum(column) if sum(column) > 0 else 0.0
+        values[:, feature] = [min(value * factor, most) for value in column]
+    return values.astype(np.float32)
+
+
+def baseline_sides(b: Benchmark, name: str) -> Sides | None:
+    """What a baseline predicts; nothing where it is native for no test condition."""
+    found = {key: PROFILES[name](b, key) for key in b.with_role("test")}
+    if not any(native for _, native in found.values()):
+        return None
+    cells = {
+        key: drawn_controls(b, key) if name == "no-change" else dispersed(b, key, profile)
+        for key, (profile, _) in found.items()
+    }
+    return {key: side_of_cells(cells[key], b.control_cells(key)) for key in cells}
+
+
+# ---- halves -------------------------------------------------------------------------------------
+
+
+def halves(b: Benchmark, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Cells sorted by the SHA-256 of their names and cut in two; an odd one is in the second."""
+    cells = {
+        hashlib.sha256(name.encode()).hexdigest(): values
+        for key in keys
+        for name, values in zip(b.names[key], b.cells[key], strict=True)
+    }
+    ordered = np.array([cells[digest] for digest in sorted(cells)])
+    return ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
+
+
+def halved(b: Benchmark) -> tuple[Sides, Sides]:
+    """Truth and prediction of the replicate, each against its own half of the controls."""
+    first, second = {}, {}
+    for key in b.with_role("test"):
+        own, controls = halves(b, [key]), halves(b, b.controls(b.context[key]))
+        first[key] = side_of_cells(own[0], controls[0])
+        second[key] = side_of_cells(own[1], controls[1])
+    return first, second
+
+
+def too_few(b: Benchmark, key: str) -> bool:
+    """Whether a condition or its control cannot be cut in two."""
+    return min(len(b.cells[key]), len(b.control_cells(key))) < FEWEST_CELLS
