@@ -80,6 +80,16 @@ def test_halves_share_no_cell_and_leave_none_out(screen: tiny.Screen) -> None:
         assert (np.diff(second) > 0).all()
 
 
+def test_the_second_half_is_the_larger_where_the_number_is_odd(tmp_path: Path) -> None:
+    made = tiny.curated()
+    kept = np.arange(1, len(made.cells))
+    obs = {name: values[kept] for name, values in made.obs.items()}
+    fewer = tiny.Curated(made.rows.take(kept), made.cells[kept], made.features, obs)
+    write_dataset(tmp_path / "a.zarr", tiny.dataset_document(), fewer, overwrite=False)
+    first, second = cells(tmp_path / "a.zarr").halves("liver|control")
+    assert (len(first), len(second)) == (11, 12)
+
+
 def test_halves_are_cut_by_the_hash_of_the_cells_names(screen: tiny.Screen) -> None:
     found = cells(screen.dataset)
     key = "|".join(KEY)

@@ -136,8 +136,8 @@ def test_a_condition_that_is_missing_is_an_error_and_nothing_is_written(
     assert not list(scratch.iterdir())
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])
-@pytest.mark.parametrize("number", [0, 3, 6])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("number", [3, 6])
 def test_an_interruption_leaves_nothing(
     error: type[BaseException], number: int, opened: Split, tmp_path: Path, scratch: Path
 ) -> None:

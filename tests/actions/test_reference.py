@@ -107,6 +107,9 @@ def test_the_replicate_is_one_half_against_the_other_each_with_a_control_half_of
         found = read.uns["anchors"][0, :, row]
         wanted = np.corrcoef(prediction, truth)[0, 1]
         assert found[metrics.index("pearson-delta")] == pytest.approx(wanted, abs=1e-9)
+        spread = ((truth - truth.mean()) ** 2).sum()
+        wanted = 1 - ((prediction - truth) ** 2).sum() / spread
+        assert found[metrics.index("r2-delta")] == pytest.approx(wanted, abs=1e-8)
         wanted = ((first.mean(0) - second.mean(0)) ** 2).mean()
         assert found[metrics.index("mse")] == pytest.approx(wanted, rel=1e-8)
 

@@ -76,6 +76,9 @@ def test_the_numbers_are_those_of_numpy(card: Scorecard, screen: tiny.Screen) ->
         assert value["mae"] == pytest.approx(np.abs(model - measured).mean(), abs=1e-9)
         wanted = np.corrcoef(model - control, measured - control)[0, 1]
         assert value["pearson-delta"] == pytest.approx(wanted, abs=1e-9)
+        change = measured - control
+        wanted = 1 - ((model - measured) ** 2).sum() / ((change - change.mean()) ** 2).sum()
+        assert value["r2-delta"] == pytest.approx(wanted, abs=1e-8)
 
 
 def test_equal_inputs_give_equal_bytes(card: Scorecard, screen: tiny.Screen) -> None:
@@ -112,10 +115,8 @@ def test_the_baseline_that_is_the_floor_is_anchored_at_exactly_zero(
 
 
 LAYOUTS = [
-    Layout("csc", 3, 900),
-    Layout("dense", 3, 37, labels="categorical"),
-    Layout("csr", 2, 1_100, labels="nullable", big_endian=True),
-    Layout("csr", 3, 400, sharded=True),
+    Layout("csc", 2, 3_000, labels="nullable", big_endian=True),
+    Layout("dense", 3, 300, sharded=True, labels="categorical"),
 ]
 
 
@@ -127,7 +128,7 @@ def test_the_bytes_do_not_depend_on_the_layout(
     assert scored(screen, place).to_json() == card.to_json()
 
 
-@pytest.mark.parametrize("processors", [1, 3, 16])
+@pytest.mark.parametrize("processors", [1, 5])
 def test_the_bytes_do_not_depend_on_the_number_of_workers(
     processors: int, card: Scorecard, screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

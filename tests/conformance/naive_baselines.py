@@ -1,6 +1,6 @@
 """What a split lets be seen of its dataset, the baselines, and the halves of the replicate.
 
-Written from the prose and tables of the standard; nothing of the package that is checked is imported.
+Written from the prose and tables of the standard; imports nothing of the package that it checks.
 """
 
 import hashlib
@@ -195,7 +195,7 @@ def dispersed(b: Benchmark, key: str, profile: Vector) -> np.ndarray:
             for row, value in enumerate(column)
             if value == 0
         }
-        lacking = math.ceil(max(wanted - sum(column), 0.0) / height)
+        lacking = math.ceil(round(max(wanted - sum(column), 0.0) / height, 9))
         for row in sorted(silent, key=lambda row: silent[row])[:lacking]:
             column[row] = height
         factor = wanted / sum(column) if sum(column) > 0 else 0.0

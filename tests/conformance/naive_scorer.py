@@ -2,8 +2,8 @@
 
     python tests/conformance/naive_scorer.py          writes golden.toml
 
-It imports nothing of the package that it checks. It reads the dataset, the split and the predictions,
-never the reference, of which only the digest is taken. Nothing here is fast.
+It imports nothing of the package that it checks. It reads the dataset, the split and the
+predictions, never the reference, of which only the digest is taken. Nothing here is fast.
 """
 
 import math
@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import naive_digests
@@ -33,8 +32,16 @@ from naive_baselines import (
     too_few,
     truths,
 )
-from naive_metrics import METRICS, SPEC, Outcome, Question, Side, mean_profile, outcome
-from naive_metrics import side_of_cells as tested
+from naive_metrics import (
+    METRICS,
+    SPEC,
+    Outcome,
+    Question,
+    Side,
+    mean_profile,
+    outcome,
+    side_of_cells,
+)
 
 KIT = SPEC / "conformance"
 STORES = KIT / "stores"
@@ -120,7 +127,7 @@ def benchmark(dataset: Store, split: Store) -> Benchmark:
     return Benchmark(
         cells={key: values[rows[key]] for key in keys},
         names={key: [names[row] for row in rows[key]] for key in keys},
-        context=dict(zip(keys, split.column("context"), strict=True)),
+        context=dict(zip(keys, contexts_within_studies(split), strict=True)),
         perturbation=dict(zip(keys, split.column("perturbation"), strict=True)),
         role=dict(zip(keys, split.column("role"), strict=True)),
         control=split.document["control"],
@@ -128,6 +135,13 @@ def benchmark(dataset: Store, split: Store) -> Benchmark:
         target_sum=target_sum,
         draws=split.document["cells_per_condition"],
     )
+
+
+def contexts_within_studies(split: Store) -> list[str]:
+    if "study" not in split.document["condition"]:
+        return split.column("context")
+    pairs = zip(split.column("study"), split.column("context"), strict=True)
+    return [f"{study}|{context}" for study, context in pairs]
 
 
 @cache
@@ -191,7 +205,7 @@ def predicted_sides(b: Benchmark, predictions: Store) -> Sides:
     for key in b.with_role("test"):
         controls = b.control_cells(key)
         if predictions.document["level"] == "cells":
-            sides[key] = tested(values[rows[key]], controls)
+            sides[key] = side_of_cells(values[rows[key]], controls)
         else:
             (row,) = rows[key]
             control = mean_profile(controls).astype(np.float32).astype(np.float64)
@@ -218,7 +232,9 @@ def anchors(split: str) -> dict[str, Table]:
     found = outcomes(b, *halved(b))
     few = [too_few(b, key) for key in b.with_role("test")]
     replicate = {
-        metric: ["too-few-cells" if gone else value for gone, value in zip(few, values, strict=True)]
+        metric: [
+            "too-few-cells" if gone else value for gone, value in zip(few, values, strict=True)
+        ]
         for metric, values in found.items()
     }
     tables = {"replicate": replicate}
@@ -243,7 +259,7 @@ def mean(values: Sequence[float]) -> float:
 def value_of(values: Sequence[Outcome], missing: str = "") -> Outcome:
     """Mean over the conditions that define it; else why there is none."""
     kept = numbers(values)
-    return mean(kept) if kept else missing or min(str(reason) for reason in values)
+    return round(mean(kept), 10) if kept else missing or min(str(reason) for reason in values)
 
 
 @cache
@@ -281,8 +297,9 @@ def floor_of(tables: Mapping[str, Table], metric: str) -> tuple[str, float] | st
         kept = numbers(table[metric])
         if name == "replicate" or not kept:
             continue
-        if isinstance(best, str) or better(metric, mean(kept), best[1]):
-            best = name, mean(kept)
+        found = round(mean(kept), 10)
+        if isinstance(best, str) or better(metric, found, best[1]):
+            best = name, found
     return best
 
 
@@ -290,19 +307,15 @@ def better(metric: str, one: float, other: float) -> bool:
     return one > other if METRICS[metric]["direction"] == "higher" else one < other
 
 
-def anchored(
-    metric: str, value: Outcome, floor: tuple[str, float] | str, replicate: Outcome
-) -> Outcome:
-    """(value - floor) / (replicate - floor); else why there is none."""
-    if isinstance(value, str):
-        return "value-undefined"
-    if isinstance(floor, str):
-        return floor
-    if isinstance(replicate, str):
-        return replicate
-    if not better(metric, replicate, floor[1]):
+def anchored(metric: str, rows: Sequence[Sequence[Outcome]]) -> Outcome:
+    """(value - floor) / (replicate - floor) over the conditions with all three; else why not."""
+    kept = [row for row in zip(*rows, strict=True) if len(numbers(row)) == len(row)]
+    if not kept:
+        return "replicate-undefined" if numbers(rows[0]) else "value-undefined"
+    value, floor, replicate = (round(mean([row[part] for row in kept]), 10) for part in range(3))
+    if not better(metric, replicate, floor):
         return "replicate-not-better-than-floor"
-    return (value - floor[1]) / (replicate - floor[1])
+    return (value - floor) / (replicate - floor)
 
 
 def anchored_interval(metric: str, rows: Sequence[Sequence[Outcome]]) -> list[float] | str:
@@ -312,7 +325,9 @@ def anchored_interval(metric: str, rows: Sequence[Sequence[Outcome]]) -> list[fl
         return "fewer-than-two-conditions"
     quotients = []
     for drawn in draws(len(kept)):
-        value, floor, replicate = (mean([kept[place][part] for place in drawn]) for part in range(3))
+        value, floor, replicate = (
+            mean([kept[place][part] for place in drawn]) for part in range(3)
+        )
         if not better(metric, replicate, floor):
             return "replicate-not-better-than-floor"
         quotients.append((value - floor) / (replicate - floor))
@@ -324,11 +339,12 @@ def summary(b: Benchmark, tables: Mapping[str, Table], metric: str, table: Table
     values, contexts = table[metric], [b.context[key] for key in b.with_role("test")]
     value, floor = value_of(values), floor_of(tables, metric)
     replicate = value_of(tables["replicate"][metric], "replicate-undefined")
-    quotient = anchored(metric, value, floor, replicate)
-    around: list[float] | str = str(quotient)
-    if not isinstance(quotient, str) and not isinstance(floor, str):
+    quotient: Outcome = "floor-undefined"
+    around: list[float] | str = "floor-undefined"
+    if not isinstance(floor, str):
         rows = (values, tables[floor[0]][metric], tables["replicate"][metric])
-        around = anchored_interval(metric, rows)
+        quotient = anchored(metric, rows)
+        around = quotient if isinstance(quotient, str) else anchored_interval(metric, rows)
     return {
         "values": values,
         "value": value,
@@ -349,10 +365,20 @@ def summary(b: Benchmark, tables: Mapping[str, Table], metric: str, table: Table
 # ---- the file -----------------------------------------------------------------------------------
 
 HEAD = """\
-# Values of every metric for the stores of this kit. README.md says what each member means.
-# Made by `python tests/conformance/naive_scorer.py`, which imports nothing of vcspec: it was written from
-# prose/, metrics.toml, baselines.toml and layouts/, and reads dataset, split and predictions. Do not edit.
+# Values of every metric for the predictions of this kit, by test condition and over all of them.
+#
+# Made by `python tests/conformance/naive_scorer.py`, a second scorer that imports nothing of
+# vcspec; it reads dataset, split and predictions, never the reference. Do not edit: run it again.
+# The versions under `made` are those it ran with; an implementation conforms where it comes within
+# `tolerance`, absolute or relative. Numbers have 12 significant digits.
+#
 # Where there is no number there is the reason, a term of the vocabulary `undefined`.
+# content       store → content digest
+# definitions   metric → digest of its definition
+# conditions    split → its test conditions; every list of values is in this order
+# anchors       split → anchor → metric → values by condition
+# scores        predictions → metric → values by condition; value: their mean; defined: how many
+#               they are; contexts: the means by context; interval: [low, high], 95 %
 """
 
 

@@ -26,7 +26,6 @@ LAYOUTS = [
     Layout("dense", 3, 60),
     Layout("csr", 3, 900, sharded=True, big_endian=True, labels="categorical"),
     Layout("dense", 3, 40, sharded=True, labels="nullable", zstd=False),
-    Layout("csr", 2, 3_000, big_endian=True, labels="categorical"),
     Layout("csc", 2, 4_000, labels="nullable"),
     Layout("dense", 2, 70, big_endian=True),
 ]

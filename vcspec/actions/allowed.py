@@ -56,7 +56,7 @@ class Allowed:
     @cached_property
     def contexts(self) -> list[str]:
         """Contexts of the test conditions, in the order of their first."""
-        return list(dict.fromkeys(condition.context for condition in self.tested))
+        return list(dict.fromkeys(condition.context_key for condition in self.tested))
 
     @cached_property
     def controls(self) -> dict[str, Control]:
@@ -64,7 +64,7 @@ class Allowed:
         keys: dict[str, list[str]] = {}
         for condition in self.table.having("train", "inference-input"):
             if condition.perturbation == self.table.control:
-                keys.setdefault(condition.context, []).append(condition.key)
+                keys.setdefault(condition.context_key, []).append(condition.key)
         return {
             context: Control(stack([self.cells.of(key) for key in found]))
             for context, found in keys.items()
@@ -75,14 +75,14 @@ class Allowed:
         return [
             condition.key
             for condition in self.table.having("train", "inference-input")
-            if condition.perturbation == self.table.control and condition.context == context
+            if condition.perturbation == self.table.control and condition.context_key == context
         ]
 
     @cached_property
     def training(self) -> Training:
         """Mean profiles of what may be fitted on."""
         trained = [c for c in self.table.having("train") if c.perturbation != self.table.control]
-        trained = [c for c in trained if c.context in self.controls]
+        trained = [c for c in trained if c.context_key in self.controls]
         width = len(self.split.features)
         means = [mean_profile(self.cells.of(condition.key)) for condition in trained]
         controls = {context: control.mean for context, control in self.controls.items()}
@@ -94,7 +94,7 @@ class Allowed:
 
     def baseline_cells(self, name: str, condition: Condition, profiles: Profiles) -> Rows:
         """Cells that a baseline predicts for one test condition."""
-        control = self.controls[condition.context].rows
+        control = self.controls[condition.context_key].rows
         number = int(self.split.document["cells_per_condition"])
         if name == "no-change":
             return unchanged(control, cells=number, key=condition.key)

@@ -27,7 +27,7 @@ def main(split_path: str, dataset_path: str, out_path: str) -> None:
         return [float(member in condition.members) for member in members]
 
     design = np.array([who(condition) for condition in train])
-    control = np.array([data.control(condition.context).mean(axis=0) for condition in train])
+    control = np.array([data.control(condition).mean(axis=0) for condition in train])
     change = data.mean(train) - control
     gram = design.T @ design + PENALTY * np.eye(len(members))
     effects = np.linalg.solve(gram, design.T @ change)  # (members, features)
@@ -39,7 +39,7 @@ def main(split_path: str, dataset_path: str, out_path: str) -> None:
     ) as out:
         for condition in out.conditions:
             cells = np.resize(  # control cells, as many as are asked for
-                data.control(condition.context), (split.cells_per_condition, len(split.features))
+                data.control(condition), (split.cells_per_condition, len(split.features))
             )
             before = cells.mean(axis=0)
             after = np.maximum(before + np.array(who(condition)) @ effects, 0)

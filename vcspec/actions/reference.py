@@ -61,7 +61,7 @@ def _suite(name: str) -> Mapping[str, Any]:
 
 def _truth(allowed: Allowed) -> Side:
     return side(
-        (partial(allowed.cells.of, condition.key), allowed.controls[condition.context])
+        (partial(allowed.cells.of, condition.key), allowed.controls[condition.context_key])
         for condition in allowed.tested
     )
 
@@ -69,7 +69,9 @@ def _truth(allowed: Allowed) -> Side:
 def compared(allowed: Allowed, truth: Side, prediction: Side) -> Comparison:
     """Truth beside prediction, over the test conditions of the split."""
     number = {context: place for place, context in enumerate(allowed.contexts)}
-    context = np.array([number[condition.context] for condition in allowed.tested], dtype=np.int64)
+    context = np.array(
+        [number[condition.context_key] for condition in allowed.tested], dtype=np.int64
+    )
     centres = np.array([allowed.training.centre(name) for name in allowed.contexts])
     is_target = allowed.split.column("var", "is_target").values.astype(bool)
     return Comparison(truth, prediction, context, centres[context], is_target)
@@ -85,7 +87,7 @@ def _anchors(allowed: Allowed, truth: Side, metrics: list[str]) -> tuple[list[st
         predicted = side(
             (
                 partial(allowed.baseline_cells, name, condition, profiles),
-                allowed.controls[condition.context],
+                allowed.controls[condition.context_key],
             )
             for condition in allowed.tested
         )
@@ -105,13 +107,13 @@ def _replicate(allowed: Allowed, metrics: list[str]) -> dict[str, Scores]:
     def half(number: int) -> Side:
         tasks: list[tuple[Cells, Control]] = []
         for condition in allowed.tested:
-            control = controls[condition.context][number]
+            control = controls[condition.context_key][number]
             tasks.append((partial(_half, allowed, condition.key, number), control))
         return side(tasks)
 
-    scores = compute(metrics, compared(allowed, half(1), half(0)))
+    scores = compute(metrics, compared(allowed, half(0), half(1)))
     few = [
-        min(allowed.cells.count(condition.key), len(allowed.controls[condition.context].rows))
+        min(allowed.cells.count(condition.key), len(allowed.controls[condition.context_key].rows))
         < FEWEST_CELLS
         for condition in allowed.tested
     ]

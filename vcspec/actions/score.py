@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
@@ -17,6 +17,7 @@ from vcspec.metrics.interval import RESAMPLES, SEED
 from vcspec.metrics.summary import summary
 from vcspec.model.comparison import Comparison, Expression, Scores, Side
 from vcspec.model.errors import Mismatch, UsageError
+from vcspec.model.matrix import Array
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
@@ -34,7 +35,7 @@ class Reference:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.keys = [str(key) for key in subject.column("obs", "_index").values]
-        self.contexts = [str(name) for name in subject.column("obs", "context").values]
+        self.contexts = [condition.context_key for condition in subject.conditions]
         names = [str(name) for name in subject.array("/uns/contexts")]
         self.number = np.array([names.index(context) for context in self.contexts], dtype=np.int64)
         self.controls = self._controls(len(names))
@@ -61,10 +62,14 @@ class Reference:
 
     def anchors(self, metric: str) -> Mapping[str, Any]:
         """Anchor → (conditions,) values of the metric."""
+        subjects, metrics, values = self._anchors
+        return dict(zip(subjects, values[:, metrics.index(metric)], strict=True))
+
+    @cached_property
+    def _anchors(self) -> tuple[list[str], list[str], Array]:
         subjects = [str(name) for name in self.subject.array("/uns/subjects")]
         metrics = [str(name) for name in self.subject.array("/uns/metrics")]
-        values = self.subject.array("/uns/anchors")[:, metrics.index(metric)]
-        return dict(zip(subjects, values, strict=True))
+        return subjects, metrics, self.subject.array("/uns/anchors")
 
 
 def score(

@@ -46,13 +46,13 @@ class TrainingData:
             raise UsageError(message)
         return self._allowed.cells.of(condition.key).dense()
 
-    def control(self, context: str) -> AnyArray:
-        """(cells, features) log1p values of the context's control cells, float32.
+    def control(self, condition: Condition) -> AnyArray:
+        """(cells, features) log1p values of the control cells of the condition's context, float32.
 
         Raises:
             UsageError: the context has no control that a model may see.
         """
-        controls = self._allowed.controls
+        controls, context = self._allowed.controls, condition.context_key
         if context not in controls:
             message = f"{context!r} has no control to see; there are {', '.join(controls)}"
             raise UsageError(message)

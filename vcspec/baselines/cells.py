@@ -69,7 +69,8 @@ def _height(values: Array, control: Rows) -> Array:
 def _spread(values: Array, wanted: Array, height: Array, key: str) -> None:
     """Express features whose sum is below `wanted` in as many silent cells as bring it near."""
     silent = values == 0
-    lacking = np.maximum(wanted - values.sum(axis=0), 0) / height
+    # Rounded, so that a quotient that is whole is not one cell more for its last bit.
+    lacking = np.round(np.maximum(wanted - values.sum(axis=0), 0) / height, 9)
     rank = _order(values.shape, key, last=~silent)
     chosen = silent & (rank < np.ceil(lacking))
     values += np.where(chosen, height, 0.0)

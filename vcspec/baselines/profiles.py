@@ -42,7 +42,7 @@ def predicted(name: str, training: Training, targets: Sequence[Condition]) -> Pr
 
 
 def _controls(training: Training, targets: Sequence[Condition]) -> Array:
-    return np.array([training.controls[target.context] for target in targets])
+    return np.array([training.controls[target.context_key] for target in targets])
 
 
 @baseline("no-change")
@@ -54,11 +54,11 @@ def no_change(training: Training, targets: Sequence[Condition]) -> Profiles:
 @baseline("context-mean")
 def context_mean(training: Training, targets: Sequence[Condition]) -> Profiles:
     """The mean training profile of the context."""
-    contexts = {condition.context for condition in training.conditions}
-    centre = {name: training.centre(name) for name in {target.context for target in targets}}
-    centres = np.array([centre[target.context] for target in targets])
+    contexts = {condition.context_key for condition in training.conditions}
+    centre = {name: training.centre(name) for name in {target.context_key for target in targets}}
+    centres = np.array([centre[target.context_key] for target in targets])
     means = np.where(np.isnan(centres), _controls(training, targets), centres)
-    return Profiles(means, np.array([target.context in contexts for target in targets]))
+    return Profiles(means, np.array([target.context_key in contexts for target in targets]))
 
 
 def _shifted(
@@ -68,7 +68,7 @@ def _shifted(
     changes = [change(target) for target in targets]
     fallback = context_mean(training, targets).means
     means = [
-        fallback[row] if found is None else training.controls[target.context] + found
+        fallback[row] if found is None else training.controls[target.context_key] + found
         for row, (target, found) in enumerate(zip(targets, changes, strict=True))
     ]
     return Profiles(np.array(means), np.array([found is not None for found in changes]))
@@ -82,7 +82,7 @@ def _change_of(
         row
         for row, condition in enumerate(training.conditions)
         if condition.perturbation == perturbation
-        and (contexts is None or condition.context in contexts)
+        and (contexts is None or condition.context_key in contexts)
     ]
     return np.asarray(training.deltas[rows].mean(axis=0)) if rows else None
 
@@ -102,7 +102,7 @@ def additive(training: Training, targets: Sequence[Condition]) -> Profiles:
             return None
         parts = [
             here
-            if (here := _change_of(training, member, {target.context})) is not None
+            if (here := _change_of(training, member, {target.context_key})) is not None
             else _change_of(training, member)
             for member in target.members
         ]
@@ -117,11 +117,12 @@ def nearest_context(training: Training, targets: Sequence[Condition]) -> Profile
     """The control plus the perturbation's change in the training context with nearest control."""
 
     def change(target: Condition) -> Array | None:
-        here = training.controls[target.context]
+        here = training.controls[target.context_key]
         known = {
-            condition.context
+            condition.context_key
             for condition in training.conditions
-            if condition.perturbation == target.perturbation and condition.context != target.context
+            if condition.perturbation == target.perturbation
+            and condition.context_key != target.context_key
         }
         if not known:
             return None

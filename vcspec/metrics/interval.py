@@ -40,15 +40,15 @@ def mean_interval(values: Array) -> tuple[float, float] | None:
 def anchored_interval(value: Array, floor: Array, replicate: Array) -> tuple[float, float] | None:
     """95 % interval of (value − floor) / (replicate − floor) over conditions that have all three.
 
-    Value, floor and replicate are resampled together. None for fewer than two conditions, and where
-    the replicate does not stay on one side of the floor in every resample, as the quotient then has
-    no bounded distribution.
+    Value, floor and replicate are resampled together. Higher is better. None for fewer than two
+    conditions, and where the replicate does not beat the floor in every resample, as the quotient
+    then has no bounded distribution.
     """
     if len(value) < 2:
         return None
     drawn = resamples(len(value))
     means = [values[drawn].mean(axis=1) for values in (value, floor, replicate)]
     span = means[2] - means[1]
-    if (span > 0).all() or (span < 0).all():
+    if (span > 0).all():
         return percentiles((means[0] - means[1]) / span)
     return None

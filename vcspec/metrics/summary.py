@@ -11,12 +11,15 @@ from vcspec.model.comparison import Scores
 from vcspec.model.matrix import Array
 
 NEEDS_CELLS = "needs-cells"
+REPLICATE = "replicate"
+ANCHORED = ("anchored", "anchored_interval")
+DECIMALS = 10  # beyond them a mean depends on a processor's order of summation
 
 
 def mean_of(values: Array) -> float | None:
-    """Mean over the conditions that define the metric; None where none does."""
+    """Mean over the conditions that define the metric, to 10 decimals; None where none does."""
     kept = values[~np.isnan(values)]
-    return float(kept.mean()) if len(kept) else None
+    return round(float(kept.mean()), DECIMALS) if len(kept) else None
 
 
 def floor_of(
@@ -44,8 +47,8 @@ def summary(
         direction: `higher` or `lower` is better.
     """
     value = mean_of(scores.values)
-    floor = floor_of(anchors, [name for name in anchors if name != "replicate"], direction)
-    replicate = mean_of(anchors["replicate"])
+    floor = floor_of(anchors, [name for name in anchors if name != REPLICATE], direction)
+    replicate = mean_of(anchors[REPLICATE])
     found: dict[str, Any] = {
         "direction": direction,
         "status": "scored" if value is not None else _status(scores),
@@ -56,19 +59,12 @@ def summary(
         "replicate": replicate,
         "contexts": _by_context(scores, contexts),
     }
-    anchored, because = _anchored(value, floor, replicate, direction)
-    interval, unbounded = _anchored_interval(scores, anchors, floor)
-    if because:
-        interval, unbounded = None, because
+    anchored, bounds, missing = _anchored(scores, anchors, floor, direction)
     return {
         **found,
         "anchored": anchored,
-        "anchored_interval": interval,
-        "reasons": {
-            **_reasons(found),
-            **({"anchored": because} if because else {}),
-            **({"anchored_interval": unbounded} if unbounded else {}),
-        },
+        "anchored_interval": bounds,
+        "reasons": {**_reasons(found), **missing},
     }
 
 
@@ -97,40 +93,36 @@ def _interval(bounds: tuple[float, float] | None) -> dict[str, float] | None:
 
 
 def _anchored(
-    value: float | None, floor: tuple[str, float] | None, replicate: float | None, direction: str
-) -> tuple[float | None, str]:
-    """(value − floor) / (replicate − floor), and why there is none."""
-    if value is None:
-        return None, "value-undefined"
-    if floor is None:
-        return None, "floor-undefined"
-    if replicate is None:
-        return None, "replicate-undefined"
-    span = replicate - floor[1]
-    if span == 0 or (span > 0) != (direction == "higher"):
-        return None, "replicate-not-better-than-floor"
-    return (value - floor[1]) / span, ""
+    scores: Scores, anchors: Mapping[str, Array], floor: tuple[str, float] | None, direction: str
+) -> tuple[float | None, dict[str, float] | None, dict[str, str]]:
+    """(value − floor) / (replicate − floor), its interval, and why one or the other is missing.
 
-
-def _anchored_interval(
-    scores: Scores, anchors: Mapping[str, Array], floor: tuple[str, float] | None
-) -> tuple[dict[str, float] | None, str]:
-    """Interval of the anchored value over conditions, and why there is none."""
+    All three are means over the conditions that define all three.
+    """
     if floor is None:
-        return None, "floor-undefined"
-    columns = np.array([scores.values, anchors[floor[0]], anchors["replicate"]])
+        return None, None, dict.fromkeys(ANCHORED, "floor-undefined")
+    columns = np.array([scores.values, anchors[floor[0]], anchors[REPLICATE]])
     kept = columns[:, ~np.isnan(columns).any(axis=0)]
+    if not kept.shape[1]:
+        first = "value" if np.isnan(scores.values).all() else REPLICATE
+        return None, None, dict.fromkeys(ANCHORED, f"{first}-undefined")
+    value, low, high = (float(mean_of(column) or 0) for column in kept)
+    sign = 1 if direction == "higher" else -1
+    if sign * (high - low) <= 0:
+        return None, None, dict.fromkeys(ANCHORED, "replicate-not-better-than-floor")
+    anchored = round((value - low) / (high - low), DECIMALS)
     if kept.shape[1] < 2:
-        return None, "fewer-than-two-conditions"
-    found = _interval(anchored_interval(kept[0], kept[1], kept[2]))
-    return found, "" if found else "replicate-not-better-than-floor"
+        return anchored, None, {"anchored_interval": "fewer-than-two-conditions"}
+    bounds = _interval(anchored_interval(sign * kept[0], sign * kept[1], sign * kept[2]))
+    missing = {} if bounds else {"anchored_interval": "replicate-not-better-than-floor"}
+    return anchored, bounds, missing
 
 
 def _reasons(found: Mapping[str, Any]) -> dict[str, str]:
     """Member that is null → why."""
     reasons = {}
     if found["value"] is None:
-        reasons["value"] = next(iter(found["undefined"]), "no-conditions")
+        reasons["value"] = next(iter(found["undefined"]))
     if found["interval"] is None:
         reasons["interval"] = "fewer-than-two-conditions"
     if found["floor"] is None:

@@ -40,6 +40,12 @@ class Condition:
         return self.get("context")
 
     @property
+    def context_key(self) -> str:
+        """What a condition shares with its control: the context, within the study if it names one."""
+        study = self.get("study")
+        return f"{study}{FIELD_SEPARATOR}{self.context}" if study else self.context
+
+    @property
     def perturbation(self) -> str:
         """The canonical perturbation, or the control label."""
         return self.get("perturbation")

@@ -30,7 +30,7 @@ class Training:
         """(conditions, features) change of each condition from its context's control."""
         if not self.conditions:
             return self.means
-        control = np.array([self.controls[condition.context] for condition in self.conditions])
+        control = np.array([self.controls[condition.context_key] for condition in self.conditions])
         return np.asarray(self.means - control)
 
     def centre(self, context: str) -> Array:
@@ -39,7 +39,7 @@ class Training:
         Where the context has none: its control plus the mean change elsewhere. NaN where nothing is
         trained on.
         """
-        here = [condition.context == context for condition in self.conditions]
+        here = [condition.context_key == context for condition in self.conditions]
         if any(here):
             return np.asarray(self.means[here].mean(axis=0))
         if not self.conditions:

@@ -179,11 +179,11 @@ def test_context_without_control(subject: Subject) -> Iterator[Fault]:
     """Look for a known control of every tested context."""
     table = Table(subject)
     known = {
-        condition.context
+        condition.context_key
         for condition in table.having("train", "inference-input")
         if condition.perturbation == table.control
     }
-    bad = sorted({condition.context for condition in table.tested} - known)
+    bad = sorted({condition.context_key for condition in table.tested} - known)
     if bad:
         yield Fault(
             "/obs/role",
