@@ -63,6 +63,28 @@ def test_controls_for_validation_are_not_handed_out(tmp_path: Path) -> None:
     assert set(found.controls) == {"gut", "liver", "skin"} - {validation}
 
 
+def test_the_control_of_a_condition_is_that_of_its_own_study(tmp_path: Path) -> None:
+    made = tiny.curated(contexts=("one", "two"))
+    obs = {
+        "study": made.obs["context"],
+        "context": np.full(len(made.cells), "skin", dtype=object),
+        "perturbation": made.obs["perturbation"],
+    }
+    both = tiny.Curated(made.rows, made.cells, made.features, obs)
+    document = tiny.dataset_document(condition=["study", "context", "perturbation"])
+    write_dataset(tmp_path / "data.zarr", document, both, overwrite=False)
+    chosen = tiny.plan(strategy="holdout-studies", parameters={"hold_out": ["two"]})
+    split(tmp_path / "data.zarr", tmp_path / "split.zarr", chosen)
+    opened = checked(str(tmp_path / "split.zarr"), "split")
+    found = Allowed(opened, checked(str(tmp_path / "data.zarr"), "dataset"))
+    assert found.contexts == ["two|skin"]
+    counts = made.rows.dense()
+    for study in ("one", "two"):
+        here = (obs["study"] == study) & (obs["perturbation"] == "control")
+        wanted = tiny.log1p(counts[here]).astype(float).mean(axis=0)
+        np.testing.assert_allclose(found.controls[f"{study}|skin"].mean, wanted, rtol=1e-13)
+
+
 def test_another_dataset_is_a_mismatch(screen: tiny.Screen, tmp_path: Path) -> None:
     write_dataset(
         tmp_path / "o.zarr", tiny.dataset_document(), tiny.curated(seed=5), overwrite=False

@@ -102,8 +102,8 @@ def test_the_replicate_is_one_half_against_the_other_each_with_a_control_half_of
     for row, (context, label) in enumerate(read.obs[["context", "perturbation"]].to_numpy()):
         first, second = halves(screen, context, label)
         control_first, control_second = halves(screen, context, "control")
-        prediction = first.mean(0) - control_first.mean(0)
-        truth = second.mean(0) - control_second.mean(0)
+        truth = first.mean(0) - control_first.mean(0)
+        prediction = second.mean(0) - control_second.mean(0)
         found = read.uns["anchors"][0, :, row]
         wanted = np.corrcoef(prediction, truth)[0, 1]
         assert found[metrics.index("pearson-delta")] == pytest.approx(wanted, abs=1e-9)

@@ -54,7 +54,7 @@ def test_dispersed_cells_have_the_wanted_mean(seed: int, cells: int, scale: floa
     assert len(found) == cells
     assert found.data.dtype == np.float32
     wanted = found.dense().astype(np.float64).mean(axis=0)
-    np.testing.assert_allclose(wanted, mean, rtol=3e-7, atol=1e-30)
+    np.testing.assert_allclose(wanted, mean, rtol=3e-7, atol=1e-9)
 
 
 MASK = 2**64 - 1
@@ -74,7 +74,7 @@ def naive_feature(values: np.ndarray, place: int, mean: float, cells: int, key: 
     heights = [value for value in column if value > 0]
     typical = float(np.median(values[values > 0]))
     height = sum(heights) / len(heights) if heights else typical
-    more = int(np.ceil(max(mean * cells - sum(column), 0) / height))
+    more = int(np.ceil(round(max(mean * cells - sum(column), 0) / height, 9)))
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
     width = values.shape[1]
     silent = [cell for cell in range(cells) if column[cell] == 0]
@@ -112,6 +112,14 @@ def test_a_silent_feature_sounds_in_as_few_cells_as_bring_it_near_its_mean() -> 
     assert np.unique(found[found > 0]).size == 1
     assert found.sum(axis=0)[3] == pytest.approx(mean[3] * 10, rel=1e-6)
     assert not np.delete(found, 3, axis=1).any()
+
+
+def test_a_rise_that_is_worth_a_whole_number_of_cells_is_not_worth_one_more() -> None:
+    values = np.zeros((4, 1), dtype=np.float32)
+    values[0] = 0.1
+    mean = np.array([3 * float(np.float32(0.1)) / 4 * (1 + 1e-15)])
+    found = dispersed(rows_of_dense(values), mean, cells=4, most=MOST, key="k").dense()
+    assert (found > 0).sum() == 3
 
 
 def test_zeros_that_are_stored_change_nothing() -> None:

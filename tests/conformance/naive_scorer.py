@@ -404,7 +404,7 @@ def golden() -> dict[str, Any]:
 def spelled(value: Any) -> str:
     """A value as TOML, numbers to 12 significant digits."""
     if isinstance(value, Mapping):
-        members = [f"{name} = {spelled(member)}" for name, member in value.items()]
+        members = [f'"{name}" = {spelled(member)}' for name, member in value.items()]
         return "{ " + ", ".join(members) + " }" if members else "{}"
     if isinstance(value, str):
         return f'"{value}"'

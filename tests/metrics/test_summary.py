@@ -69,6 +69,20 @@ def test_an_anchored_value_is_not_clipped() -> None:
     assert told([0.0] * 4, SOUND)["anchored"] < 0
 
 
+def test_the_anchored_value_is_over_the_conditions_that_define_all_three() -> None:
+    some = anchors(replicate=[1.0, 1.0, 1.0, NAN], a=[0.0, 0.5, 0.0, 0.0])
+    found = told([0.25, 0.75, NAN, 0.9], some)
+    assert found["value"] == pytest.approx((0.25 + 0.75 + 0.9) / 3)
+    assert found["floor"]["value"] == 0.125
+    assert found["anchored"] == pytest.approx((0.5 - 0.25) / (1 - 0.25))
+
+
+def test_no_condition_that_defines_all_three_leaves_no_anchored_value() -> None:
+    found = told([NAN, NAN, 0.5, 0.5], anchors(replicate=[1.0, 1.0, NAN, NAN], a=[0.0] * 4))
+    assert found["anchored"] is None
+    assert found["reasons"]["anchored"] == "replicate-undefined"
+
+
 def test_lower_may_be_better() -> None:
     found = told([2.0] * 4, anchors(replicate=[1.0] * 4, a=[3.0] * 4, b=[5.0] * 4), "lower")
     assert found["floor"] == {"baseline": "a", "value": 3.0}

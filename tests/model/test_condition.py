@@ -38,6 +38,12 @@ def test_a_condition_knows_its_fields_in_order() -> None:
     assert found != Condition.of(perturbation="A+B", context="skin", dose="1")
 
 
+def test_a_context_lies_within_its_study_where_one_is_named() -> None:
+    assert Condition.of(context="skin", perturbation="A").context_key == "skin"
+    assert Condition.of(study="s", context="skin", perturbation="A").context_key == "s|skin"
+    assert Condition.of(study="s", context="skin", perturbation="A").context == "skin"
+
+
 def test_a_table_gives_one_condition_a_row() -> None:
     found = conditions_of({"context": ["x", "y"], "perturbation": ["A", "B"]})
     assert [condition.key for condition in found] == ["x|A", "y|B"]

@@ -41,7 +41,7 @@ class Condition:
 
     @property
     def context_key(self) -> str:
-        """What a condition shares with its control: the context, within the study if it names one."""
+        """What a condition shares with its control: its context, within its study if named."""
         study = self.get("study")
         return f"{study}{FIELD_SEPARATOR}{self.context}" if study else self.context
 
