@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 import zarr
+from build_screen import CONDITION as SCREEN_CONDITION
+from build_screen import build_screen
 
 from vcspec.actions.reference import reference
 from vcspec.actions.score import score
@@ -110,7 +112,7 @@ def dataset_document(**changed: Any) -> dict[str, Any]:
         "spec": "1.0",
         "id": "conformance",
         "version": "1.0.0",
-        "title": "Simulated counts of 15 conditions",
+        "title": "Simulated counts",
         "summary": "Drawn by a program, for testing validators; nothing was measured.",
         "simulated": True,
         "modality": "transcriptomics",
@@ -315,6 +317,12 @@ def build(folder: Path) -> None:
         folder / "predictions-cells.zarr", split=split, reference=folder / "reference.zarr"
     )
     (folder / "scorecard.json").write_text(card.to_json())
+    document = dataset_document(
+        id="conformance-screen",
+        condition=SCREEN_CONDITION,
+        values={"space": "counts", "total": "features"},
+    )
+    build_screen(folder, document)
 
 
 if __name__ == "__main__":

@@ -47,8 +47,19 @@ KIT = SPEC / "conformance"
 STORES = KIT / "stores"
 GOLDEN = KIT / "golden.toml"
 SUITE = tomllib.loads((SPEC / "suites" / "core-1.0.toml").read_text("utf-8"))["metrics"]
-SPLITS = ("split", "split-combination", "split-context")
-PREDICTIONS = ("predictions-cells", "predictions-counts", "predictions-profiles")
+# Split → its dataset; predictions → their split.
+SPLITS = {
+    "split": "dataset",
+    "split-combination": "dataset",
+    "split-context": "dataset",
+    "screen-split": "screen-dataset",
+}
+PREDICTIONS = {
+    "predictions-cells": "split",
+    "predictions-counts": "split",
+    "predictions-profiles": "split",
+    "screen-predictions": "screen-split",
+}
 RESAMPLES = 1000
 Table = Mapping[str, Sequence[Outcome]]  # metric → outcome of each test condition
 
@@ -146,8 +157,8 @@ def contexts_within_studies(split: Store) -> list[str]:
 
 @cache
 def kit(split: str) -> Benchmark:
-    """The kit's dataset as one of its splits sees it."""
-    return benchmark(read("dataset"), read(split))
+    """A dataset of the kit as one of its splits sees it."""
+    return benchmark(read(SPLITS[split]), read(split))
 
 
 # ---- digests ------------------------------------------------------------------------------------
@@ -382,10 +393,15 @@ HEAD = """\
 """
 
 
+def scores(predictions: str, split: str) -> dict[str, Any]:
+    """Metric → all that golden.toml says of it, for one store of predictions."""
+    b = kit(split)
+    table = outcomes(b, truths(b), predicted_sides(b, read(predictions)))
+    return {metric: summary(b, anchors(split), metric, table) for metric in SUITE}
+
+
 def golden() -> dict[str, Any]:
     """Everything that golden.toml holds."""
-    b = kit("split")
-    tables = {name: outcomes(b, truths(b), predicted_sides(b, read(name))) for name in PREDICTIONS}
     stores = sorted(path.stem for path in STORES.glob("*.zarr"))
     return {
         "made": {"by": "naive_scorer.py", "numpy": np.__version__, "scipy": scipy.__version__},
@@ -394,10 +410,7 @@ def golden() -> dict[str, Any]:
         "definitions": {metric: definition(metric) for metric in SUITE},
         "conditions": {split: kit(split).with_role("test") for split in SPLITS},
         "anchors": {split: anchors(split) for split in SPLITS},
-        "scores": {
-            name: {metric: summary(b, anchors("split"), metric, table) for metric in SUITE}
-            for name, table in tables.items()
-        },
+        "scores": {name: scores(name, split) for name, split in PREDICTIONS.items()},
     }
 
 

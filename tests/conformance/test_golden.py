@@ -82,8 +82,15 @@ def recomputed() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cards() -> dict[str, Scorecard]:
-    sides = {"split": STORES / "split.zarr", "reference": STORES / "reference.zarr"}
-    return {name: score(STORES / f"{name}.zarr", **sides) for name in GOLDEN["scores"]}
+    references = {"split": "reference", "screen-split": "screen-reference"}
+    return {
+        name: score(
+            STORES / f"{name}.zarr",
+            split=STORES / f"{split}.zarr",
+            reference=STORES / f"{references[split]}.zarr",
+        )
+        for name, split in naive_scorer.PREDICTIONS.items()
+    }
 
 
 @pytest.mark.parametrize("part", sorted(set(GOLDEN) - {"made"}))
@@ -102,7 +109,8 @@ def test_we_score_what_the_kit_states(name, metric, cards):
 
 @pytest.mark.parametrize("name", sorted(GOLDEN["conditions"]))
 def test_we_compute_the_anchors_that_the_kit_states(name, tmp_path):
-    reference(STORES / f"{name}.zarr", STORES / "dataset.zarr", tmp_path / "reference.zarr")
+    dataset = STORES / f"{naive_scorer.SPLITS[name]}.zarr"
+    reference(STORES / f"{name}.zarr", dataset, tmp_path / "reference.zarr")
     store = ZarrStore(str(tmp_path / "reference.zarr"))
     subjects, metrics = (
         [str(name) for name in store.array(f"/uns/{axis}")] for axis in ("subjects", "metrics")
@@ -144,3 +152,11 @@ def test_stores_are_sealed_with_the_content_that_the_kit_states(name):
 @pytest.mark.parametrize("metric", SUITE)
 def test_definitions_have_the_digests_that_the_kit_states(metric):
     assert definition_digest("1.0", metric) == GOLDEN["definitions"][metric]
+
+
+@pytest.mark.parametrize("metric", SUITE)
+def test_every_metric_has_golden_numbers_and_a_replicate_in_the_larger_stores(metric):
+    stated = GOLDEN["scores"]["screen-predictions"][metric]
+    assert all(isinstance(value, float) for value in stated["values"])
+    assert isinstance(stated["value"], float)
+    assert isinstance(stated["replicate"], float)
