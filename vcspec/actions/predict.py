@@ -254,7 +254,7 @@ def baseline(
         Mismatch: the dataset is not the one that the split pins.
     """
     opened = open_split(split)
-    allowed = Allowed(opened.subject, checked(os.fspath(dataset), "dataset"))
+    allowed = Allowed(opened.subject, checked(os.fspath(dataset), "dataset", level="data"))
     profiles = allowed.baseline_profiles(name)
     make: Callable[[int, Condition], Any] = (
         (lambda _row, condition: allowed.baseline_cells(name, condition, profiles).dense())

@@ -43,7 +43,10 @@ def reference(
     """
     metrics = list(_suite(suite)["metrics"])
     require_free(Path(target), overwrite=overwrite)
-    allowed = Allowed(checked(os.fspath(split), "split"), checked(os.fspath(dataset), "dataset"))
+    allowed = Allowed(
+        checked(os.fspath(split), "split", level="full"),
+        checked(os.fspath(dataset), "dataset", level="full"),
+    )
     truth = _truth(allowed)
     subjects, anchors = _anchors(allowed, truth, metrics)
     _write(Path(target), allowed, suite, truth, (subjects, metrics, anchors), overwrite=overwrite)

@@ -11,18 +11,17 @@ from typing import Any
 import numpy as np
 
 from vcspec.actions.cells import ConditionCells
-from vcspec.actions.validate import by_digest, checked, companions, require_valid, validate
+from vcspec.actions.validate import by_digest, checked, examined, require_valid
 from vcspec.metrics import compute
 from vcspec.metrics.interval import RESAMPLES, SEED
 from vcspec.metrics.summary import summary
 from vcspec.model.comparison import Comparison, Expression, Scores, Side
-from vcspec.model.errors import Mismatch, UsageError
+from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.sides import Control, profile_side, side
-from vcspec.storage.opening import open_store
 from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
@@ -88,13 +87,14 @@ def score(
         Mismatch: the reference belongs to another split.
     """
     name = os.fspath(predictions)
-    report = validate(name, split=split)
+    report, subject = examined(name, {"split": split})
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
         raise UsageError(message)
     require_valid(report)
-    subject = Subject(open_store(name))
-    subject.companions = companions(subject, {"split": split})
+    if subject is None:
+        message = f"{name} could not be opened"
+        raise Unreadable(message)
     found = _reference(subject, reference)
     side_ = _prediction(subject, found)
     suite = found.subject.document["suite"]
@@ -107,7 +107,7 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
     split = subject.companions["split"]
     pinned = split.claimed_content()
     if given is not None:
-        found: Subject | None = checked(os.fspath(given), "reference")
+        found: Subject | None = checked(os.fspath(given), "reference", level="full")
     else:
         found = reference_of(subject.store.target, pinned) or reference_of(
             split.store.target, pinned

@@ -83,6 +83,11 @@ def _choice(plan: Plan) -> Choice:
     if unknown:
         message = f"{plan.strategy} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
         raise UsageError(message)
+    if "hold_out" in plan.parameters and "fraction" in plan.parameters:
+        message = (
+            "both fraction and hold_out are given; either draw a share, or name what to hold out"
+        )
+        raise UsageError(message)
     names = plan.parameters.get("hold_out", ())
     return Choice(
         seed=plan.seed,

@@ -71,5 +71,8 @@ def open_training(split: Path_, dataset: Path_) -> TrainingData:
         Mismatch: the dataset is not the one that the split pins.
     """
     return TrainingData(
-        Allowed(checked(os.fspath(split), "split"), checked(os.fspath(dataset), "dataset"))
+        Allowed(
+            checked(os.fspath(split), "split"),
+            checked(os.fspath(dataset), "dataset", level="data"),
+        )
     )

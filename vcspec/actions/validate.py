@@ -1,7 +1,7 @@
 """validate: everything that the rules say about an artefact."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from vcspec.rules.book import LEVELS, examine, unreadable
 from vcspec.rules.structure import axis_length
 from vcspec.rules.subject import Subject
 from vcspec.standard import standard
-from vcspec.storage.objects import local_path
+from vcspec.storage.objects import LocalObjects, local_path
 from vcspec.storage.opening import open_store
 
 Target = str | os.PathLike[str]
@@ -39,6 +39,17 @@ def validate(
     Raises:
         UsageError: there is no such level.
     """
+    return examined(target, {"split": split, "dataset": dataset}, level=level)[0]
+
+
+def examined(
+    target: Target, given: Mapping[str, Target | None], *, level: str = "data"
+) -> tuple[Report, Subject | None]:
+    """The report on the artefact at `target`, and the artefact where it could be opened.
+
+    Raises:
+        UsageError: there is no such level.
+    """
     if level not in LEVELS:
         message = f"the level {level!r} does not exist; choose one of {', '.join(LEVELS)}"
         raise UsageError(message)
@@ -47,13 +58,12 @@ def validate(
         subject = Subject(open_store(name))
         subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
     except Refused as error:
-        return _refused(name, level, str(error))
+        return _refused(name, level, str(error)), None
     except (Unreadable, OSError) as error:
-        return unreadable(name, level, str(error))
-    given = {"split": split, "dataset": dataset}
+        return unreadable(name, level, str(error)), None
     subject.companions = companions(subject, given, level)
     report = examine(subject, level, name)
-    return replace(report, facts=_facts(subject, report))
+    return replace(report, facts=_facts(subject, report)), subject
 
 
 def _refused(name: str, level: str, reason: str) -> Report:
@@ -65,7 +75,7 @@ def _refused(name: str, level: str, reason: str) -> Report:
 
 
 def companions(
-    subject: Subject, given: dict[str, Target | None], level: str = "data"
+    subject: Subject, given: Mapping[str, Target | None], level: str = "data"
 ) -> dict[str, Subject]:
     """The artefacts that `subject` pins: as given, else found beside it by their digest."""
     found: dict[str, Subject] = {}
@@ -88,14 +98,20 @@ def pinned(subject: Subject, kind: str) -> str:
     return str(pin.get("content", "")) if isinstance(pin, dict) else ""
 
 
-def checked(place: str, kind: str) -> Subject:
-    """The artefact at `place`, read only once its axes are known to be sound.
+def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
+    """The artefact at `place`, read only once it is known to be sound.
+
+    Args:
+        place: path or URL.
+        kind: that it must be of.
+        level: how deep to look; `data` before cells are read, `full` where the digest that it
+            claims must be the digest that it has.
 
     Raises:
         UsageError: it is of another kind, or breaks a rule.
     """
     subject = Subject(open_store(place))
-    report = examine(subject, "axes", place)
+    report = examine(subject, level, place)
     if subject.kind != kind or report.errors:
         codes = ", ".join(finding.code for finding in report.errors)
         problem = f"breaks {codes}" if codes else f"is of kind {subject.kind!r}"
@@ -114,14 +130,27 @@ def by_digest(target: str, kind: str, content: str, *, pin: str = "") -> Subject
         pin: a member of the wanted store's document.
     """
     for place in _beside(target):
+        if not _names(place, content):
+            continue
         try:
             subject = Subject(open_store(str(place)))
             found = pinned(subject, pin) if pin else subject.manifest.get("content")
             if subject.kind == kind and found == content:
-                return checked(str(place), kind)
+                return checked(str(place), kind, level="full")
         except (Unreadable, Refused, UsageError, ValueError):
             continue
     return None
+
+
+def _names(place: Path, content: str) -> bool:
+    """Whether the digest stands in the store's root documents; a quick look before it is opened."""
+    for name in ("manifest.json", "zarr.json", ".zattrs"):
+        try:
+            if content.encode() in LocalObjects(place).read(name):
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def _beside(target: str) -> Iterator[Path]:

@@ -76,13 +76,15 @@ def _scan_block(block: Rows) -> dict[str, AnyArray]:
         "out_of_range": counted(~inside),
         "twice": _repeated(block, row),
         "unsorted": _falling(block, row),
-        "fingerprint": _fingerprint(block, row),
+        "fingerprint": _fingerprint(block),
     }
 
 
 def _row_maximum(block: Rows, value: Array) -> Array:
-    largest = np.zeros(len(block))
-    np.maximum.at(largest, block.row_of_entry, value)
+    largest, filled = np.zeros(len(block)), np.diff(block.indptr) > 0
+    if filled.any():
+        found = np.maximum.reduceat(value, block.indptr[:-1][filled])
+        largest[filled] = np.maximum(found, 0.0)  # where nothing is stored there is a zero
     return largest
 
 
@@ -100,11 +102,10 @@ def _repeated(block: Rows, row: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.bincount(of[1:][same], minlength=len(block)).astype(np.int64)
 
 
-def _fingerprint(block: Rows, row: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _fingerprint(block: Rows) -> NDArray[np.uint64]:
     """Sum, modulo 2**64, of a hash of each entry that is not zero."""
-    keep = block.data != 0
-    bits = block.data[keep].astype(np.float64).view(np.uint64)
-    mixed = splitmix64(bits ^ splitmix64(block.indices[keep].astype(np.uint64)))
-    out = np.zeros(len(block), dtype=np.uint64)
-    np.add.at(out, row[keep], mixed)
-    return out
+    bits = block.data.astype(np.float64).view(np.uint64)
+    mixed = splitmix64(bits ^ splitmix64(block.indices.astype(np.uint64)))
+    mixed[block.data == 0] = 0
+    sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+    return np.asarray(sums[block.indptr[1:]] - sums[block.indptr[:-1]])

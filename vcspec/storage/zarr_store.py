@@ -83,6 +83,23 @@ class ZarrStore:
         """Elements `start` to `stop` of the one-dimensional array at `path`."""
         return self._part(path, (slice(start, stop),))
 
+    def _near(self, path: str, start: int, stop: int) -> AnyArray:
+        """The same as `span`; keeps the chunks last decoded, which the next rows often share."""
+        first, last, kept = self._windows.get(path, (0, 0, None))
+        if kept is None or start < first or stop > last:
+            node = self._node(path)
+            chunk = max(1, (node.inner_chunks or node.chunks)[0])
+            first = start // chunk * chunk
+            last = min(-(-stop // chunk) * chunk, node.shape[0])
+            kept = self.span(path, first, last)
+            if len(kept) <= BLOCK_ENTRIES:
+                self._windows[path] = (first, last, kept)
+        return kept[start - first : stop - first]
+
+    @cached_property
+    def _windows(self) -> dict[str, tuple[int, int, AnyArray]]:
+        return {}
+
     def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
         import zarr
 
@@ -177,8 +194,8 @@ class ZarrStore:
             where = f"{path}/indptr"
             raise Damaged(where, f"rows {start} to {stop} do not follow each other")
         lo, hi = int(indptr[0]), int(indptr[-1])
-        indices = self._part(f"{path}/indices", (slice(lo, hi),))
-        data = self._part(f"{path}/data", (slice(lo, hi),))
+        indices = self._near(f"{path}/indices", lo, hi)
+        data = self._near(f"{path}/data", lo, hi)
         width = int(node.attributes["shape"][1])
         return Rows(indptr - lo, indices.astype(np.int64), data, width, first=start)
 
