@@ -85,6 +85,8 @@ class ZarrStore:
 
     def _near(self, path: str, start: int, stop: int) -> AnyArray:
         """The same as `span`; keeps the chunks last decoded, which the next rows often share."""
+        if stop > self._node(path).shape[0]:
+            raise Damaged(path, f"{self._node(path).shape[0]} elements where {stop} are declared")
         first, last, kept = self._windows.get(path, (0, 0, None))
         if kept is None or start < first or stop > last:
             node = self._node(path)
