@@ -8,7 +8,7 @@ from pathlib import Path
 import vcspec.rules  # noqa: F401 - importing the room claims its rules
 from vcspec.model.errors import Refused, Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
-from vcspec.model.store import Damaged, Store
+from vcspec.model.store import Damaged
 from vcspec.rules.book import LEVELS, examine, unreadable
 from vcspec.rules.structure import axis_length
 from vcspec.rules.subject import Subject
@@ -190,6 +190,3 @@ def require_valid(report: Report) -> None:
         error = Invalid(f"{report.target} is {report.verdict}: {codes}", report)
         error.exit_code = report.exit_code
         raise error
-
-
-__all__ = ["Store", "require_valid", "validate"]

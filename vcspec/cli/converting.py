@@ -1,28 +1,11 @@
 """`vcspec convert`."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from vcspec.cli.output import overwrite_option, quiet_option, say
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar for rows, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("rows", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
 
 
 @click.command(
@@ -88,7 +71,7 @@ def convert(source: str, target: str, kind: str, *, quiet: bool, **options: Any)
         separator=options["separator"],
     )
     action = _dataset if kind == "dataset" else _predictions
-    with _progress(quiet=quiet) as progress:
+    with progress_bar("rows", quiet=quiet) as progress:
         done = action(source, target, options, reading=reading, progress=progress)
     for change in done.changes:
         say(f"changed: {change}", quiet=quiet)

@@ -1,45 +1,14 @@
 """Commands that write artefacts: curate, split, reference, template, baseline, seal."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from vcspec.cli.output import overwrite_option, quiet_option, say
+from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
 
 
 def _named(target: str, content: str, *, quiet: bool) -> None:
     say(f"wrote {target}  {content}", quiet=quiet)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar for downloads, on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn("download"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("download", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @click.command()
@@ -58,7 +27,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
     from vcspec.actions.curate import curate as action
 
     place = target or f"{Path(dataset).name}.zarr"
-    with _progress(quiet=quiet) as progress:
+    with progress_bar("download", quiet=quiet, in_bytes=True) as progress:
         content = action(dataset, place, overwrite=overwrite, progress=progress)
     _named(place, content, quiet=quiet)
 

@@ -3,6 +3,8 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,31 @@ def say(text: str, *, quiet: bool = False) -> None:
     """Talk to the person at the terminal."""
     if not quiet:
         click.echo(text, err=True)
+
+
+@contextmanager
+def progress_bar(
+    what: str, *, quiet: bool, in_bytes: bool = False
+) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar that takes (done, in all), on a terminal only; None elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    columns = (TextColumn(what), BarColumn(), amount, TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def overwrite_option(command: Any) -> Any:
