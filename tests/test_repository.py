@@ -1,7 +1,10 @@
 """The repository itself: the public face, what it must not say, what it must hold."""
 
 import re
+import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,40 @@ def test_every_schema_has_its_own_id_and_refers_to_bundled_schemas_alone():
             r'"\$ref": "([^"#]*)', (standard().root / "schemas" / f"{name}.schema.json").read_text()
         )
         assert set(references) - {""} <= names
+
+
+def block(language: str, heading: str) -> str:
+    """The first block of that language below a heading of the README."""
+    below = (ROOT / "README.md").read_text().partition(f"## {heading}\n")[2]
+    return re.search(rf"```{language}\n(.*?)```", below, re.DOTALL)[1]
+
+
+@pytest.fixture
+def beside(screen, tmp_path, monkeypatch):
+    """A folder with the artefacts that the README's examples stand in."""
+    for name, place in (("dataset", screen.dataset), ("split", screen.split)):
+        shutil.copytree(place, tmp_path / f"{name}.zarr")
+    shutil.copytree(screen.reference, tmp_path / "reference.zarr")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("beside")
+def test_the_readme_commands_for_a_model_work_as_written(monkeypatch):
+    from vcspec.cli import main
+
+    lines = block("bash", "Score your model").splitlines()
+    commands = [line for line in lines if line.startswith("vcspec ")]
+    assert len(commands) == 4
+    for command in commands:
+        monkeypatch.setattr(sys, "argv", shlex.split(command, comments=True))
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code, command
+
+
+@pytest.mark.usefixtures("beside")
+def test_the_readme_python_for_a_model_works_as_written():
+    names: dict[str, object] = {}
+    exec(block("python", "Score your model"), names)
+    assert names["report"].verdict == "valid"
+    assert isinstance(names["card"].value("mae"), float)

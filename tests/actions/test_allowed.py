@@ -44,7 +44,7 @@ def test_controls_of_a_held_out_context_are_seen_and_its_perturbations_are_not(
     found = allowed(screen, tmp_path / "split.zarr")
     assert found.contexts == ["skin"]
     assert set(found.controls) == {"liver", "skin"}
-    assert found.control_keys("skin") == ["skin|control"]
+    assert found.control_keys["skin"] == ["skin|control"]
     assert {c.context for c in found.training.conditions} == {"liver"}
     assert {c.context for c in found.tested} == {"skin"}
 

@@ -61,22 +61,19 @@ class Allowed:
     @cached_property
     def controls(self) -> dict[str, Control]:
         """Context → its control cells, of conditions with the role train or inference-input."""
+        return {
+            context: Control(stack([self.cells.of(key) for key in keys]))
+            for context, keys in self.control_keys.items()
+        }
+
+    @cached_property
+    def control_keys(self) -> dict[str, list[str]]:
+        """Context → keys of its control conditions that may be seen."""
         keys: dict[str, list[str]] = {}
         for condition in self.table.having("train", "inference-input"):
             if condition.perturbation == self.table.control:
                 keys.setdefault(condition.context_key, []).append(condition.key)
-        return {
-            context: Control(stack([self.cells.of(key) for key in found]))
-            for context, found in keys.items()
-        }
-
-    def control_keys(self, context: str) -> list[str]:
-        """Keys of the control conditions of a context that may be seen."""
-        return [
-            condition.key
-            for condition in self.table.having("train", "inference-input")
-            if condition.perturbation == self.table.control and condition.context_key == context
-        ]
+        return keys
 
     @cached_property
     def training(self) -> Training:

@@ -129,7 +129,7 @@ def _half(allowed: Allowed, key: str, number: int) -> Rows:
 
 def _control_halves(allowed: Allowed, context: str) -> tuple[Control, Control]:
     cells = allowed.controls[context].rows
-    first, second = allowed.cells.halves(*allowed.control_keys(context))
+    first, second = allowed.cells.halves(*allowed.control_keys[context])
     return Control(_taken(cells, first)), Control(_taken(cells, second))
 
 
