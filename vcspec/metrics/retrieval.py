@@ -4,14 +4,15 @@ Only conditions of the same context compete, so that telling contexts apart earn
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from vcspec.metrics.changes import change, is_empty
 from vcspec.metrics.suite import metric
 from vcspec.model.comparison import Comparison, Scores
 from vcspec.model.matrix import Array
+from vcspec.statistics.distances import pairwise
 
 Gap = Callable[[Array, Array], Array]
 
@@ -19,7 +20,7 @@ Gap = Callable[[Array, Array], Array]
 @metric("discrimination-l1")
 def discrimination_l1(comparison: Comparison) -> Scores:
     """Share of competing truths that are farther than the own one; sum of absolute gaps."""
-    return _discrimination(comparison, lambda left, right: cdist(left, right, "cityblock"))
+    return _discrimination(comparison, partial(pairwise, squared=False))
 
 
 @metric("discrimination-l2")
@@ -79,7 +80,7 @@ def _among_context(
 
 def _squared(left: Array, right: Array) -> Array:
     """Squared Euclidean distance, which orders like the distance itself."""
-    return cdist(left, right, "sqeuclidean")
+    return pairwise(left, right, squared=True)
 
 
 def _cosine_gap(left: Array, right: Array) -> Array:

@@ -16,14 +16,14 @@ class Rows:
 
     Attributes:
         indptr: (rows + 1,) int64, starts at 0.
-        indices: (stored,) int64 column of each entry.
+        indices: (stored,) column of each entry, whole numbers of 32 or 64 bits.
         data: (stored,) value of each entry, in the matrix' own dtype.
         width: number of features.
         first: number of the first row in the whole matrix.
     """
 
     indptr: NDArray[np.int64]
-    indices: NDArray[np.int64]
+    indices: AnyArray
     data: AnyArray
     width: int
     first: int = 0

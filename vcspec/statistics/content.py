@@ -5,6 +5,7 @@ Defined in the standard's prose (digests); one pass over the values, memory boun
 
 import hashlib
 import struct
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ import rfc8785
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Column, Damaged, Store
 from vcspec.standard import standard
+from vcspec.statistics.kernels import call, compiled
 
 TILE_ROWS = 1_024
 PREFIX = "vcs1c-sha256:"
@@ -125,6 +127,36 @@ def matrix_leaf(tile: Rows, path: str) -> bytes:
     head = b"\x00matrix" + struct.pack("<QQ", tile.first, len(tile))
     body = (lengths.astype("<u8"), column.astype("<u4"), canonical(value))
     return hashlib.sha256(b"".join([head, *(part.tobytes() for part in body)])).digest()
+
+
+def raw_leaf(tile: Rows) -> bytes | None:
+    """The same digest from the bytes as they lie; None where they are not canonical already.
+
+    They are where no zero is stored, columns rise within each row, and no value is NaN.
+    """
+    is_plain = (
+        tile.indices.dtype == np.dtype("<i4")
+        and tile.data.dtype.isnative
+        and sys.byteorder == "little"
+    )
+    if not is_plain or not _is_canonical(tile):
+        return None
+    digest = hashlib.sha256(b"\x00matrix" + struct.pack("<QQ", tile.first, len(tile)))
+    for part in (np.diff(tile.indptr).astype("<u8"), tile.indices, tile.data):
+        digest.update(np.ascontiguousarray(part).view(np.uint8))
+    return digest.digest()
+
+
+def _is_canonical(tile: Rows) -> bool:
+    if compiled() is not None and tile.data.dtype in (np.float32, np.float64):
+        entries = (tile.indptr, np.ascontiguousarray(tile.indices), np.ascontiguousarray(tile.data))
+        return bool(call("vcs_canonical", len(tile), *entries, tile.data.dtype == np.float64))
+    rises = np.diff(tile.indices) > 0
+    ends = tile.indptr[1:-1]
+    rises[ends[(ends > 0) & (ends < len(tile.indices))] - 1] = True  # a new row may begin anywhere
+    if not rises.all() or (len(tile.indices) and int(tile.indices.min()) < 0):
+        return False
+    return bool(tile.data.all()) and not np.isnan(tile.data).any()
 
 
 def _in_order(tile: Rows) -> tuple[AnyArray, AnyArray, AnyArray]:

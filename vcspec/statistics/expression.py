@@ -20,7 +20,7 @@ def differential_expression(conditions: Iterable[Rows], control: SortedControl) 
         arrays (conditions, features), in the order of `conditions`.
     """
     tests = [control.compare(rows) for rows in conditions]
-    shape = (len(tests), len(control.zeros))
+    shape = (len(tests), control.width)
     z = np.array([test.z for test in tests]).reshape(shape)
     p_value = np.array([test.p_value for test in tests]).reshape(shape)
     return Expression(z, p_value, benjamini_hochberg(p_value))

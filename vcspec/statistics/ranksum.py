@@ -1,29 +1,29 @@
-"""Rank-sum test of one condition's cells against a control that is sorted once.
+"""Rank-sum test of conditions against a control that is sorted once.
 
-Only stored values are touched. Each becomes one integer key, feature above value, so that a single
-sort orders all features and a single search places a condition among the control's values. The
-zeros of a feature, stored or not, are one block of ties that is counted in closed form; negative
-values sort below it.
+Only stored values are touched. The zeros of a feature, stored or not, are one block of ties that is
+counted in closed form; negative values sort below it. U and the sum of ties are whole numbers and
+halves, so that a compiled kernel and numpy come to the same bits.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erfc
 
-from vcspec.model.matrix import AnyArray, Array, Rows
+from vcspec.model.matrix import Array, Rows, stack
+from vcspec.statistics.kernels import call, compiled, narrow
+from vcspec.statistics.placement import Landscape, cubic, distinct, keys_of
 
-Keys = NDArray[np.uint64]
-Counts = NDArray[np.int64]
-
-SIGN = np.uint32(0x8000_0000)
-SHIFT = np.uint64(32)
+EXACT_CELLS = 2**21  # beyond, the cubes of the kernel do not fit 64 bits
+MOST_CONDITIONS = 2**16  # that the kernel numbers in one call
 
 
 @dataclass(frozen=True, eq=False)
 class RankSum:
-    """Outcome of the test of each feature; every array (features,).
+    """Outcome of the test of each feature; every array (features,), or (conditions, features).
 
     Attributes:
         u: pairs (cell, control cell) in which the cell is higher, ties counting one half.
@@ -40,42 +40,56 @@ class RankSum:
 
 @dataclass(frozen=True, eq=False)
 class SortedControl:
-    """The control's non-zero values, sorted by feature and value, each distinct one once.
+    """The control's non-zero values, sorted within each feature; 4 bytes a value.
 
     Attributes:
-        keys: (distinct,) ascending.
-        before: (distinct + 1,) stored control values below each key, all features together.
-        start: (features,) stored control values of all earlier features.
-        zeros: (features,) control cells whose value is 0.
-        negatives: (features,) control cells whose value is below 0.
+        start: (features + 1,) where the values of each feature begin.
+        values: (stored,) whole numbers in the order of the float32 values they stand for.
         ties: (features,) sum of t³ - t over the control's groups of equal non-zero values.
         cells: number of control cells.
     """
 
-    keys: Keys
-    before: Counts
-    start: Counts
-    zeros: Counts
-    negatives: Counts
-    ties: Array
+    start: NDArray[np.int64]
+    values: NDArray[np.uint32]
+    ties: NDArray[np.uint64]
     cells: int
 
     @classmethod
     def of(cls, rows: Rows) -> "SortedControl":
         """The control's cells, sorted; costs one sort of their stored values."""
-        keys, count = _distinct(rows)
-        feature = _feature(keys)
-        stored = _total(feature, count, rows.width).astype(np.int64)
-        negatives = _total(feature, count * _is_negative(keys), rows.width)
-        return cls(
-            keys=keys,
-            before=np.concatenate([[0], np.cumsum(count)]).astype(np.int64),
-            start=np.cumsum(stored) - stored,
-            zeros=len(rows) - stored,
-            negatives=negatives.astype(np.int64),
-            ties=_total(feature, _cubic(count), rows.width),
-            cells=len(rows),
-        )
+        return cls.streamed(lambda: [rows], rows.width)
+
+    @classmethod
+    def streamed(cls, blocks: Callable[[], Iterable[Rows]], width: int) -> "SortedControl":
+        """The control's cells, read twice; never more of them in memory than one block.
+
+        Args:
+            blocks: gives all cells, block by block, each time it is called.
+            width: number of features.
+        """
+        if compiled() is None:
+            return _sorted_by_numpy(blocks(), width)
+        count, cells = np.zeros(width, dtype=np.int64), 0
+        for block in blocks():
+            cells += len(block)
+            call("vcs_count", len(block.data), narrow(block.indices), _bits(block), width, count)
+        start = np.concatenate([[0], np.cumsum(count)])
+        values, cursor = np.empty(int(start[-1]), dtype=np.uint32), start[:-1].copy()
+        for block in blocks():
+            indices, end = narrow(block.indices), start[1:]
+            call("vcs_place", len(indices), indices, _bits(block), width, cursor, end, values)
+        ties = np.empty(width, dtype=np.uint64)
+        call("vcs_sort_control", width, start, values, ties)
+        return cls(start, values, ties, cells)
+
+    @property
+    def width(self) -> int:
+        """Number of features."""
+        return len(self.start) - 1
+
+    @cached_property
+    def _landscape(self) -> Landscape:
+        return Landscape.of(self.start, self.values, self.cells)
 
     def compare(self, rows: Rows) -> RankSum:
         """Test the cells `rows`, of one condition and as wide as the control, against the control.
@@ -85,81 +99,128 @@ class SortedControl:
 
         Source: Mann & Whitney 1947, doi:10.1214/aoms/1177730491.
         """
-        keys, count = _distinct(rows)
-        feature = _feature(keys)
-        below, tied = self._place(keys, feature)
-        zeros = len(rows) - _total(feature, count, rows.width)
-        wins = _total(feature, count * (below + tied / 2), rows.width)
-        u = wins + zeros * (self.negatives + self.zeros / 2)
-        extra = _cubic(count + tied) - _cubic(tied)
-        ties = self.ties + _total(feature, extra, rows.width) + _cubic(zeros + self.zeros)
-        z, p_value = two_sided(u, ties, cells=len(rows), control_cells=self.cells)
+        one = self.compare_all(rows, np.array([0, len(rows)]))
+        return RankSum(one.u[0], one.ties[0], one.z[0], one.p_value[0])
+
+    def compare_all(self, rows: Rows, borders: NDArray[np.int64]) -> RankSum:
+        """Test several conditions at once; each comes out as if it stood alone.
+
+        Args:
+            rows: cells of all the conditions, one condition after the other.
+            borders: (conditions + 1,) rows at which conditions begin, and the number of rows.
+
+        Raises:
+            ValueError: an entry lies outside the control's features.
+        """
+        cells = np.diff(borders)
+        shape = (len(cells), self.width)
+        u, ties = np.empty(shape), np.empty(shape)
+        fits = len(cells) <= MOST_CONDITIONS and self.cells + cells.max(initial=0) <= EXACT_CELLS
+        if compiled() is not None and fits:
+            self._by_kernel(rows, cells, u, ties)
+        else:
+            own = self.ties.astype(np.float64)
+            for place, (start, stop) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
+                one = rows.slice(int(start), int(stop))
+                u[place], ties[place] = self._landscape.rank_sums(one, own)
+        z, p_value = two_sided(u, ties, cells=cells[:, np.newaxis], control_cells=self.cells)
         return RankSum(u, ties, z, p_value)
 
-    def _place(self, keys: Keys, feature: Counts) -> tuple[Counts, Counts]:
-        """Control cells below each key and equal to it, within the key's feature."""
-        position = np.searchsorted(self.keys, keys)
-        met = np.zeros(len(keys), dtype=bool)
-        inside = position < len(self.keys)
-        met[inside] = self.keys[position[inside]] == keys[inside]
-        below = self.before[position] - self.start[feature]
-        below += np.where(_is_negative(keys), 0, self.zeros[feature])
-        tied = np.zeros(len(keys), dtype=np.int64)
-        tied[met] = self.before[position[met] + 1] - self.before[position[met]]
-        return below, tied
+    def compare_in_parts(self, pieces: Callable[[], Iterable[Rows]], *, parts: int) -> RankSum:
+        """Test one condition that comes in pieces and is too large to be held whole.
+
+        Its features are tested in `parts` ranges of about equally many entries, for each of which
+        the pieces are read once more.
+
+        Args:
+            pieces: gives all the condition's cells, piece by piece, each time it is called.
+            parts: how many ranges; the arrays of the result are (1, features).
+        """
+        found = [
+            self._features(start, stop).compare_all(rows, np.array([0, len(rows)]))
+            for start, stop in self._ranges(pieces(), parts)
+            for rows in [stack([_columns(piece, start, stop) for piece in pieces()])]
+        ]
+        names = ("u", "ties", "z", "p_value")
+        return RankSum(
+            *(np.concatenate([getattr(one, name) for one in found], axis=1) for name in names)
+        )
+
+    def _ranges(self, pieces: Iterable[Rows], parts: int) -> list[tuple[int, int]]:
+        count = np.zeros(self.width, dtype=np.int64)
+        for piece in pieces:
+            count += np.bincount(piece.indices, minlength=self.width)
+        reached = np.cumsum(count)
+        goals = reached[-1] * np.arange(1, parts) / parts if self.width else []
+        cuts = np.unique([0, *(np.searchsorted(reached, goals) + 1), self.width])
+        return list(pairwise(cuts[cuts <= self.width].tolist()))
+
+    def _features(self, start: int, stop: int) -> "SortedControl":
+        """The control of the features `start` to `stop` alone."""
+        lo, hi = int(self.start[start]), int(self.start[stop])
+        own = np.ascontiguousarray(self.start[start : stop + 1] - lo)
+        return SortedControl(own, self.values[lo:hi], self.ties[start:stop], self.cells)
+
+    def _by_kernel(self, rows: Rows, cells: NDArray[np.int64], u: Array, ties: Array) -> None:
+        condition = np.repeat(np.arange(len(cells), dtype=np.uint16), cells)
+        block = (rows.indptr, narrow(rows.indices), _bits(rows), condition)
+        own = (self.start, self.values, self.ties, self.cells)
+        cells = np.ascontiguousarray(cells, dtype=np.int64)
+        call("vcs_rank_sums", len(rows), *block, self.width, *own, len(cells), cells, u, ties)
+
+
+def _columns(rows: Rows, start: int, stop: int) -> Rows:
+    """The entries of the features `start` to `stop`, which are numbered anew."""
+    inside = (rows.indices >= start) & (rows.indices < stop)
+    before = np.concatenate([[0], np.cumsum(inside)])
+    indices = rows.indices[inside] - start
+    return Rows(before[rows.indptr], indices, rows.data[inside], stop - start, rows.first)
+
+
+def _bits(rows: Rows) -> NDArray[np.uint32]:
+    return np.ascontiguousarray(rows.data, dtype=np.float32).view(np.uint32)
+
+
+def _sorted_by_numpy(blocks: Iterable[Rows], width: int) -> SortedControl:
+    parts = [(keys_of(block), len(block)) for block in blocks]
+    keys = np.sort(np.concatenate([np.empty(0, dtype=np.uint64), *(part for part, _ in parts)]))
+    feature = (keys >> np.uint64(32)).astype(np.int64)
+    start = np.searchsorted(feature, np.arange(width + 1)).astype(np.int64)
+    known, count = distinct(keys)
+    own = (known >> np.uint64(32)).astype(np.int64)
+    ties = np.bincount(own, weights=cubic(count), minlength=width).astype(np.uint64)
+    return SortedControl(start, keys.astype(np.uint32), ties, sum(cells for _, cells in parts))
 
 
 def two_sided(
-    u: Array, ties: Array, *, cells: int, control_cells: int, continuity: bool = True
+    u: Array,
+    ties: Array,
+    *,
+    cells: int | NDArray[np.int64],
+    control_cells: int,
+    continuity: bool = True,
 ) -> tuple[Array, Array]:
     """Signed normal deviate of `u` and its two-sided p-value.
 
     Args:
-        u: (features,) pairs won by the condition, ties counting one half.
-        ties: (features,) sum of t³ - t over all groups of ties.
-        cells: number of the condition's cells.
+        u: (…, features) pairs won by the condition, ties counting one half.
+        ties: as `u`, sum of t³ - t over all groups of ties.
+        cells: number of the condition's cells, or one for each condition, (conditions, 1).
         control_cells: number of control cells.
         continuity: move `u` one half towards its expectation, never past it.
 
     Returns:
-        z and p, (features,); 0 and 1 where all values are equal.
+        z and p, as `u`; 0 and 1 where all values are equal.
     """
-    both, pairs = cells + control_cells, float(cells) * control_cells
+    from scipy.special import erfc
+
+    own = np.asarray(cells, dtype=np.float64)
+    both, pairs = own + control_cells, own * control_cells
     # 0 where all values are equal and at least 3 elsewhere: 1 tells them apart despite rounding.
-    spread = (both + 1) - ties / (float(both) * max(both - 1, 1))
+    spread = (both + 1) - ties / (both * np.maximum(both - 1, 1))
     varies = spread > 1
     deviation = np.sqrt(pairs / 12 * np.where(varies, spread, 1))
     gap = u - pairs / 2
     excess = np.maximum(np.abs(gap) - 0.5 * continuity, 0)
     z = np.where(varies, np.sign(gap) * excess / deviation, 0.0)
     return z, np.asarray(erfc(np.abs(z) / np.sqrt(2)), dtype=np.float64)
-
-
-def _distinct(rows: Rows) -> tuple[Keys, Counts]:
-    """Sorted distinct keys of the non-zero entries, and how many cells hold each."""
-    bits = np.ascontiguousarray(rows.data, dtype=np.float32).view(np.uint32)
-    filled = (bits & ~SIGN) != 0  # drops -0.0 as well
-    bits = bits[filled]
-    ordered = np.where(bits & SIGN, ~bits, bits | SIGN)  # unsigned order is the order of values
-    keys = (rows.indices[filled].astype(np.uint64) << SHIFT) | ordered.astype(np.uint64)
-    keys.sort()
-    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)])
-    return keys[first], np.diff(first, append=len(keys))
-
-
-def _total(feature: Counts, weight: AnyArray, width: int) -> Array:
-    """Sum of the weights of each feature, added in the order of the keys; (features,)."""
-    return np.bincount(feature, weights=weight, minlength=width).astype(np.float64, copy=False)
-
-
-def _feature(keys: Keys) -> Counts:
-    return (keys >> SHIFT).astype(np.int64)
-
-
-def _is_negative(keys: Keys) -> NDArray[np.bool_]:
-    return (keys & np.uint64(SIGN)) == 0
-
-
-def _cubic(count: AnyArray) -> Array:
-    size = count.astype(np.float64)
-    return size * size * size - size

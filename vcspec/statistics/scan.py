@@ -1,86 +1,142 @@
-"""Scan: one pass over a matrix that notes what rules on values ask for."""
+"""Scan: what one pass over the rows of a matrix notes for the rules on values."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vcspec.model.matrix import AnyArray, Array, Rows
+from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.tally import Tally
+from vcspec.statistics.kernels import call, compiled, narrow, real
 from vcspec.statistics.mixing import splitmix64
+
+TALLIED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional")
+KEPT = ("stored", "total", "natural_total", "largest", "is_whole", "fingerprint")
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What was seen, row by row; every array is (rows,). Zeros that are stored count as zeros.
+    """What was seen. Zeros that are stored count as zeros; arrays are (rows,).
 
     Attributes:
-        stored: number of entries that are not zero.
-        total: sum of the values.
-        natural_total: sum of expm1 of the values, the total on the scale that log1p came from.
-        largest: largest value.
-        not_finite: number of NaN and infinite values.
-        negative: number of values below zero.
-        fractional: number of values that are not whole.
-        out_of_range: number of entries with a column number outside the matrix.
-        twice: number of entries whose column was there already.
-        unsorted: number of entries that stand before one with a smaller column number.
-        fingerprint: 64-bit hash of the row's (column, value) pairs, whatever their order.
+        out_of_range: entries with a column number outside the matrix.
+        twice: entries whose column was there already in their row.
+        unsorted: entries that stand before one with a smaller column number.
+        not_finite: NaN and infinite values.
+        negative: values below zero.
+        fractional: values that are not whole.
+        stored: number of entries that are not zero, int32.
+        total: sum of the values, float64.
+        natural_total: sum of expm1 of the values, the total on the scale that log1p came from,
+            float32; zeros where it was not asked for.
+        largest: largest value, at least 0, float32.
+        is_whole: whether all values are whole.
+        fingerprint: 64-bit hash of the row's (column, value) pairs, whatever their order; 0 where a
+            column is out of range.
     """
 
-    stored: NDArray[np.int64]
-    total: Array
-    natural_total: Array
-    largest: Array
-    not_finite: NDArray[np.int64]
-    negative: NDArray[np.int64]
-    fractional: NDArray[np.int64]
-    out_of_range: NDArray[np.int64]
-    twice: NDArray[np.int64]
-    unsorted: NDArray[np.int64]
+    out_of_range: Tally
+    twice: Tally
+    unsorted: Tally
+    not_finite: Tally
+    negative: Tally
+    fractional: Tally
+    stored: NDArray[np.int32]
+    total: NDArray[np.float64]
+    natural_total: NDArray[np.float32]
+    largest: NDArray[np.float32]
+    is_whole: NDArray[np.bool_]
     fingerprint: NDArray[np.uint64]
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether statistics can be taken: columns in range and in order, each once, no NaN."""
+        faults = (self.out_of_range, self.twice, self.unsorted, self.not_finite)
+        return not any(fault.rows for fault in faults)
 
-def scan(blocks: Iterable[Rows]) -> Scan:
+
+def scan(blocks: Iterable[Rows], *, natural: bool = True) -> Scan:
     """Notes on every row of the blocks, in order; each row depends on its own entries alone."""
-    nothing = np.empty(0, dtype=np.int64)
-    no_rows = Rows(np.zeros(1, dtype=np.int64), nothing, np.empty(0), 0)
-    parts = [_scan_block(no_rows), *(_scan_block(block) for block in blocks)]
-    names = Scan.__dataclass_fields__
-    return Scan(**{name: np.concatenate([part[name] for part in parts]) for name in names})
+    return together([noted(block, natural=natural) for block in blocks])
 
 
-def _scan_block(block: Rows) -> dict[str, AnyArray]:
+def together(parts: Sequence[Scan]) -> Scan:
+    """Notes on consecutive blocks, in their order."""
+    if not parts:
+        return noted(Rows(np.zeros(1, dtype=np.int64), np.empty(0, np.int32), np.empty(0), 0))
+    tallies = {name: Tally.together(getattr(part, name) for part in parts) for name in TALLIED}
+    arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in KEPT}
+    return Scan(**tallies, **arrays)
+
+
+def noted(block: Rows, *, natural: bool = True) -> Scan:
+    """Notes on one block.
+
+    Args:
+        block: column numbers may be anything; offsets must be sound.
+        natural: whether to take the sums of expm1.
+    """
+    found = _by_kernel(block, natural=natural) if compiled() else _by_numpy(block, natural=natural)
+    tallies = {name: Tally.of(found[name], block.first) for name in TALLIED}
+    whole = found["fractional"] == 0
+    return Scan(**tallies, **{name: found[name] for name in KEPT if name in found}, is_whole=whole)
+
+
+@lru_cache(maxsize=4)
+def _column_hashes(width: int) -> NDArray[np.uint64]:
+    return splitmix64(np.arange(width, dtype=np.uint64))
+
+
+def _by_kernel(block: Rows, *, natural: bool) -> dict[str, AnyArray]:
+    rows, values = len(block), real(block.data)
+    counts = np.empty((7, rows), dtype=np.int32)
+    reals = np.empty((2, rows), dtype=np.float32)
+    total, fingerprint = np.empty(rows), np.empty(rows, dtype=np.uint64)
+    entries = (block.indptr, narrow(block.indices), values, values.dtype == np.float64)
+    asked = (block.width, _column_hashes(block.width), natural)
+    call("vcs_scan", rows, *entries, *asked, counts, total, reals, fingerprint)
+    names = ("stored", "out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional")
+    found: dict[str, AnyArray] = dict(zip(names, counts, strict=True))
+    for row in np.flatnonzero(found["unsorted"]).tolist():
+        found["twice"][row] = _repeated(block.slice(row, row + 1)).sum()
+    rest = {"total": total, "natural_total": reals[0], "largest": reals[1]}
+    return {**found, **rest, "fingerprint": fingerprint}
+
+
+def _by_numpy(block: Rows, *, natural: bool) -> dict[str, AnyArray]:
     row = block.row_of_entry
     inside = (block.indices >= 0) & (block.indices < block.width)
     value = block.data.astype(np.float64)
     finite = np.isfinite(value)
     sound = np.where(finite, value, 0.0)
 
-    def counted(which: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(row[which], minlength=len(block)).astype(np.int64)
+    def counted(which: NDArray[np.bool_]) -> NDArray[np.int32]:
+        return np.bincount(row[which], minlength=len(block)).astype(np.int32)
 
-    def summed(weights: Array) -> Array:
+    def summed(weights: AnyArray) -> AnyArray:
         return np.bincount(row, weights=weights, minlength=len(block)).astype(np.float64)
 
+    exponent = np.minimum(sound, 88.0) if natural else np.zeros_like(sound)
     with np.errstate(over="ignore"):
-        natural = np.expm1(np.minimum(sound, 700.0))
-    return {
-        "stored": counted(value != 0),
-        "total": summed(sound),
-        "natural_total": summed(natural),
-        "largest": _row_maximum(block, sound),
-        "not_finite": counted(~finite),
-        "negative": counted(sound < 0),
-        "fractional": counted(sound != np.floor(sound)),
-        "out_of_range": counted(~inside),
-        "twice": _repeated(block, row),
-        "unsorted": _falling(block, row),
-        "fingerprint": _fingerprint(block),
-    }
+        largest, sums = _row_maximum(block, sound).astype(np.float32), summed(np.expm1(exponent))
+        return {
+            "out_of_range": counted(~inside),
+            "twice": _repeated(block),
+            "unsorted": _falling(block),
+            "not_finite": counted(~finite),
+            "negative": counted(sound < 0),
+            "fractional": counted(sound != np.floor(sound)),
+            "stored": counted(value != 0),
+            "total": summed(sound),
+            "natural_total": sums.astype(np.float32),
+            "largest": largest,
+            "fingerprint": _fingerprint(block, row, counted(~inside) > 0),
+        }
 
 
-def _row_maximum(block: Rows, value: Array) -> Array:
+def _row_maximum(block: Rows, value: AnyArray) -> AnyArray:
     largest, filled = np.zeros(len(block)), np.diff(block.indptr) > 0
     if filled.any():
         found = np.maximum.reduceat(value, block.indptr[:-1][filled])
@@ -88,24 +144,25 @@ def _row_maximum(block: Rows, value: Array) -> Array:
     return largest
 
 
-def _falling(block: Rows, row: NDArray[np.int64]) -> NDArray[np.int64]:
+def _falling(block: Rows) -> NDArray[np.int32]:
+    row = block.row_of_entry
     falls = (np.diff(block.indices) < 0) & (np.diff(row) == 0)
-    return np.bincount(row[1:][falls], minlength=len(block)).astype(np.int64)
+    return np.bincount(row[1:][falls], minlength=len(block)).astype(np.int32)
 
 
-def _repeated(block: Rows, row: NDArray[np.int64]) -> NDArray[np.int64]:
-    column, of = block.indices, row
-    if ((np.diff(column) < 0) & (np.diff(row) == 0)).any():
-        order = np.lexsort((column, row))
-        column, of = column[order], row[order]
+def _repeated(block: Rows) -> NDArray[np.int32]:
+    column, of = block.indices, block.row_of_entry
+    if ((np.diff(column) < 0) & (np.diff(of) == 0)).any():
+        order = np.lexsort((column, of))
+        column, of = column[order], of[order]
     same = (np.diff(column) == 0) & (np.diff(of) == 0)
-    return np.bincount(of[1:][same], minlength=len(block)).astype(np.int64)
+    return np.bincount(of[1:][same], minlength=len(block)).astype(np.int32)
 
 
-def _fingerprint(block: Rows) -> NDArray[np.uint64]:
+def _fingerprint(block: Rows, row: AnyArray, broken: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """Sum, modulo 2**64, of a hash of each entry that is not zero."""
     bits = block.data.astype(np.float64).view(np.uint64)
     mixed = splitmix64(bits ^ splitmix64(block.indices.astype(np.uint64)))
-    mixed[block.data == 0] = 0
+    mixed[(block.data == 0) | broken[row]] = 0
     sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed, dtype=np.uint64)])
     return np.asarray(sums[block.indptr[1:]] - sums[block.indptr[:-1]])
