@@ -35,6 +35,7 @@ class Node:
         fill_value: as decoded from JSON.
         codecs: names in order, codecs inside shards included, each with its configuration.
         key: prefix and separator of the names of its chunks.
+        byte_order: of the stored numbers.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Node:
     fill_value: Any = None
     codecs: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     key: tuple[str, str] = ("c", "/")
+    byte_order: Literal["little", "big"] = "little"
 
     @property
     def encoding(self) -> str:
@@ -171,6 +173,16 @@ class Store(Protocol):
         Raises:
             Damaged: it cannot be decoded.
         """
+
+    def row_ends(self, path: str) -> NDArray[np.int64]:
+        """(rows + 1,) stored values of the matrix at `path` (CSR or dense) before each row.
+
+        Raises:
+            Damaged: they cannot be decoded, or contradict the matrix.
+        """
+
+    def width(self, path: str) -> int:
+        """Number of columns of the matrix at `path`."""
 
     def blocks(self, path: str) -> Iterator[Rows]:
         """All rows of the matrix at `path`, in order, in blocks of bounded size; CSC as well."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from vcspec.model.store import Node, Skeleton
 from vcspec.standard import standard
@@ -100,6 +100,7 @@ def node_v3(path: str, document: Mapping[str, Any]) -> Node:
         fill_value=_fill(document["fill_value"]),
         codecs=codecs,
         key=("" if v2_keys else "c", separator),
+        byte_order=_byte_order(codecs),
     )
     sharding = [found for name, found in codecs if name == "sharding_indexed"]
     return replace(node, inner_chunks=_shape(sharding[0]["chunk_shape"])) if sharding else node
@@ -127,6 +128,7 @@ def node_v2(path: str, document: Mapping[str, Any], attributes: Mapping[str, Any
         fill_value=_fill(document["fill_value"]),
         codecs=codecs,
         key=("", _separator(document.get("dimension_separator", "."))),
+        byte_order="big" if str(document["dtype"]).startswith(">") else "little",
     )
 
 
@@ -137,6 +139,11 @@ def _codecs_v3(chain: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
         yield name, settings
         if name == "sharding_indexed":
             yield from _codecs_v3(settings["codecs"])
+
+
+def _byte_order(codecs: Iterable[tuple[str, Mapping[str, Any]]]) -> Literal["little", "big"]:
+    big = any(name == "bytes" and found.get("endian") == "big" for name, found in codecs)
+    return "big" if big else "little"
 
 
 def _data_type_v3(declared: Any) -> str:

@@ -8,6 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Column, Damaged, Node, Skeleton, StoredObject
 from vcspec.standard import CURRENT, standard
@@ -57,6 +60,14 @@ class JsonStore:
         raise Damaged(table, "a scorecard has no tables")
 
     def rows(self, path: str, start: int, stop: int) -> Rows:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")
+
+    def row_ends(self, path: str) -> NDArray[np.int64]:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")
+
+    def width(self, path: str) -> int:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 

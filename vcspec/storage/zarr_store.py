@@ -7,10 +7,14 @@ from itertools import pairwise, product
 from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcspec.model.errors import Refused
-from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
+from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Column, Damaged, Node, Skeleton
+from vcspec.statistics.compression import compressed
+from vcspec.statistics.kernels import narrow
+from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.compressed import csc_blocks, row_bounds, spans
 from vcspec.storage.hierarchy import skeleton
 from vcspec.storage.objects import LocalObjects, Objects, RemoteObjects, open_objects
@@ -34,6 +38,10 @@ class ZarrStore:
     def skeleton(self) -> Skeleton:
         """Objects and metadata."""
         return skeleton(self._objects)
+
+    @cached_property
+    def _reader(self) -> ChunkReader:
+        return ChunkReader(self._objects, lambda: self.skeleton.objects)
 
     def read(self, name: str) -> bytes:
         """The bytes of one object."""
@@ -83,29 +91,18 @@ class ZarrStore:
         """Elements `start` to `stop` of the one-dimensional array at `path`."""
         return self._part(path, (slice(start, stop),))
 
-    def _near(self, path: str, start: int, stop: int) -> AnyArray:
-        """The same as `span`; keeps the chunks last decoded, which the next rows often share."""
-        if stop > self._node(path).shape[0]:
-            raise Damaged(path, f"{self._node(path).shape[0]} elements where {stop} are declared")
-        first, last, kept = self._windows.get(path, (0, 0, None))
-        if kept is None or start < first or stop > last:
-            node = self._node(path)
-            chunk = max(1, (node.inner_chunks or node.chunks)[0])
-            first = start // chunk * chunk
-            last = min(-(-stop // chunk) * chunk, node.shape[0])
-            kept = self.span(path, first, last)
-            if len(kept) <= BLOCK_ENTRIES:
-                self._windows[path] = (first, last, kept)
-        return kept[start - first : stop - first]
-
-    @cached_property
-    def _windows(self) -> dict[str, tuple[int, int, AnyArray]]:
-        return {}
-
     def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
+        node = self._node(path)
+        self._require_objects(node, where)
+        if len(where) == len(node.shape) == 1 and where[0].stop <= node.shape[0]:
+            found = self._reader.read([(node, where[0].start, where[0].stop)])
+            if found is not None:
+                return found[0]
+        return self._part_by_zarr(path, where)
+
+    def _part_by_zarr(self, path: str, where: tuple[slice, ...]) -> AnyArray:
         import zarr
 
-        self._require_objects(self._node(path), where)
         # One thread decodes: the unit of parallel work is a condition, not a chunk.
         with zarr.config.set({"async.concurrency": 4}):
             try:
@@ -188,7 +185,7 @@ class ZarrStore:
         node = self._node(path)
         if node.sort == "array":
             block = self._part(path, (slice(start, stop), slice(0, node.shape[1])))
-            return rows_of_dense(block, first=start)
+            return compressed(block, first=start)
         if node.encoding != "csr_matrix":
             raise Damaged(path, f"rows cannot be read from {node.encoding or 'this node'}")
         indptr = self._indptr(path)[start : stop + 1]
@@ -196,14 +193,42 @@ class ZarrStore:
             where = f"{path}/indptr"
             raise Damaged(where, f"rows {start} to {stop} do not follow each other")
         lo, hi = int(indptr[0]), int(indptr[-1])
-        indices = self._near(f"{path}/indices", lo, hi)
-        data = self._near(f"{path}/data", lo, hi)
+        indices, data = self._entries(path, lo, hi)
         width = int(node.attributes["shape"][1])
-        return Rows(indptr - lo, indices.astype(np.int64), data, width, first=start)
+        return Rows(indptr - lo, narrow(indices), data, width, first=start)
+
+    def _entries(self, path: str, lo: int, hi: int) -> tuple[AnyArray, AnyArray]:
+        """Entries `lo` to `hi` of a compressed matrix: their minor numbers and their values."""
+        parts = [self._node(f"{path}/{name}") for name in ("indices", "data")]
+        for node in parts:
+            if hi > node.shape[0]:
+                raise Damaged(node.path, f"{node.shape[0]} elements where {hi} are declared")
+            self._require_objects(node, (slice(lo, hi),))
+        found = self._reader.read([(node, lo, hi) for node in parts])
+        if found is None:
+            found = [self._part_by_zarr(node.path, (slice(lo, hi),)) for node in parts]
+        return found[0], found[1]
+
+    def row_ends(self, path: str) -> NDArray[np.int64]:
+        """(rows + 1,) stored values of the matrix at `path` (CSR or dense) before each row."""
+        node = self._node(path)
+        if node.sort == "array":
+            return np.arange(node.shape[0] + 1, dtype=np.int64) * node.shape[1]
+        ends = self._indptr(path)
+        stored = self._node(f"{path}/data").shape[0]
+        if len(ends) == 0 or ends[0] != 0 or ends[-1] > stored or (np.diff(ends) < 0).any():
+            where = f"{path}/indptr"
+            raise Damaged(where, f"not a monotone run from 0 to at most {stored}")
+        return ends
+
+    def width(self, path: str) -> int:
+        """Number of columns of the matrix at `path`."""
+        node = self._node(path)
+        return int((node.shape if node.sort == "array" else node.attributes["shape"])[1])
 
     def _indptr(self, path: str) -> AnyArray:
         if path not in self._indptrs:
-            self._indptrs[path] = self.array(f"{path}/indptr").astype(np.int64)
+            self._indptrs[path] = self.array(f"{path}/indptr").astype(np.int64, copy=False)
         return self._indptrs[path]
 
     @cached_property
