@@ -1,0 +1,115 @@
+"""How much memory and how many workers a pass may take."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from vcspec.model.errors import UsageError
+
+USUAL_MEMORY = 536_870_912  # more makes a pass no faster
+SHARE = 4  # of the available memory, where that is less
+ENTRY_BYTES = 28  # of one stored value in flight: as decoded, as log1p, as a key to sort
+FEWEST_ENTRIES = 65_536
+MOST_ENTRIES = 16_777_216  # larger blocks save nothing
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a pass may take.
+
+    Attributes:
+        memory: bytes for controls and blocks together.
+        workers: blocks worked on at a time.
+    """
+
+    memory: int
+    workers: int
+
+    def entries(self, control_bytes: int = 0) -> int:
+        """Stored values that a block may hold beside controls of that size."""
+        each = (self.memory - control_bytes) // (self.workers * ENTRY_BYTES)
+        return min(max(each, FEWEST_ENTRIES), MOST_ENTRIES)
+
+
+def budget(memory: int | None = None, workers: int | None = None) -> Budget:
+    """The budget asked for; by default one that leaves the machine usable.
+
+    Args:
+        memory: bytes; None means 512 MiB, or a quarter of what is available where that is less.
+        workers: None means one for each processor that the process may use.
+
+    Raises:
+        UsageError: either is below 1.
+    """
+    chosen = Budget(
+        memory if memory is not None else min(USUAL_MEMORY, available_memory() // SHARE),
+        workers if workers is not None else available_workers(),
+    )
+    if chosen.memory < 1 or chosen.workers < 1:
+        message = f"{chosen.workers} workers and {chosen.memory} bytes; both must be at least 1"
+        raise UsageError(message)
+    return chosen
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes from text such as `512MiB`, `2GB`, `1g` or `1000000`.
+
+    >>> parse_bytes("512MiB"), parse_bytes("2 GB")
+    (536870912, 2000000000)
+
+    Raises:
+        UsageError: it is none.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip().lower())
+    if match is None:
+        message = f"{text!r} is no number of bytes; write 512MiB, 2GB or 1000000000"
+        raise UsageError(message)
+    return int(float(match[1]) * UNITS[match[2] or ""])
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Bytes that the process may still take: of the machine, or of its control group."""
+    free = [_meminfo(root / "proc/meminfo")]
+    group = root / "sys/fs/cgroup"
+    for most, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        limit, taken = _number(group / most), _number(group / used)
+        if limit is not None:
+            free.append(max(limit - (taken or 0), 0))
+    known = [number for number in free if number]
+    return min(known) if known else SHARE * USUAL_MEMORY
+
+
+def _meminfo(path: Path) -> int:
+    try:
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", path.read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) * 1024 if found else 0
+
+
+def _number(path: Path) -> int | None:
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None
+
+
+def available_workers(root: Path = Path("/")) -> int:
+    """Processors that the process may use, by affinity and by the quota of its control group."""
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    try:
+        quota, period = (root / "sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return processors
+    if not quota.isdigit():
+        return processors
+    return max(1, min(processors, -(-int(quota) // int(period))))

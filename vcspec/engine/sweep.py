@@ -1,0 +1,163 @@
+"""Sweep: one pass over a matrix, for everything that is wanted of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vcspec.engine.cells import Cells
+from vcspec.engine.executors import run
+from vcspec.engine.plan import Block, planned
+from vcspec.engine.settings import Settings
+from vcspec.engine.visit import Seen, Task, Wants, visit
+from vcspec.model.comparison import Expression
+from vcspec.model.matrix import Array, Rows
+from vcspec.model.store import Damaged
+from vcspec.statistics.content import TILE_ROWS, matrix_leaf, raw_leaf, tiles
+from vcspec.statistics.ranksum import SortedControl
+from vcspec.statistics.scan import Scan, noted, together
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Rows of one condition.
+
+    Attributes:
+        start: first row.
+        stop: row after the last.
+        control: number of the control that it is compared with; -1 where it is not tested.
+    """
+
+    start: int
+    stop: int
+    control: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Swept:
+    """What a sweep found; statistics are None where they were not wanted, or rows are not sound.
+
+    Attributes:
+        scan: notes on all rows.
+        leaves: digests of the tiles, in order; None where they were not wanted.
+        undigested: why there is no digest; empty where there is.
+        means: (groups, features) mean profiles, log1p.
+        expression: of the groups that are tested, in their order.
+    """
+
+    scan: Scan | None = None
+    leaves: list[bytes] | None = None
+    undigested: str = ""
+    means: Array | None = None
+    expression: Expression | None = None
+
+
+def sweep(
+    cells: Cells,
+    groups: Sequence[Group],
+    controls: Sequence[SortedControl],
+    wants: Wants,
+    settings: Settings,
+    *,
+    totals: Array | None = None,
+    what: str = "cells",
+) -> Swept:
+    """Read each row once and take what is wanted.
+
+    Args:
+        cells: the rows.
+        groups: consecutive groups that cover all rows; for notes and digests alone any will do.
+        controls: what groups are tested against.
+        wants: what is taken.
+        settings: who does it, within which memory.
+        totals: (rows,) totals of the cells, where the scale needs them.
+        what: is being read, for the progress bar.
+
+    Raises:
+        Damaged: rows cannot be read.
+    """
+    ends = cells.ends
+    borders = [*(group.start for group in groups), groups[-1].stop] if groups else [0]
+    size = sum(control.values.nbytes for control in controls)
+    entries = settings.budget.entries(size)
+    kinds = [group.control for group in groups]
+    blocks = planned(ends, borders, kinds, entries=entries, tile=TILE_ROWS)
+    tasks = [
+        (
+            _task(cells, block, groups, totals, wants),
+            controls[kinds[block.first]] if kinds[block.first] >= 0 else None,
+            block.stop - block.start,
+        )
+        for block in blocks
+    ]
+    with (
+        settings.executor() as executor,
+        settings.advancing(len(ends) - 1, what) as advance,
+    ):
+        return combined(run(executor, visit, tasks, advance), wants)
+
+
+def _task(
+    cells: Cells, block: Block, groups: Sequence[Group], totals: Array | None, wants: Wants
+) -> Task:
+    own = groups[block.first : block.last]
+    return Task(
+        cells=cells,
+        block=block,
+        borders=(*(group.start for group in own), own[-1].stop),
+        tested=tuple(group.control >= 0 for group in own),
+        totals=None if totals is None else totals[block.start : block.stop],
+        wants=wants,
+    )
+
+
+def combined(parts: Sequence[Seen], wants: Wants) -> Swept:
+    """What the visits of consecutive blocks found, as one."""
+    scan = together([part.scan for part in parts if part.scan is not None])
+    undigested = next((part.undigested for part in parts if part.undigested), "")
+    found = Swept(
+        scan=scan if wants.notes else None,
+        leaves=[leaf for part in parts for leaf in part.leaves] if wants.leaves else None,
+        undigested=undigested,
+    )
+    if wants.scale is None or any(part.means is None for part in parts):
+        return found
+    means = np.concatenate([part.means for part in parts if part.means is not None])
+    tests = [part for part in parts if part.z is not None]
+    names = ("z", "p_value", "fdr")
+    expression = (
+        Expression(*(np.concatenate([getattr(part, name) for part in tests]) for name in names))
+        if tests
+        else None
+    )
+    return replace(found, means=means, expression=expression)
+
+
+def look(
+    blocks: Iterable[Rows],
+    path: str,
+    wants: Wants,
+    also: Callable[[Rows], None] | None = None,
+) -> Swept:
+    """Notes and digests of rows that come one block after the other, and cannot be asked for.
+
+    Args:
+        blocks: consecutive rows.
+        path: of the matrix.
+        wants: what is taken; no statistics.
+        also: is handed every tile as well.
+    """
+    parts: list[Seen] = []
+    for tile in tiles(blocks):
+        scan = noted(tile, natural=wants.natural) if wants.notes else None
+        leaves: tuple[bytes, ...] = ()
+        undigested = ""
+        if wants.leaves:
+            try:
+                leaves = (raw_leaf(tile) or matrix_leaf(tile, path),)
+            except Damaged as error:
+                undigested = error.reason
+        if also is not None:
+            also(tile)
+        parts.append(Seen(scan, leaves, undigested))
+    return combined(parts, replace(wants, scale=None))

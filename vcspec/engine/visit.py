@@ -1,0 +1,193 @@
+"""Visit: everything that is taken from one block of rows, in one reading of it.
+
+A visit is a pure function of its arguments, which can be pickled: threads of this process and
+workers elsewhere run the same one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcspec.engine.cells import Cells, Scale
+from vcspec.engine.plan import Block
+from vcspec.model.matrix import Array, Rows, stack
+from vcspec.model.store import Damaged
+from vcspec.statistics.content import TILE_ROWS, matrix_leaf, raw_leaf
+from vcspec.statistics.expression import benjamini_hochberg
+from vcspec.statistics.moments import add_to
+from vcspec.statistics.ranksum import RankSum, SortedControl
+from vcspec.statistics.scan import Scan, noted, together
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What is taken.
+
+    Attributes:
+        notes: what the rules on values ask for.
+        natural: with the notes, sums of expm1.
+        leaves: digests of tiles, for the content digest.
+        scale: how values become log1p; None where neither means nor tests are wanted.
+    """
+
+    notes: bool = False
+    natural: bool = True
+    leaves: bool = False
+    scale: Scale | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One block and what is taken from it.
+
+    Attributes:
+        cells: where the rows are.
+        block: which rows.
+        borders: (conditions of the block + 1,) rows at which its conditions begin, and its end.
+        tested: (conditions of the block,) which of them are tested against the control.
+        totals: (rows of the block,) totals of its cells, where the scale needs them.
+        wants: what is taken.
+    """
+
+    cells: Cells
+    block: Block
+    borders: tuple[int, ...]
+    tested: tuple[bool, ...]
+    totals: Array | None
+    wants: Wants
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a visit found.
+
+    Attributes:
+        scan: notes on the rows.
+        leaves: digests of the tiles that begin in the block.
+        undigested: why the tiles have none; empty where they have.
+        means: (conditions of the block, features) mean profiles, log1p.
+        z: (tested conditions of the block, features), as `RankSum`.
+        p_value: as `z`.
+        fdr: as `z`, adjusted within each condition.
+    """
+
+    scan: Scan | None = None
+    leaves: tuple[bytes, ...] = ()
+    undigested: str = ""
+    means: Array | None = None
+    z: Array | None = None
+    p_value: Array | None = None
+    fdr: Array | None = None
+
+
+def visit(task: Task, control: SortedControl | None) -> Seen:
+    """Read the block and take what is wanted.
+
+    Statistics are left out where the notes say that the rows are not sound.
+
+    Raises:
+        Damaged: rows cannot be read.
+    """
+    if len(task.block.pieces) > 1:
+        return _visit_in_pieces(task, control)
+    read = _read(task, *task.block.pieces[0])
+    own = read.slice(0, task.block.stop - task.block.start)
+    scan, leaves, undigested = _looked_at(task, read, own)
+    if task.wants.scale is None or (scan is not None and not scan.is_sound):
+        return Seen(scan, leaves, undigested)
+    rows = task.wants.scale.log1p(own, task.totals)
+    borders = np.array(task.borders) - task.block.start
+    means = np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)])
+    if control is None or not any(task.tested):
+        return Seen(scan, leaves, undigested, means)
+    some, edges = _tested(rows, borders, task.tested)
+    return _with(Seen(scan, leaves, undigested, means), control.compare_all(some, edges))
+
+
+def _with(seen: Seen, test: RankSum) -> Seen:
+    fdr = benjamini_hochberg(test.p_value)
+    found = (seen.scan, seen.leaves, seen.undigested, seen.means)
+    return Seen(*found, test.z, test.p_value, fdr)
+
+
+def _read(task: Task, start: int, stop: int) -> Rows:
+    """The rows, and where tiles are digested those that complete the last tile."""
+    last = len(task.cells.ends) - 1
+    reach = min(-(-stop // TILE_ROWS) * TILE_ROWS, last) if task.wants.leaves else stop
+    return task.cells.rows(start, reach)
+
+
+def _looked_at(task: Task, read: Rows, own: Rows) -> tuple[Scan | None, tuple[bytes, ...], str]:
+    wants = task.wants
+    scan = noted(own, natural=wants.natural) if wants.notes else None
+    if not wants.leaves:
+        return scan, (), ""
+    try:
+        return scan, tuple(_leaves(read, len(own))), ""
+    except Damaged as error:
+        return scan, (), error.reason
+
+
+def _leaves(read: Rows, own: int) -> Iterator[bytes]:
+    """Digests of the tiles that begin among the first `own` rows."""
+    for start in range(-read.first % TILE_ROWS, own, TILE_ROWS):
+        tile = read.slice(start, min(start + TILE_ROWS, len(read)))
+        yield raw_leaf(tile) or matrix_leaf(tile, "/X")
+
+
+def _pairs(borders: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[tuple[int, int]]:
+    return list(zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True))
+
+
+def _mean(pieces: list[Rows]) -> Array:
+    sums = np.zeros((pieces[0].width, 2))
+    for rows in pieces:
+        add_to(sums, rows)
+    return np.asarray(sums[:, 0] / sum(map(len, pieces)))
+
+
+def _tested(
+    rows: Rows, borders: "np.ndarray[tuple[int], np.dtype[np.int64]]", tested: tuple[bool, ...]
+) -> tuple[Rows, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+    """The rows of the conditions that are tested, and where each begins among them."""
+    if all(tested):
+        return rows, borders
+    pairs = [pair for pair, wanted in zip(_pairs(borders), tested, strict=True) if wanted]
+    edges = np.cumsum([0, *(stop - start for start, stop in pairs)])
+    return stack([rows.slice(*pair) for pair in pairs]), edges
+
+
+def _visit_in_pieces(task: Task, control: SortedControl | None) -> Seen:
+    """One condition that is larger than a block may be, read piece by piece."""
+    scans: list[Scan] = []
+    leaves: list[bytes] = []
+    undigested, sums, scale = "", np.zeros((task.cells.width, 2)), task.wants.scale
+    for start, stop in task.block.pieces:
+        read = _read(task, start, stop)
+        own = read.slice(0, stop - start)
+        scan, found, problem = _looked_at(task, read, own)
+        scans += [scan] if scan is not None else []
+        leaves += found
+        undigested = undigested or problem
+        if scale is not None and (scan is None or scan.is_sound):
+            add_to(sums, _scaled(task, scale, own, start))
+    scan = together(scans) if scans else None
+    if scale is None or (scan is not None and not scan.is_sound):
+        return Seen(scan, tuple(leaves), undigested)
+    cells = task.block.stop - task.block.start
+    seen = Seen(scan, tuple(leaves), undigested, sums[np.newaxis, :, 0] / cells)
+    if control is None or not any(task.tested):
+        return seen
+
+    def pieces() -> Iterator[Rows]:
+        for start, stop in task.block.pieces:
+            yield _scaled(task, scale, task.cells.rows(start, stop), start)
+
+    return _with(seen, control.compare_in_parts(pieces, parts=len(task.block.pieces)))
+
+
+def _scaled(task: Task, scale: Scale, rows: Rows, start: int) -> Rows:
+    at = start - task.block.start
+    totals = None if task.totals is None else task.totals[at : at + len(rows)]
+    return scale.log1p(rows, totals)
