@@ -15,6 +15,8 @@ from vcspec.model.matrix import rows_of_dense
 from vcspec.model.store import Column
 from vcspec.standard import standard
 from vcspec.statistics import content
+from vcspec.statistics.columns import array_digest, column_digest
+from vcspec.statistics.tree import element_digest, merkle_root
 from vcspec.storage.zarr_store import ZarrStore
 
 VECTORS = [
@@ -30,12 +32,12 @@ SEALED = sorted(path.name for path in STORES.glob("*.zarr"))
 def matrix(vector: dict[str, Any]) -> str:
     dense = np.array(naive_digests.expanded(vector), dtype=vector["dtype"])
     leaves = [content.matrix_leaf(tile, "/X") for tile in content.tiles([rows_of_dense(dense)])]
-    return content._element("matrix", dense.shape, vector["dtype"], leaves)
+    return element_digest("matrix", dense.shape, vector["dtype"], leaves)
 
 
 def array(vector: dict[str, Any]) -> str:
     values = np.array(vector["values"], dtype=vector["dtype"]).reshape(vector["shape"])
-    return content.array_digest(values)
+    return array_digest(values)
 
 
 def column(vector: dict[str, Any]) -> str:
@@ -44,7 +46,7 @@ def column(vector: dict[str, Any]) -> str:
     values = np.array(naive_digests.expanded(vector), dtype=dtype)
     missing = np.isin(np.arange(len(values)), vector.get("missing", []))
     sort: Any = "string" if is_text else "number"
-    return content.column_digest(Column(sort, values, missing if missing.any() else None))
+    return column_digest(Column(sort, values, missing if missing.any() else None))
 
 
 def artefact(vector: dict[str, Any]) -> str:
@@ -52,7 +54,7 @@ def artefact(vector: dict[str, Any]) -> str:
 
 
 def tree(vector: dict[str, Any]) -> str:
-    return content.merkle_root([bytes.fromhex(leaf) for leaf in vector["leaves"]]).hex()
+    return merkle_root([bytes.fromhex(leaf) for leaf in vector["leaves"]]).hex()
 
 
 def node_manifest(vector: dict[str, Any]) -> str:

@@ -42,6 +42,8 @@ def test_there_is_nothing_else_in_it(tmp_path: Path) -> None:
         lambda: found.array("/X"),
         lambda: found.span("/X", 0, 1),
         lambda: found.column("/obs", "a"),
+        lambda: found.column_part("/obs", "a", 0, 1),
+        lambda: found.pieces("/obs", "a"),
         lambda: found.rows("/X", 0, 1),
         lambda: found.blocks("/X"),
     ):

@@ -18,7 +18,7 @@ from support.reencode import Layout, reencode
 from vcspec.model.matrix import stack
 from vcspec.model.store import Damaged
 from vcspec.storage import zarr_store
-from vcspec.storage.zarr_store import ZarrStore, plain_column
+from vcspec.storage.zarr_store import ZarrStore
 
 LAYOUTS = [
     Layout("csr", 3, 2_500),
@@ -391,11 +391,3 @@ def test_opening_a_store_decodes_nothing(
     store = ZarrStore(str(screen.dataset))
     assert store.skeleton.document is not None
     assert store.skeleton.document["kind"] == "dataset"
-
-
-def test_a_plain_column_says_what_it_holds() -> None:
-    assert plain_column(np.array(["a", "b"])).sort == "string"
-    assert plain_column(np.array([1, 2], dtype="u2")).sort == "integer"
-    assert plain_column(np.array([1.5])).sort == "number"
-    assert plain_column(np.array([True])).sort == "boolean"
-    assert plain_column(np.array([1j])).sort == "other"

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import AnyArray, Rows
 
+PIECE_ROWS = 65_536  # a multiple of the digests' tiles
+
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -66,6 +68,13 @@ class Node:
         """Number of stored objects along each axis."""
         pairs = zip(self.shape, self.chunks, strict=True)
         return tuple(-(-n // max(c, 1)) for n, c in pairs)
+
+    def reads(self) -> Iterator[tuple[int, int]]:
+        """Consecutive (start, stop) along the first axis: whole chunks, about `PIECE_ROWS` rows."""
+        chunk = max(1, (self.inner_chunks or self.chunks)[0])
+        step = max(chunk, PIECE_ROWS // chunk * chunk)
+        for start in range(0, self.shape[0], step):
+            yield start, min(start + step, self.shape[0])
 
     def object_name(self, index: Sequence[int]) -> str:
         """Name, relative to the store, of the object at that place of the grid."""
@@ -162,6 +171,20 @@ class Store(Protocol):
 
     def column(self, table: str, name: str) -> Column:
         """One column of the table at `table`; `_index` names the rows.
+
+        Raises:
+            Damaged: it cannot be decoded.
+        """
+
+    def column_part(self, table: str, name: str, start: int, stop: int) -> Column:
+        """Rows `start` to `stop` of a column.
+
+        Raises:
+            Damaged: it cannot be decoded.
+        """
+
+    def pieces(self, table: str, name: str) -> Iterator[Column]:
+        """A column in consecutive pieces of `PIECE_ROWS` rows; at least one, which may be empty.
 
         Raises:
             Damaged: it cannot be decoded.

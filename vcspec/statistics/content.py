@@ -14,13 +14,13 @@ import numpy as np
 import rfc8785
 
 from vcspec.model.matrix import AnyArray, Rows
-from vcspec.model.store import Column, Damaged, Store
+from vcspec.model.store import Damaged, Store
 from vcspec.standard import standard
+from vcspec.statistics.columns import array_digest, digest_of_pieces
 from vcspec.statistics.kernels import call, compiled
+from vcspec.statistics.tree import TILE_ROWS, canonical, element_digest
 
-TILE_ROWS = 1_024
 PREFIX = "vcs1c-sha256:"
-NULL = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def content_of(store: Store, blocks: Iterable[Rows] | None = None) -> Content:
     for column in layout["column"]:
         table, name = f"/{column['table']}", column["name"]
         if column["inherent"] and has_column(store, table, name):
-            elements[f"{column['table']}/{name}"] = column_digest(store.column(table, name))
+            elements[f"{column['table']}/{name}"] = digest_of_pieces(store.pieces(table, name))
     inherent = {name: document[name] for name in layout["inherent_document"] if name in document}
     return combined(inherent, elements)
 
@@ -82,7 +82,7 @@ def matrix_digest(blocks: Iterable[Rows], store: Store, path: str) -> str:
     for tile in tiles(blocks):
         leaves.append(matrix_leaf(tile, path))
         rows += len(tile)
-    return _element("matrix", (rows, width), data_type, leaves)
+    return element_digest("matrix", (rows, width), data_type, leaves)
 
 
 def _width(store: Store, path: str) -> int:
@@ -166,75 +166,3 @@ def _in_order(tile: Rows) -> tuple[AnyArray, AnyArray, AnyArray]:
         order = np.lexsort((column, row))
         row, column, value = row[order], column[order], value[order]
     return row, column, value
-
-
-def canonical(values: AnyArray) -> AnyArray:
-    """Little-endian values with one zero and one NaN."""
-    if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), np.array(np.nan, dtype=values.dtype), values + 0.0)
-    return values.astype(values.dtype.newbyteorder("<"), copy=False)
-
-
-def array_digest(values: AnyArray) -> str:
-    """Digest of a dense numeric array of any rank, or of a list of strings."""
-    if values.dtype.kind in "OUT":
-        return column_digest(Column("string", values))
-    flat = canonical(values).reshape(-1)
-    leaves = [
-        hashlib.sha256(
-            b"\x00array" + struct.pack("<Q", start) + flat[start : start + TILE_ROWS].tobytes()
-        ).digest()
-        for start in range(0, len(flat), TILE_ROWS)
-    ]
-    return _element("array", values.shape, values.dtype.name, leaves)
-
-
-def column_digest(column: Column) -> str:
-    """Digest of a column, the same for categorical, nullable and plain storage."""
-    if column.sort == "string":
-        leaves = [_string_leaf(column, start) for start in range(0, len(column), TILE_ROWS)]
-        return _element("strings", (len(column),), "string", leaves)
-    values = column.values
-    if column.missing is None:
-        return array_digest(values)
-    present = np.where(column.missing, np.zeros(1, dtype=values.dtype), values)
-    parts = {"values": array_digest(present), "missing": array_digest(column.missing)}
-    return hashlib.sha256(rfc8785.dumps(parts)).hexdigest()
-
-
-def _string_leaf(column: Column, start: int) -> bytes:
-    stop = min(start + TILE_ROWS, len(column))
-    missing = column.missing if column.missing is not None else np.zeros(len(column), dtype=bool)
-    parts = [b"\x00strings", struct.pack("<QQ", start, stop - start)]
-    for at in range(start, stop):
-        if missing[at]:
-            parts.append(struct.pack("<I", NULL))
-            continue
-        text = str(column.values[at]).encode("utf-8")
-        parts += [struct.pack("<I", len(text)), text]
-    return hashlib.sha256(b"".join(parts)).digest()
-
-
-def _element(kind: str, shape: tuple[int, ...], data_type: str, leaves: list[bytes]) -> str:
-    described: dict[str, Any] = {
-        "kind": kind,
-        "shape": [int(n) for n in shape],
-        "dtype": data_type,
-        "tile_rows": TILE_ROWS,
-        "root": merkle_root(leaves).hex(),
-    }
-    return hashlib.sha256(rfc8785.dumps(described)).hexdigest()
-
-
-def merkle_root(leaves: list[bytes]) -> bytes:
-    """Root of the tree over `leaves`, which are digests already.
-
-    Source: RFC 6962, section 2.1, with 0x01 before each pair.
-    """
-    if not leaves:
-        return hashlib.sha256(b"").digest()
-    if len(leaves) == 1:
-        return leaves[0]
-    cut = 1 << (len(leaves) - 1).bit_length() - 1
-    pair = merkle_root(leaves[:cut]) + merkle_root(leaves[cut:])
-    return hashlib.sha256(b"\x01" + pair).digest()

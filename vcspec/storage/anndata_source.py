@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
 from vcspec.model.store import Column, Damaged
+from vcspec.storage.columns import plain_column
 from vcspec.storage.compressed import Entries, gathered, row_bounds, spans
 from vcspec.storage.hdf5 import Hdf5Tree
 from vcspec.storage.objects import local_path
-from vcspec.storage.zarr_store import plain_column
 from vcspec.storage.zarr_tree import ZarrTree
 
 BLOCK_ENTRIES = 4_194_304

@@ -59,6 +59,14 @@ class JsonStore:
         """There is none."""
         raise Damaged(table, "a scorecard has no tables")
 
+    def column_part(self, table: str, name: str, start: int, stop: int) -> Column:
+        """There is none."""
+        raise Damaged(table, "a scorecard has no tables")
+
+    def pieces(self, table: str, name: str) -> Iterator[Column]:
+        """There is none."""
+        raise Damaged(table, "a scorecard has no tables")
+
     def rows(self, path: str, start: int, stop: int) -> Rows:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")

@@ -1,7 +1,7 @@
 """ZarrStore: the Store port on a local or remote Zarr hierarchy."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise, product
 from typing import Any, Literal, cast
@@ -14,6 +14,7 @@ from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Column, Damaged, Node, Skeleton
 from vcspec.statistics.compression import compressed
 from vcspec.statistics.kernels import narrow
+from vcspec.storage import columns
 from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.compressed import csc_blocks, row_bounds, spans
 from vcspec.storage.hierarchy import skeleton
@@ -135,50 +136,20 @@ class ZarrStore:
 
     def column(self, table: str, name: str) -> Column:
         """One column of the table at `table`; `_index` names the rows."""
-        path = f"{table.rstrip('/')}/{self._column_name(table, name)}"
-        node = self._node(path)
-        if node.encoding == "categorical":
-            return self._categorical(path)
-        if node.sort == "group":
-            return self._nullable(path)
-        return plain_column(self.array(path))
+        return columns.column(self, self._column_path(table, name))
 
-    def _column_name(self, table: str, name: str) -> str:
+    def column_part(self, table: str, name: str, start: int, stop: int) -> Column:
+        """Rows `start` to `stop` of a column."""
+        return columns.part(self, self._column_path(table, name), start, stop)
+
+    def pieces(self, table: str, name: str) -> Iterator[Column]:
+        """A column in consecutive pieces, each chunk decoded once."""
+        return columns.pieces(self, self._column_path(table, name))
+
+    def _column_path(self, table: str, name: str) -> str:
         attributes = self._node(table).attributes
-        return str(attributes.get("_index", "_index")) if name == "_index" else name
-
-    def _categorical(self, path: str) -> Column:
-        codes = self.array(f"{path}/codes").astype(np.int64)
-        categories = plain_column(self._strings_or_values(f"{path}/categories"))
-        if len(codes) and (codes.max() >= len(categories) or codes.min() < -1):
-            where, reason = f"{path}/codes", f"codes outside -1..{len(categories) - 1}"
-            raise Damaged(where, reason)
-        missing = codes < 0
-        nothing = np.zeros(1, dtype=categories.values.dtype)
-        padded = np.append(categories.values, [""] if categories.sort == "string" else nothing)
-        values = padded[np.where(missing, len(categories), codes)]
-        return Column(
-            categories.sort,
-            values,
-            missing if missing.any() else None,
-            codes,
-            categories.values,
-        )
-
-    def _strings_or_values(self, path: str) -> AnyArray:
-        if self._node(path).sort == "group":
-            return self._nullable(path).values
-        return self.array(path)
-
-    def _nullable(self, path: str) -> Column:
-        """A column kept as values beside a mask."""
-        values = plain_column(self.array(f"{path}/values"))
-        missing = self.array(f"{path}/mask").astype(bool)
-        if missing.shape != values.values.shape:
-            raise Damaged(path, "values and mask differ in length")
-        if values.sort == "string":
-            values = Column("string", np.where(missing, "", values.values))
-        return Column(values.sort, values.values, missing if missing.any() else None)
+        kept = str(attributes.get("_index", "_index")) if name == "_index" else name
+        return f"{table.rstrip('/')}/{kept}"
 
     def rows(self, path: str, start: int, stop: int) -> Rows:
         """Rows `start` to `stop` of the matrix at `path` (CSR or dense)."""
@@ -251,11 +222,3 @@ class ZarrStore:
             return
         borders = row_bounds(np.diff(self._indptr(node.path)), BLOCK_ENTRIES)
         yield from pairwise(borders.tolist())
-
-
-def plain_column(values: AnyArray) -> Column:
-    """A column without missing values, sorted by what numpy says it holds."""
-    if values.dtype.kind in "OUTS":
-        return Column("string", np.array([str(value) for value in values], dtype=object))
-    kinds: Mapping[str, Any] = {"i": "integer", "u": "integer", "f": "number", "b": "boolean"}
-    return Column(kinds.get(values.dtype.kind, "other"), values)
