@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vcspec.model.store import Column
-from vcspec.rules.tables import absent, failed_checks, label_problem
+from vcspec.rules.schemas import failed_checks
+from vcspec.rules.survey import absent, label_problem
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from vcspec.model.errors import Invalid, UsageError
 from vcspec.model.finding import SHOWN
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Column
-from vcspec.rules.tables import absent
+from vcspec.rules.survey import absent
 from vcspec.storage.anndata_source import AnnDataSource
 
 NUMBERS = frozenset({"library_size"})

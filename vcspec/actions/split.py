@@ -61,7 +61,7 @@ def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False)
     """
     subject = checked(os.fspath(dataset), "dataset")
     runs = {run.key: run.stop - run.start for run in subject.runs}
-    conditions = list(dict.fromkeys(subject.conditions))
+    conditions = [subject.condition_at(run.start) for run in subject.runs]
     assigned = assign(plan.strategy, conditions, subject.document["control"], _choice(plan))
     sizes = [runs[condition.key] for condition in conditions]
     cells = plan.cells_per_condition or _typical(conditions, assigned, sizes, subject)

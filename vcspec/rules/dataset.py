@@ -30,11 +30,11 @@ def control_label(subject: Subject) -> str:
 def no_control(subject: Subject) -> Iterator[Fault]:
     """Look for the control label among the perturbations."""
     control = subject.document["control"]
-    labels = np.unique(subject.column("obs", "perturbation").values.astype(str))
+    labels = sorted(subject.labels("perturbation").names)
     if control not in labels:
         from difflib import get_close_matches
 
-        near = get_close_matches(control, labels.tolist(), cutoff=0.4) or labels[:SHOWN].tolist()
+        near = get_close_matches(control, labels, cutoff=0.4) or labels[:SHOWN]
         yield Fault(
             "/obs/perturbation",
             f"no cell is labelled {control!r}",
@@ -46,9 +46,10 @@ def no_control(subject: Subject) -> Iterator[Fault]:
 @rule("VCS302")
 def context_without_control(subject: Subject) -> Iterator[Fault]:
     """Compare the contexts with those of the control cells."""
-    contexts = subject.column("obs", "context").values.astype(str)
-    is_control = subject.column("obs", "perturbation").values == subject.document["control"]
-    bare = sorted(set(contexts) - set(contexts[is_control]))
+    contexts = subject.labels("context")
+    is_control = subject.labels("perturbation").are(subject.document["control"])
+    known = {contexts.names[code] for code in np.unique(contexts.codes[is_control]).tolist()}
+    bare = sorted(set(contexts.names) - known)
     if bare:
         yield Fault(
             "/obs/context",
@@ -146,7 +147,7 @@ def not_log1p(subject: Subject) -> Iterator[Fault]:
 @rule("VCS307")
 def perturbation_not_canonical(subject: Subject) -> Iterator[Fault]:
     """Compare each distinct label with its canonical spelling."""
-    labels = np.unique(subject.column("obs", "perturbation").values.astype(str)).tolist()
+    labels = sorted(subject.labels("perturbation").names)
     control = control_label(subject)
     bad = [label for label in labels if canonical_perturbation(label, control) != label]
     if bad:

@@ -27,7 +27,7 @@ def _tested(subject: Subject) -> list[str]:
 
 
 def _predicted(subject: Subject) -> list[str]:
-    return list(dict.fromkeys(run.key for run in subject.runs))
+    return list(subject.stretches.keys)
 
 
 def _without(names: list[str], known: list[str]) -> list[str]:
@@ -159,7 +159,7 @@ def feature_order_differs(subject: Subject) -> Iterator[Fault]:
 def control_predicted(subject: Subject) -> Iterator[Fault]:
     """Look for the control label among the rows."""
     control = _split(subject).document["control"]
-    rows = np.flatnonzero(subject.column("obs", "perturbation").values == control)
+    rows = np.flatnonzero(subject.labels("perturbation").are(control))
     if len(rows):
         yield Fault(
             "/obs/perturbation",
@@ -175,10 +175,10 @@ def wrong_number_of_rows(subject: Subject) -> Iterator[Fault]:
     """Count the rows of each condition."""
     profiles = subject.document["level"] == "profiles"
     wanted = 1 if profiles else int(_split(subject).document["cells_per_condition"])
-    keys, counts = np.unique(subject.keys.astype(str), return_counts=True)
-    bad = np.flatnonzero(counts != wanted)
-    if len(bad):
-        examples = tuple(f"{keys[at]}: {int(counts[at])}" for at in bad[:SHOWN].tolist())
+    sizes = subject.stretches.sizes()
+    bad = sorted(key for key, size in sizes.items() if size != wanted)
+    if bad:
+        examples = tuple(f"{key}: {sizes[key]}" for key in bad[:SHOWN])
         noun = "row" if profiles else "cells"
         yield Fault(
             "/obs",

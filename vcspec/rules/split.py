@@ -124,7 +124,7 @@ def dataset_pin_differs(subject: Subject) -> Iterator[Fault]:
 
 
 def _dataset_keys(subject: Subject) -> set[str]:
-    return {run.key for run in subject.companions["dataset"].runs}
+    return set(subject.companions["dataset"].stretches.keys)
 
 
 @rule("VCS407")

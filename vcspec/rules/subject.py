@@ -1,7 +1,8 @@
 """Subject: the artefact under examination, with every fact that rules ask for, found once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -11,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model import manifest
-from vcspec.model.condition import FIELD_SEPARATOR, Condition, conditions_of
-from vcspec.model.finding import Fault
+from vcspec.model.condition import Condition, conditions_of
+from vcspec.model.finding import SHOWN, Fault
 from vcspec.model.manifest import Entry
 from vcspec.model.matrix import AnyArray
-from vcspec.model.store import Column, Damaged, Node, Skeleton, Store
+from vcspec.model.store import PIECE_ROWS, Column, Damaged, Node, Skeleton, Store
+from vcspec.rules.survey import Survey, survey
 from vcspec.standard import Standard, known_versions, standard
 from vcspec.statistics.content import Content, content_of, has_column
+from vcspec.statistics.labels import Labels, Stretches, labels_of, stretches
 from vcspec.statistics.scan import Scan, scan
 
 
@@ -100,10 +103,20 @@ class Subject:
         """An array; what cannot be read is noted as damage."""
         return self.reading(self.store.array, path)
 
+    def pieces(self, table: str, name: str) -> Iterator[Column]:
+        """A column piece by piece; what cannot be read is noted as damage."""
+        with self._noting():
+            yield from self.store.pieces(f"/{table}", name)
+
     def reading(self, read: Any, *arguments: Any) -> Any:
         """Call `read`, and note what it finds damaged before passing it on."""
-        try:
+        with self._noting():
             return read(*arguments)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
         except Damaged as error:
             fault = Fault(error.path, error.reason, "bytes that decode")
             if fault not in self.damage:
@@ -122,22 +135,47 @@ class Subject:
             {name: list(self.column("obs", name).values) for name in self.condition_columns}
         )
 
+    def labels(self, name: str) -> Labels:
+        """A column of obs as text, in little memory."""
+        if name not in self._labels:
+            self._labels[name] = labels_of(self.pieces("obs", name))
+        return self._labels[name]
+
     @cached_property
-    def keys(self) -> AnyArray:
-        """(rows,) key of each row's condition."""
-        columns = [self.column("obs", name).values for name in self.condition_columns]
-        keys = columns[0].astype(object)
-        for column in columns[1:]:
-            keys = keys + FIELD_SEPARATOR + column
-        return keys
+    def _labels(self) -> dict[str, Labels]:
+        return {}
+
+    def survey(self, table: str, name: str) -> Survey:
+        """What one look at a column of `obs` or `var` shows."""
+        if (table, name) not in self._surveys:
+            self._surveys[table, name] = survey(
+                self.pieces(table, name),
+                is_condition=table == "obs" and name in self.condition_columns,
+                is_index=name == "_index",
+            )
+        return self._surveys[table, name]
+
+    @cached_property
+    def _surveys(self) -> dict[tuple[str, str], Survey]:
+        return {}
+
+    @cached_property
+    def stretches(self) -> Stretches:
+        """Which consecutive rows are of one condition."""
+        return stretches([self.labels(name) for name in self.condition_columns])
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """Runs of equal keys, in row order."""
-        keys = self.keys
-        cuts = [0, *(np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist(), len(keys)]
-        return tuple(
-            Run(str(keys[start]), start, stop) for start, stop in pairwise(cuts) if stop > start
+        found = self.stretches
+        keys = map(found.keys.__getitem__, found.codes.tolist())
+        spans = pairwise(found.borders.tolist())
+        return tuple(Run(key, *span) for key, span in zip(keys, spans, strict=True))
+
+    def condition_at(self, row: int) -> Condition:
+        """The condition of one row of obs."""
+        return Condition(
+            tuple((name, self.labels(name).of(row)) for name in self.condition_columns)
         )
 
     @property
@@ -200,9 +238,19 @@ class Subject:
         return str(claimed or self.content.digest)
 
     def row_names(self, rows: NDArray[np.int64]) -> tuple[str, ...]:
-        """A few rows as a reader finds them: number and name."""
+        """A few rows, numbers rising, as a reader finds them: number and name."""
+        shown = rows[:SHOWN].tolist()
         try:
-            names = self.column("obs", "_index").values
+            names = list(self._names(shown))
         except Damaged:
-            return tuple(f"row {row}" for row in rows[:5].tolist())
-        return tuple(f"row {row} ({names[row]})" for row in rows[:5].tolist())
+            return tuple(f"row {row}" for row in shown)
+        return tuple(f"row {row} ({name})" for row, name in zip(shown, names, strict=True))
+
+    def _names(self, rows: list[int]) -> Iterator[Any]:
+        """Names of rows; those near each other are read together."""
+        while rows:
+            near = [row for row in rows if row < rows[0] + PIECE_ROWS]
+            start, stop = near[0], near[-1] + 1
+            found = self.reading(self.store.column_part, "/obs", "_index", start, stop)
+            yield from (found.values[row - start] for row in near)
+            rows = rows[len(near) :]
