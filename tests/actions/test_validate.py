@@ -1,16 +1,24 @@
 import itertools
 import os
 import shutil
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import tiny
 
 from vcspec.actions.split import split
-from vcspec.actions.validate import by_digest, checked, require_valid, validate
+from vcspec.actions.validate import by_digest, checked, examined, require_valid, validate
 from vcspec.model.errors import Invalid, UsageError
+from vcspec.model.matrix import Rows
 from vcspec.rules.book import LEVELS
+from vcspec.storage import writing
+from vcspec.storage.artefacts import write_cells
 from vcspec.storage.sealing import sealed_content
 
 KINDS = ["dataset", "split", "reference", "predictions"]
@@ -145,3 +153,53 @@ def test_a_report_that_is_not_valid_is_raised_with_its_exit_code(
         require_valid(replace(report, verdict=verdict))
     assert caught.value.exit_code == code
     assert caught.value.report.verdict == verdict
+
+
+def many_cells(place: Path, rows: int) -> Path:
+    """A sound dataset of many cells and one feature."""
+
+    def blocks() -> Iterator[Rows]:
+        nothing = np.zeros(rows, dtype=np.int64)
+        yield Rows(np.arange(rows + 1), nothing, np.ones(rows, dtype=np.int32), 1)
+
+    condition = np.arange(rows) // 1_000
+    labels = np.array(["control", *(f"G{number:05d}" for number in range(1, 1_000))], dtype=object)
+    obs = {
+        "_index": np.array([f"cell-{row:08d}-ACGTACGT" for row in range(rows)], dtype=object),
+        "context": np.full(rows, "liver", dtype=object),
+        "perturbation": labels[condition],
+        "library_size": np.ones(rows),
+    }
+    document = tiny.dataset_document(values={"space": "counts", "total": "library"})
+    var = {"_index": np.array(["F0"], dtype=object)}
+    write_cells(place, document, blocks(), obs=obs, var=var, data_type=np.int32)
+    return place
+
+
+def test_what_is_derived_from_the_cells_labels_needs_little_memory(
+    screen: tiny.Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "CHUNK", 16_384)
+    rows = 300_000
+    place = many_cells(tmp_path / "many.zarr", rows)
+    validate(screen.dataset, level="axes")  # what is imported or read once is not counted
+    tracemalloc.start()
+    try:
+        report, _subject = examined(place, {}, level="axes")
+        kept, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (report.verdict, report.codes) == ("valid", ())
+    assert kept < 16 * rows
+    assert peak < 80 * rows
+
+
+def test_sound_predictions_are_validated_without_pandas(screen: tiny.Screen) -> None:
+    code = (
+        "import sys; from vcspec.actions.validate import validate; "
+        "print(validate(sys.argv[1], level='full', split=sys.argv[2]).verdict, "
+        "{'pandas', 'pandera'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(screen.predictions), str(screen.split)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["valid", "set()"]
