@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.cells import Scale
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows, stack
 from vcspec.rules.subject import Run, Subject
-from vcspec.statistics.normalise import log1p_rows
 
 
 class ConditionCells:
@@ -51,13 +51,13 @@ class ConditionCells:
     def of(self, key: str) -> Rows:
         """(cells, features) log1p values of the condition, float32."""
         run = self.runs[key]
-        declared = self.subject.document["values"]
-        return log1p_rows(
-            self._stored(run),
-            space=declared["space"],
-            target_sum=float(self.values["target_sum"]),
-            totals=self._totals(run),
-        )
+        return self.scale.log1p(self._stored(run), self._totals(run))
+
+    @property
+    def scale(self) -> Scale:
+        """How the stored values become log1p values."""
+        space = self.subject.document["values"]["space"]
+        return Scale(space, float(self.values["target_sum"]))
 
     def _stored(self, run: Run) -> Rows:
         if self._gathered is not None:
@@ -73,13 +73,17 @@ class ConditionCells:
         return stack(list(self.subject.store.blocks("/X")))
 
     def _totals(self, run: Run) -> Array | None:
+        return None if self.totals is None else self.totals[run.start : run.stop]
+
+    @cached_property
+    def totals(self) -> Array | None:
+        """(rows,) totals of counts over the library, where the values are declared so."""
         if (
             self.subject.document["values"]["space"] != "counts"
             or self.values["total"] != "library"
         ):
             return None
-        sizes = self.subject.column("obs", "library_size").values
-        return np.asarray(sizes[run.start : run.stop], dtype=np.float64)
+        return np.asarray(self.subject.column("obs", "library_size").values, dtype=np.float64)
 
     def halves(self, *keys: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Two halves of the conditions' cells, by the SHA-256 of their names.

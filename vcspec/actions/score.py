@@ -1,17 +1,23 @@
-"""score: a prediction against its split's reference, as a scorecard."""
+"""score: a prediction against its split's reference, or against measured cells, as a scorecard."""
 
 import os
 import platform
-from collections.abc import Mapping
-from functools import cached_property, partial
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
+from vcspec.actions.measured import measured
+from vcspec.actions.predicted import Control, predicted_side
 from vcspec.actions.validate import by_digest, checked, examined, require_valid
+from vcspec.engine.cells import Scale, StoredCells
+from vcspec.engine.controls import StoredControl
+from vcspec.engine.settings import Settings
 from vcspec.metrics import compute
 from vcspec.metrics.interval import RESAMPLES, SEED
 from vcspec.metrics.summary import summary
@@ -19,13 +25,34 @@ from vcspec.model.comparison import Comparison, Expression, Scores, Side
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.scorecard import Scorecard, table_digest
+from vcspec.model.store import Damaged
+from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
-from vcspec.statistics.sides import Control, profile_side, side
 from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
 LIBRARIES = ("numpy", "scipy", "zarr")
+
+
+class Truth(Protocol):
+    """What predictions are compared with: a reference, or measured cells themselves."""
+
+    keys: list[str]
+    contexts: list[str]
+    number: NDArray[np.int64]
+    controls: Sequence[Control]
+    suite: str
+    values: Mapping[str, Any]
+
+    def comparison(self, prediction: Side) -> Comparison:
+        """Truth beside prediction."""
+
+    def anchors(self, metric: str) -> Mapping[str, Array]:
+        """Anchor → (conditions,) values of the metric; nothing where there are no anchors."""
+
+    def pin(self) -> Mapping[str, str] | None:
+        """Id, version and content digest of the reference; None where there is none."""
 
 
 class Reference:
@@ -37,15 +64,15 @@ class Reference:
         self.contexts = [condition.context_key for condition in subject.conditions]
         names = [str(name) for name in subject.array("/uns/contexts")]
         self.number = np.array([names.index(context) for context in self.contexts], dtype=np.int64)
+        self.suite = str(subject.document["suite"])
+        self.values: Mapping[str, Any] = subject.document["values"]
         self.controls = self._controls(len(names))
 
-    def _controls(self, contexts: int) -> list[Control]:
+    def _controls(self, contexts: int) -> list[StoredControl]:
         of_cell = self.subject.array("/uns/control_contexts")
-        borders = np.searchsorted(of_cell, np.arange(contexts + 1))
-        return [
-            Control(self.subject.store.rows("/uns/control_cells", int(start), int(stop)))
-            for start, stop in pairwise(borders)
-        ]
+        borders = np.searchsorted(of_cell, np.arange(contexts + 1)).tolist()
+        cells, scale = StoredCells(self.subject.store, "/uns/control_cells"), Scale("log1p", 0)
+        return [StoredControl(cells, (pair,), scale) for pair in pairwise(borders)]
 
     def truth(self) -> Side:
         """What was measured."""
@@ -59,7 +86,7 @@ class Reference:
         is_target = self.subject.column("var", "is_target").values.astype(bool)
         return Comparison(self.truth(), prediction, self.number, centre, is_target)
 
-    def anchors(self, metric: str) -> Mapping[str, Any]:
+    def anchors(self, metric: str) -> Mapping[str, Array]:
         """Anchor → (conditions,) values of the metric."""
         subjects, metrics, values = self._anchors
         return dict(zip(subjects, values[:, metrics.index(metric)], strict=True))
@@ -70,9 +97,21 @@ class Reference:
         metrics = [str(name) for name in self.subject.array("/uns/metrics")]
         return subjects, metrics, self.subject.array("/uns/anchors")
 
+    def pin(self) -> Mapping[str, str]:
+        """Id, version and content digest."""
+        stated = self.subject.document
+        names = {name: str(stated[name]) for name in ("id", "version")}
+        return {**names, "content": self.subject.claimed_content()}
 
-def score(
-    predictions: Target, *, split: Target | None = None, reference: Target | None = None
+
+def score(  # noqa: PLR0913 - one for each file that is read, and how
+    predictions: Target,
+    *,
+    split: Target | None = None,
+    reference: Target | None = None,
+    dataset: Target | None = None,
+    cached: bool = False,
+    settings: Settings | None = None,
 ) -> Scorecard:
     """Score predictions.
 
@@ -80,27 +119,46 @@ def score(
         predictions: path or URL of the store.
         split: the split that it pins; looked for beside the predictions by its digest.
         reference: the reference of that split; looked for beside the predictions, then the split.
+        dataset: measured cells to compare with in place of a reference; there are no anchors then.
+        cached: keep what was taken from the dataset, and use what was kept before.
+        settings: how passes over the cells are run; nothing of it changes a number.
 
     Raises:
         Invalid: the predictions break a rule; the error carries the report.
         UsageError: split or reference are not found, or are not sound.
         Mismatch: the reference belongs to another split.
     """
-    name = os.fspath(predictions)
-    report, subject = examined(name, {"split": split})
+    name, chosen = os.fspath(predictions), settings or Settings()
+    report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
         raise UsageError(message)
-    require_valid(report)
+    if report.verdict != "valid":
+        require_valid(examined(name, {"split": split}, settings=chosen)[0])
     if subject is None:
         message = f"{name} could not be opened"
         raise Unreadable(message)
-    found = _reference(subject, reference)
-    side_ = _prediction(subject, found)
-    suite = found.subject.document["suite"]
-    metrics = tuple(standard().suites[suite]["metrics"])
-    scores = compute(metrics, found.comparison(side_))
-    return _card(subject, found, metrics, scores)
+    found = _truth(subject, reference, dataset, cached=cached)
+    cells = ConditionCells(subject, found.values)
+    try:
+        side = predicted_side(subject, cells, found.keys, found.number, found.controls)
+    except Damaged:
+        side = None  # noted with the subject, and reported with all else that is wrong
+    require_valid(examine(subject, "data", name))
+    if side is None:
+        message = f"{name} holds rows that no statistics can be taken of"
+        raise Unreadable(message)
+    metrics = tuple(standard().suites[found.suite]["metrics"])
+    return _card(subject, found, metrics, compute(metrics, found.comparison(side)))
+
+
+def _truth(
+    subject: Subject, reference: Target | None, dataset: Target | None, *, cached: bool
+) -> Truth:
+    if dataset is not None and reference is None:
+        split = subject.companions["split"]
+        return measured(split, os.fspath(dataset), subject.settings, cached=cached)
+    return _reference(subject, reference)
 
 
 def _reference(subject: Subject, given: Target | None) -> Reference:
@@ -116,7 +174,7 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
         message = (
             f"no reference of split {split.document['id']} lies beside {subject.store.target}; "
             "make one with `vcspec reference SPLIT --dataset DATASET -o OUT`, or name it with "
-            "--reference"
+            "--reference; --dataset compares with the measured cells, without anchors"
         )
         raise UsageError(message)
     if found.document["split"]["content"] != pinned:
@@ -133,21 +191,8 @@ def reference_of(target: str, split: str) -> Subject | None:
     return by_digest(target, "reference", split, pin="split")
 
 
-def _prediction(subject: Subject, found: Reference) -> Side:
-    cells = ConditionCells(subject, found.subject.document["values"])
-    controls = [found.controls[number] for number in found.number.tolist()]
-    if subject.document["level"] == "profiles":
-        means = np.array([cells.of(key).dense()[0] for key in found.keys])
-        # Rounded alike, a pasted control differs from the control by nothing.
-        rounded = [control.mean.astype(means.dtype).astype(np.float64) for control in controls]
-        return profile_side(means.astype(np.float64), rounded)
-    return side(
-        (partial(cells.of, key), control) for key, control in zip(found.keys, controls, strict=True)
-    )
-
-
 def _card(
-    subject: Subject, found: Reference, metrics: tuple[str, ...], scores: Mapping[str, Scores]
+    subject: Subject, found: Truth, metrics: tuple[str, ...], scores: Mapping[str, Scores]
 ) -> Scorecard:
     values = np.array([scores[name].values for name in metrics])
     reasons = tuple(scores[name].reasons for name in metrics)
@@ -177,8 +222,8 @@ def _card(
     return Scorecard(document, metrics, tuple(found.keys), tuple(found.contexts), values, reasons)
 
 
-def _identity(subject: Subject, found: Reference) -> dict[str, Any]:
-    split, reference = subject.companions["split"], found.subject
+def _identity(subject: Subject, found: Truth) -> dict[str, Any]:
+    split = subject.companions["split"]
     stated = split.document
     pin = {"id": stated["id"], "version": stated["version"]}
     model = subject.document["model"]
@@ -186,7 +231,7 @@ def _identity(subject: Subject, found: Reference) -> dict[str, Any]:
         "kind": "scorecard",
         "spec": CURRENT,
         "task": stated["task"],
-        "suite": reference.document["suite"],
+        "suite": found.suite,
         "claim": stated["claim"],
         "simulated": stated["simulated"],
         "model": {"name": model["name"], "version": model["version"]},
@@ -195,7 +240,7 @@ def _identity(subject: Subject, found: Reference) -> dict[str, Any]:
         "inputs": {
             "dataset": stated["datasets"][0],
             "split": {**pin, "content": split.claimed_content()},
-            "reference": {**pin, "content": reference.claimed_content()},
+            "reference": found.pin(),
             "predictions": subject.content.digest,
         },
         "values": stated["values"],
@@ -212,12 +257,13 @@ def _signature(document: Mapping[str, Any]) -> str:
     short = {
         name: _short(pin if isinstance(pin, str) else pin["content"])
         for name, pin in inputs.items()
+        if pin is not None
     }
     parts = {
         "task": document["task"],
         "suite": document["suite"],
         "split": f"{inputs['split']['id']}@{inputs['split']['version']}#{short['split']}",
-        "reference": f"#{short['reference']}",
+        "reference": f"#{short['reference']}" if "reference" in short else "none",
         "pred": f"#{short['predictions']}",
         "space": f"log1p({values['target_sum']},{values['total']})",
         "level": document["level"],

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import vcspec.rules  # noqa: F401 - importing the room claims its rules
+from vcspec.engine.settings import Settings
 from vcspec.model.errors import Refused, Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
 from vcspec.model.store import Damaged
@@ -26,6 +27,7 @@ def validate(
     level: str = "data",
     split: Target | None = None,
     dataset: Target | None = None,
+    settings: Settings | None = None,
 ) -> Report:
     """Everything that the rules say about the artefact at `target`.
 
@@ -35,15 +37,21 @@ def validate(
         split: for predictions and references, the split that they pin; looked for beside `target`
             by its digest when it is not given.
         dataset: for splits, the dataset that they pin; looked for in the same way.
+        settings: how passes over the cells are run; nothing of it changes a finding.
 
     Raises:
         UsageError: there is no such level.
     """
-    return examined(target, {"split": split, "dataset": dataset}, level=level)[0]
+    given = {"split": split, "dataset": dataset}
+    return examined(target, given, level=level, settings=settings)[0]
 
 
 def examined(
-    target: Target, given: Mapping[str, Target | None], *, level: str = "data"
+    target: Target,
+    given: Mapping[str, Target | None],
+    *,
+    level: str = "data",
+    settings: Settings | None = None,
 ) -> tuple[Report, Subject | None]:
     """The report on the artefact at `target`, and the artefact where it could be opened.
 
@@ -55,7 +63,7 @@ def examined(
         raise UsageError(message)
     name = os.fspath(target)
     try:
-        subject = Subject(open_store(name))
+        subject = Subject(open_store(name), settings=settings or Settings())
         subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
     except Refused as error:
         return _refused(name, level, str(error)), None

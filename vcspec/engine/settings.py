@@ -22,17 +22,24 @@ class Settings:
         scheduler: address of a Dask scheduler; empty for a cluster of this machine's own.
         budget: memory and workers.
         progress: told how far a pass has come.
+        announce: told what a user should know, in a sentence.
     """
 
     engine: str = "threads"
     scheduler: str = ""
     budget: Budget = field(default_factory=budget)
     progress: Progress | None = None
+    announce: Callable[[str], None] | None = None
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             message = f"the engine {self.engine!r} does not exist; choose {' or '.join(ENGINES)}"
             raise UnknownName(message)
+
+    def say(self, text: str) -> None:
+        """Tell the user, where somebody listens."""
+        if self.announce is not None:
+            self.announce(text)
 
     def executor(self) -> AbstractContextManager[Executor]:
         """Who runs the visits, for the length of a `with` block."""

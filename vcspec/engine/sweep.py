@@ -105,7 +105,6 @@ def _task(
         cells=cells,
         block=block,
         borders=(*(group.start for group in own), own[-1].stop),
-        tested=tuple(group.control >= 0 for group in own),
         totals=None if totals is None else totals[block.start : block.stop],
         wants=wants,
     )
@@ -137,6 +136,9 @@ def look(
     blocks: Iterable[Rows],
     path: str,
     wants: Wants,
+    settings: Settings,
+    *,
+    rows: int,
     also: Callable[[Rows], None] | None = None,
 ) -> Swept:
     """Notes and digests of rows that come one block after the other, and cannot be asked for.
@@ -145,19 +147,26 @@ def look(
         blocks: consecutive rows.
         path: of the matrix.
         wants: what is taken; no statistics.
+        settings: who is told how far it has come.
+        rows: how many there will be.
         also: is handed every tile as well.
     """
     parts: list[Seen] = []
-    for tile in tiles(blocks):
-        scan = noted(tile, natural=wants.natural) if wants.notes else None
-        leaves: tuple[bytes, ...] = ()
-        undigested = ""
-        if wants.leaves:
-            try:
-                leaves = (raw_leaf(tile) or matrix_leaf(tile, path),)
-            except Damaged as error:
-                undigested = error.reason
-        if also is not None:
-            also(tile)
-        parts.append(Seen(scan, leaves, undigested))
+    with settings.advancing(rows, "rows brought together") as advance:
+        for tile in tiles(blocks):
+            parts.append(_looked_at(tile, path, wants))
+            if also is not None:
+                also(tile)
+            if advance is not None:
+                advance(len(tile))
     return combined(parts, replace(wants, scale=None))
+
+
+def _looked_at(tile: Rows, path: str, wants: Wants) -> Seen:
+    scan = noted(tile, natural=wants.natural) if wants.notes else None
+    if not wants.leaves:
+        return Seen(scan)
+    try:
+        return Seen(scan, (raw_leaf(tile) or matrix_leaf(tile, path),))
+    except Damaged as error:
+        return Seen(scan, (), error.reason)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import Block
-from vcspec.model.matrix import Array, Rows, stack
+from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
 from vcspec.statistics.content import TILE_ROWS, matrix_leaf, raw_leaf
 from vcspec.statistics.expression import benjamini_hochberg
@@ -45,7 +46,6 @@ class Task:
         cells: where the rows are.
         block: which rows.
         borders: (conditions of the block + 1,) rows at which its conditions begin, and its end.
-        tested: (conditions of the block,) which of them are tested against the control.
         totals: (rows of the block,) totals of its cells, where the scale needs them.
         wants: what is taken.
     """
@@ -53,7 +53,6 @@ class Task:
     cells: Cells
     block: Block
     borders: tuple[int, ...]
-    tested: tuple[bool, ...]
     totals: Array | None
     wants: Wants
 
@@ -67,7 +66,7 @@ class Seen:
         leaves: digests of the tiles that begin in the block.
         undigested: why the tiles have none; empty where they have.
         means: (conditions of the block, features) mean profiles, log1p.
-        z: (tested conditions of the block, features), as `RankSum`.
+        z: (conditions of the block, features), as `RankSum`; None where they are not tested.
         p_value: as `z`.
         fdr: as `z`, adjusted within each condition.
     """
@@ -86,6 +85,10 @@ def visit(task: Task, control: SortedControl | None) -> Seen:
 
     Statistics are left out where the notes say that the rows are not sound.
 
+    Args:
+        task: the block, and what is wanted.
+        control: what its conditions are tested against; None where they are not tested.
+
     Raises:
         Damaged: rows cannot be read.
     """
@@ -99,10 +102,8 @@ def visit(task: Task, control: SortedControl | None) -> Seen:
     rows = task.wants.scale.log1p(own, task.totals)
     borders = np.array(task.borders) - task.block.start
     means = np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)])
-    if control is None or not any(task.tested):
-        return Seen(scan, leaves, undigested, means)
-    some, edges = _tested(rows, borders, task.tested)
-    return _with(Seen(scan, leaves, undigested, means), control.compare_all(some, edges))
+    seen = Seen(scan, leaves, undigested, means)
+    return seen if control is None else _with(seen, control.compare_all(rows, borders))
 
 
 def _with(seen: Seen, test: RankSum) -> Seen:
@@ -136,7 +137,7 @@ def _leaves(read: Rows, own: int) -> Iterator[bytes]:
         yield raw_leaf(tile) or matrix_leaf(tile, "/X")
 
 
-def _pairs(borders: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> list[tuple[int, int]]:
+def _pairs(borders: NDArray[np.int64]) -> list[tuple[int, int]]:
     return list(zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True))
 
 
@@ -145,17 +146,6 @@ def _mean(pieces: list[Rows]) -> Array:
     for rows in pieces:
         add_to(sums, rows)
     return np.asarray(sums[:, 0] / sum(map(len, pieces)))
-
-
-def _tested(
-    rows: Rows, borders: "np.ndarray[tuple[int], np.dtype[np.int64]]", tested: tuple[bool, ...]
-) -> tuple[Rows, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
-    """The rows of the conditions that are tested, and where each begins among them."""
-    if all(tested):
-        return rows, borders
-    pairs = [pair for pair, wanted in zip(_pairs(borders), tested, strict=True) if wanted]
-    edges = np.cumsum([0, *(stop - start for start, stop in pairs)])
-    return stack([rows.slice(*pair) for pair in pairs]), edges
 
 
 def _visit_in_pieces(task: Task, control: SortedControl | None) -> Seen:
@@ -177,7 +167,7 @@ def _visit_in_pieces(task: Task, control: SortedControl | None) -> Seen:
         return Seen(scan, tuple(leaves), undigested)
     cells = task.block.stop - task.block.start
     seen = Seen(scan, tuple(leaves), undigested, sums[np.newaxis, :, 0] / cells)
-    if control is None or not any(task.tested):
+    if control is None:
         return seen
 
     def pieces() -> Iterator[Rows]:

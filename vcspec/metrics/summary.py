@@ -13,6 +13,7 @@ from vcspec.model.matrix import Array
 NEEDS_CELLS = "needs-cells"
 REPLICATE = "replicate"
 ANCHORED = ("anchored", "anchored_interval")
+WITHOUT_ANCHORS = dict.fromkeys(("floor", REPLICATE, *ANCHORED), "no-reference")
 DECIMALS = 10  # beyond them a mean depends on a processor's order of summation
 
 
@@ -42,13 +43,14 @@ def summary(
 
     Args:
         scores: of the prediction.
-        anchors: `replicate` and each baseline → (conditions,) values, NaN where undefined.
+        anchors: `replicate` and each baseline → (conditions,) values, NaN where undefined; nothing
+            where there is no reference.
         contexts: (conditions,) names.
         direction: `higher` or `lower` is better.
     """
     value = mean_of(scores.values)
     floor = floor_of(anchors, [name for name in anchors if name != REPLICATE], direction)
-    replicate = mean_of(anchors[REPLICATE])
+    replicate = mean_of(anchors[REPLICATE]) if anchors else None
     found: dict[str, Any] = {
         "direction": direction,
         "status": "scored" if value is not None else _status(scores),
@@ -64,7 +66,7 @@ def summary(
         **found,
         "anchored": anchored,
         "anchored_interval": bounds,
-        "reasons": {**_reasons(found), **missing},
+        "reasons": {**_reasons(found), **missing, **({} if anchors else WITHOUT_ANCHORS)},
     }
 
 

@@ -207,6 +207,9 @@ class Store(Protocol):
     def width(self, path: str) -> int:
         """Number of columns of the matrix at `path`."""
 
+    def data_type(self, path: str) -> str:
+        """Data type of the values of the matrix at `path`."""
+
     def blocks(self, path: str) -> Iterator[Rows]:
         """All rows of the matrix at `path`, in order, in blocks of bounded size; CSC as well."""
 

@@ -115,6 +115,7 @@ class Examination:
 
 def examine(subject: Subject, level: str, target: str) -> Report:
     """All that the book says about `subject`, down to `level`."""
+    subject.is_deep = level == "full"
     examination = Examination(subject, level)
     examination.run()
     findings = sorted(examination.findings, key=lambda finding: (finding.code, finding.path))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vcspec.model.condition import canonical_perturbation
 from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.tally import Tally
 from vcspec.rules.book import rule
 from vcspec.rules.matrices import row_fault
 from vcspec.rules.subject import Subject
@@ -113,14 +114,12 @@ def values_contradict_space(subject: Subject) -> Iterator[Fault]:
     bound = "" if values["total"] == "features" else "at most "
     found = "{rows} rows whose expm1 adds up to something else"
     if not looks_like_counts(subject).all():
-        yield from row_fault(
-            subject, wrong.astype(np.int64), found, f"{bound}{wanted:g}, within 1 %"
-        )
+        yield from row_fault(subject, Tally.of(wrong), found, f"{bound}{wanted:g}, within 1 %")
 
 
 def looks_like_counts(subject: Subject) -> NDArray[np.bool_]:
     """(rows,) whether a row holds whole numbers alone; rows without values count too."""
-    return subject.scan.fractional == 0
+    return subject.scan.is_whole
 
 
 def not_log1p(subject: Subject) -> Iterator[Fault]:
@@ -131,14 +130,14 @@ def not_log1p(subject: Subject) -> Iterator[Fault]:
             "/X",
             "every value is a whole number, as counts are",
             "log1p values",
-            count=int(scan.stored.sum()),
+            count=int(scan.stored.sum(dtype=np.int64)),
         )
         return
     most = float(np.log1p(values["target_sum"]))
     above = scan.largest > most * (1 + 1e-6)
     yield from row_fault(
         subject,
-        above.astype(np.int64),
+        Tally.of(above),
         "{rows} rows with a value above the largest possible",
         f"values up to log1p({values['target_sum']}) = {most:.3f}",
     )
@@ -166,10 +165,13 @@ def cell_twice(subject: Subject) -> Iterator[Fault]:
     _, place, counts = np.unique(
         scan.fingerprint[candidates], return_inverse=True, return_counts=True
     )
-    twins = np.zeros(len(scan.stored), dtype=np.int64)
+    twins = np.zeros(len(scan.stored), dtype=bool)
     twins[candidates] = counts[place] > 1
     yield from row_fault(
-        subject, twins, "{rows} cells have the values of another cell", "cells measured once"
+        subject,
+        Tally.of(twins),
+        "{rows} cells have the values of another cell",
+        "cells measured once",
     )
 
 
@@ -204,7 +206,7 @@ def library_size_too_small(subject: Subject) -> Iterator[Fault]:
     below = sizes < subject.scan.total * (1 - 1e-9)
     yield from row_fault(
         subject,
-        below.astype(np.int64),
+        Tally.of(below),
         "{rows} rows with a library size below the sum of their counts",
         "at least the row sum",
     )
@@ -213,5 +215,9 @@ def library_size_too_small(subject: Subject) -> Iterator[Fault]:
 @rule("VCS312")
 def cell_empty(subject: Subject) -> Iterator[Fault]:
     """Count rows without a value."""
-    empty = (subject.scan.stored == 0).astype(np.int64)
-    yield from row_fault(subject, empty, "{rows} cells without a single value", "measured cells")
+    yield from row_fault(
+        subject,
+        Tally.of(subject.scan.stored == 0),
+        "{rows} cells without a single value",
+        "measured cells",
+    )

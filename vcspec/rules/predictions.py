@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.tally import Tally
 from vcspec.rules.book import rule
 from vcspec.rules.dataset import looks_like_counts, not_log1p
 from vcspec.rules.matrices import row_fault
@@ -228,7 +229,7 @@ def _partly_whole(subject: Subject) -> NDArray[np.bool_]:
 def scales_mixed(subject: Subject) -> Iterator[Fault]:
     """Look for rows of whole numbers among rows that are not."""
     if subject.document["values"]["space"] == "log1p":
-        whole = _partly_whole(subject).astype(np.int64)
+        whole = Tally.of(_partly_whole(subject))
         yield from row_fault(
             subject, whole, "{rows} rows hold whole numbers alone, others do not", "one scale"
         )
@@ -237,14 +238,14 @@ def scales_mixed(subject: Subject) -> Iterator[Fault]:
 @rule("VCS515")
 def conditions_identical(subject: Subject) -> Iterator[Fault]:
     """Compare conditions by the sum of their rows' fingerprints."""
-    prints = subject.scan.fingerprint
-    sums = {int(prints[run.start : run.stop].sum()) for run in subject.runs}
-    if len(sums) == 1 and len(subject.runs) > 1:
+    prints, grouped = subject.scan.fingerprint, subject.stretches.grouped()
+    sums = np.add.reduceat(grouped.ordered(prints), grouped.borders[:-1])
+    if len(sums) > 1 and (sums == sums[0]).all():
         yield Fault(
             "/X",
-            f"all {len(subject.runs)} conditions hold the same values",
+            f"all {len(sums)} conditions hold the same values",
             "values that depend on the condition",
-            count=len(subject.runs),
+            count=len(sums),
         )
 
 
@@ -253,12 +254,12 @@ def cells_without_spread(subject: Subject) -> Iterator[Fault]:
     """Look for conditions whose cells all have one fingerprint."""
     if subject.document["level"] != "cells":
         return
-    prints = subject.scan.fingerprint
-    flat = [
-        run.key
-        for run in subject.runs
-        if run.stop - run.start > 1 and len(set(prints[run.start : run.stop].tolist())) == 1
-    ]
+    grouped = subject.stretches.grouped()
+    prints = grouped.ordered(subject.scan.fingerprint)
+    starts = grouped.borders[:-1]
+    is_flat = np.minimum.reduceat(prints, starts) == np.maximum.reduceat(prints, starts)
+    is_flat &= np.diff(grouped.borders) > 1
+    flat = [subject.stretches.keys[at] for at in np.flatnonzero(is_flat).tolist()]
     if flat:
         yield Fault(
             "/X",

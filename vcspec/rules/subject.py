@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.cells import StoredCells
+from vcspec.engine.settings import Settings
+from vcspec.engine.sweep import Group, Swept, look, sweep
+from vcspec.engine.visit import Wants
 from vcspec.model import manifest
 from vcspec.model.condition import Condition, conditions_of
 from vcspec.model.finding import SHOWN, Fault
@@ -19,9 +23,10 @@ from vcspec.model.matrix import AnyArray
 from vcspec.model.store import PIECE_ROWS, Column, Damaged, Node, Skeleton, Store
 from vcspec.rules.survey import Survey, survey
 from vcspec.standard import Standard, known_versions, standard
-from vcspec.statistics.content import Content, content_of, has_column
+from vcspec.statistics.content import Content, content_of, digest_of_leaves, has_column
 from vcspec.statistics.labels import Labels, Stretches, labels_of, stretches
-from vcspec.statistics.scan import Scan, scan
+from vcspec.statistics.scan import Scan
+from vcspec.statistics.tree import TILE_ROWS
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,15 @@ class Subject:
         store: where it is read from.
         companions: other artefacts at hand, by kind.
         damage: what could not be read so far; rule VCS206 reports it.
+        settings: how passes over its cells are run.
+        is_deep: whether its content digest will be asked for, so that one pass serves both.
     """
 
     store: Store
     companions: Mapping[str, "Subject"] = field(default_factory=dict)
     damage: list[Fault] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
+    is_deep: bool = False
 
     @property
     def skeleton(self) -> Skeleton:
@@ -185,23 +194,60 @@ class Subject:
 
     @property
     def scan(self) -> Scan:
-        """One pass over X."""
+        """Notes on X."""
         return self.scan_of("/X")
 
     def scan_of(self, path: str) -> Scan:
-        """One pass over the matrix at `path`, made once."""
-        if path not in self._scans:
-            self._scans[path] = self.reading(lambda: scan(self.store.blocks(path)))
-        return self._scans[path]
+        """Notes on the rows of the matrix at `path`, taken once."""
+        if path not in self._swept or self._swept[path].scan is None:
+            leaves = self.is_deep and path == "/X"
+            self._swept[path] = self._sweep(path, Wants(notes=True, leaves=leaves))
+        found = self._swept[path].scan
+        assert found is not None  # notes were wanted
+        return found
+
+    def _sweep(self, path: str, wants: Wants) -> Swept:
+        """One pass over a matrix, without statistics."""
+        natural = self.document.get("values", {}).get("space") == "log1p"
+        node, wants = self.node(path), replace(wants, natural=natural)
+        if node is not None and node.encoding == "csc_matrix":
+            blocks, total = self.store.blocks(path), int(node.attributes["shape"][0])
+            return self.reading(lambda: look(blocks, path, wants, self.settings, rows=total))
+        cells = StoredCells(self.store, path)
+        rows = len(self.reading(self.store.row_ends, path)) - 1
+        groups = [Group(start, min(start + TILE_ROWS, rows)) for start in range(0, rows, TILE_ROWS)]
+        return self.reading(lambda: sweep(cells, groups, [], wants, self.settings, what="checked"))
+
+    def keep(self, path: str, swept: Swept) -> None:
+        """What a pass has found that somebody else has made over the matrix at `path`."""
+        self._swept[path] = swept
 
     @cached_property
-    def _scans(self) -> dict[str, Scan]:
+    def _swept(self) -> dict[str, Swept]:
         return {}
 
     @cached_property
     def content(self) -> Content:
-        """Content digest, computed from the values."""
-        return self.reading(content_of, self.store)
+        """Content digest, computed from the values.
+
+        Raises:
+            Damaged: a value cannot be decoded, or an entry of X stands twice.
+        """
+        return self.reading(lambda: content_of(self.store, self._known_digests()))
+
+    def _known_digests(self) -> dict[str, str]:
+        """Digest of X, where the layout has one that is streamed."""
+        elements = {entry["path"]: entry for entry in self.layout["element"]}
+        is_matrix = "csr_matrix" in elements.get("X", {}).get("encodings", ())
+        if not is_matrix or self.node("/X") is None:
+            return {}
+        if "/X" not in self._swept or self._swept["/X"].leaves is None:
+            self._swept["/X"] = self._sweep("/X", Wants(notes=True, leaves=True))
+        found = self._swept["/X"]
+        if found.undigested:
+            where = "/X"
+            raise Damaged(where, found.undigested)
+        return {"X": digest_of_leaves(found.leaves or [], self.store, "/X")}
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:

@@ -106,6 +106,7 @@ def term_unknown(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS119")
+@rule("VCS517")
 def condition_scattered(subject: Subject) -> Iterator[Fault]:
     """Count runs of equal keys."""
     found, pieces = subject.stretches, subject.stretches.numbers()

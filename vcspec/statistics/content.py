@@ -31,12 +31,12 @@ class Content:
     elements: Mapping[str, str]
 
 
-def content_of(store: Store, blocks: Iterable[Rows] | None = None) -> Content:
+def content_of(store: Store, known: Mapping[str, str] | None = None) -> Content:
     """Content digest of the artefact in `store`.
 
     Args:
         store: its document must be sound.
-        blocks: the rows of X, where somebody streams them anyway.
+        known: digests of elements that somebody has taken already, by path without its slash.
 
     Raises:
         Damaged: a value cannot be decoded, or a matrix holds an entry twice.
@@ -48,9 +48,10 @@ def content_of(store: Store, blocks: Iterable[Rows] | None = None) -> Content:
         path = f"/{element['path']}"
         if not element["inherent"] or path not in store.skeleton.nodes:
             continue
-        if "csr_matrix" in element["encodings"]:
-            given = blocks if element["path"] == "X" and blocks is not None else store.blocks(path)
-            elements[element["path"]] = matrix_digest(given, store, path)
+        if known and element["path"] in known:
+            elements[element["path"]] = known[element["path"]]
+        elif "csr_matrix" in element["encodings"]:
+            elements[element["path"]] = matrix_digest(store, path)
         else:
             elements[element["path"]] = array_digest(store.array(path))
     for column in layout["column"]:
@@ -75,24 +76,18 @@ def combined(document: Mapping[str, Any], elements: Mapping[str, str]) -> Conten
     return Content(PREFIX + hashlib.sha256(whole).hexdigest(), dict(elements))
 
 
-def matrix_digest(blocks: Iterable[Rows], store: Store, path: str) -> str:
+def matrix_digest(store: Store, path: str) -> str:
     """Digest of a matrix, the same for CSR, CSC and dense."""
-    leaves: list[bytes] = []
-    rows, width, data_type = 0, _width(store, path), _data_type(store, path)
-    for tile in tiles(blocks):
-        leaves.append(matrix_leaf(tile, path))
-        rows += len(tile)
-    return element_digest("matrix", (rows, width), data_type, leaves)
+    leaves = [raw_leaf(tile) or matrix_leaf(tile, path) for tile in tiles(store.blocks(path))]
+    return digest_of_leaves(leaves, store, path)
 
 
-def _width(store: Store, path: str) -> int:
+def digest_of_leaves(leaves: list[bytes], store: Store, path: str) -> str:
+    """Digest of the matrix at `path`, from those of its tiles."""
     node = store.skeleton.nodes[path]
-    return int((node.shape if node.sort == "array" else node.attributes["shape"])[1])
-
-
-def _data_type(store: Store, path: str) -> str:
-    node = store.skeleton.nodes[path]
-    return (node if node.sort == "array" else store.skeleton.nodes[f"{path}/data"]).data_type
+    shape = node.shape if node.sort == "array" else node.attributes["shape"]
+    holder = node if node.sort == "array" else store.skeleton.nodes[f"{path}/data"]
+    return element_digest("matrix", (int(shape[0]), int(shape[1])), holder.data_type, leaves)
 
 
 def tiles(blocks: Iterable[Rows]) -> Iterator[Rows]:

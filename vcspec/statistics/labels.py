@@ -77,11 +77,37 @@ class Stretches:
         """(conditions,) in how many stretches the rows of each key stand."""
         return np.bincount(self.codes, minlength=len(self.keys))
 
+    def grouped(self) -> "Grouped":
+        """All rows of each key together, keys in the order of their first rows."""
+        lengths = np.diff(self.borders)
+        borders = np.concatenate([[0], np.cumsum(list(self.sizes().values()))]).astype(np.int64)
+        if len(self.codes) == len(self.keys):
+            return Grouped(borders, None)
+        of_row = np.repeat(self.codes.astype(np.int32), lengths)
+        return Grouped(borders, np.argsort(of_row, kind="stable").astype(np.int64))
+
     def sizes(self) -> Mapping[str, int]:
         """Key → number of its rows, in the order of their first."""
         sizes = np.zeros(len(self.keys), dtype=np.int64)
         np.add.at(sizes, self.codes, np.diff(self.borders))
         return dict(zip(self.keys, sizes.tolist(), strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Grouped:
+    """Rows brought together by key.
+
+    Attributes:
+        borders: (keys + 1,) place of the first row of each key, and the number of rows.
+        order: (rows,) number of the row at each place; None where rows are together as they stand.
+    """
+
+    borders: NDArray[np.int64]
+    order: NDArray[np.int64] | None
+
+    def ordered(self, values: AnyArray) -> AnyArray:
+        """(rows,) values in that order."""
+        return values if self.order is None else values[self.order]
 
 
 def stretches(columns: Sequence[Labels]) -> Stretches:

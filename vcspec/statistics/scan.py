@@ -52,8 +52,8 @@ class Scan:
 
     @property
     def is_sound(self) -> bool:
-        """Whether statistics can be taken: columns in range and in order, each once, no NaN."""
-        faults = (self.out_of_range, self.twice, self.unsorted, self.not_finite)
+        """Whether statistics can be taken: columns in range, each once, and finite values."""
+        faults = (self.out_of_range, self.twice, self.not_finite)
         return not any(fault.rows for fault in faults)
 
 

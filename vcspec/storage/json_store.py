@@ -75,6 +75,10 @@ class JsonStore:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 
+    def data_type(self, path: str) -> str:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")
+
     def width(self, path: str) -> int:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")

@@ -197,6 +197,11 @@ class ZarrStore:
         node = self._node(path)
         return int((node.shape if node.sort == "array" else node.attributes["shape"])[1])
 
+    def data_type(self, path: str) -> str:
+        """Data type of the values of the matrix at `path`."""
+        node = self._node(path)
+        return node.data_type if node.sort == "array" else self._node(f"{path}/data").data_type
+
     def _indptr(self, path: str) -> AnyArray:
         if path not in self._indptrs:
             self._indptrs[path] = self.array(f"{path}/indptr").astype(np.int64, copy=False)

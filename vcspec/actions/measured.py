@@ -1,0 +1,248 @@
+"""Measured truth: what a reference would hold of the conditions, taken from the dataset itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.actions.allowed import Allowed
+from vcspec.actions.validate import require_valid
+from vcspec.engine.cells import StoredCells
+from vcspec.engine.controls import StoredControl
+from vcspec.engine.settings import Settings
+from vcspec.engine.sweep import Group, sweep
+from vcspec.engine.visit import Wants
+from vcspec.model.comparison import Comparison, Expression, Side
+from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
+from vcspec.model.matrix import Array
+from vcspec.model.training import Training
+from vcspec.rules.book import examine
+from vcspec.rules.subject import Subject
+from vcspec.standard import standard
+from vcspec.statistics.ranksum import SortedControl
+from vcspec.storage.kept_arrays import kept, look_up
+from vcspec.storage.opening import open_store
+from vcspec.version import __version__
+
+SUITE = "core-1.0"
+
+
+@dataclass(frozen=True, eq=False)
+class KeptControl:
+    """A control of which the cells are not needed any more.
+
+    Attributes:
+        mean: (features,) mean profile.
+        sorted: the cells, sorted.
+    """
+
+    mean: Array
+    sorted: SortedControl
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Statistics of the test conditions of a split, from its dataset.
+
+    Attributes:
+        keys: of the test conditions.
+        contexts: (conditions,) context of each.
+        number: (conditions,) number of each one's control.
+        controls: one for each context.
+        values: the value space.
+        mean: (conditions, features) mean profiles.
+        expression: of the conditions.
+        centre: (contexts, features) mean training profiles.
+        is_target: (features,) whether a feature is the target of a perturbation.
+        suite: of metrics.
+    """
+
+    keys: list[str]
+    contexts: list[str]
+    number: NDArray[np.int64]
+    controls: Sequence[KeptControl]
+    values: Mapping[str, Any]
+    mean: Array
+    expression: Expression
+    centre: Array
+    is_target: NDArray[np.bool_]
+    suite: str = SUITE
+
+    def comparison(self, prediction: Side) -> Comparison:
+        """Truth beside prediction."""
+        base = np.array([control.mean for control in self.controls])[self.number]
+        truth = Side(self.mean, base, self.expression)
+        return Comparison(truth, prediction, self.number, self.centre[self.number], self.is_target)
+
+    def anchors(self, metric: str) -> Mapping[str, Array]:  # noqa: ARG002 - none for any
+        """There are none."""
+        return {}
+
+    def pin(self) -> None:
+        """There is no reference."""
+
+
+def measured(split: Subject, dataset: str, settings: Settings, *, cached: bool) -> Measured:
+    """What `split` tests, as measured in the dataset at `dataset`.
+
+    Args:
+        split: a sound split.
+        dataset: path or URL of its dataset.
+        settings: how the pass over its cells is run.
+        cached: keep the result in the cache, and take it from there if it is there.
+
+    Raises:
+        Invalid: the dataset breaks a rule.
+        UsageError: it is no dataset.
+        Mismatch: it is not the one that the split pins.
+    """
+    pinned = split.document["datasets"][0]["content"]
+    name = f"{split.claimed_content()} {pinned} {__version__}"
+    held = look_up("truth", name) if cached else None
+    asked = _Asked(split)
+    if held is not None:
+        return asked.measured(held)
+    arrays = _taken(asked, dataset, settings)
+    if cached:
+        kept("truth", name, arrays)
+    return asked.measured(arrays)
+
+
+class _Asked:
+    """Which conditions are wanted, and how their statistics become a Measured."""
+
+    def __init__(self, split: Subject) -> None:
+        from vcspec.rules.split import Table
+
+        self.split = split
+        self.table = Table(split)
+        self.tested = self.table.tested
+
+    @cached_property
+    def contexts(self) -> list[str]:
+        return list(dict.fromkeys(condition.context_key for condition in self.tested))
+
+    def measured(self, arrays: Mapping[str, Any]) -> Measured:
+        contexts = [condition.context_key for condition in self.tested]
+        controls = []
+        for at in range(len(self.contexts)):
+            parts = [arrays[f"{name}-{at}"] for name in ("start", "values", "ties")]
+            known = SortedControl(*parts, int(arrays["cells"][at]))
+            controls.append(KeptControl(arrays["control"][at], known))
+        return Measured(
+            keys=[condition.key for condition in self.tested],
+            contexts=contexts,
+            number=np.array([self.contexts.index(name) for name in contexts], dtype=np.int64),
+            controls=controls,
+            values=self.split.document["values"],
+            mean=arrays["mean"],
+            expression=Expression(arrays["z"], arrays["p_value"], arrays["fdr"]),
+            centre=arrays["centre"],
+            is_target=self.split.column("var", "is_target").values.astype(bool),
+        )
+
+
+def _taken(asked: _Asked, place: str, settings: Settings) -> dict[str, Any]:
+    """Statistics of the tested conditions, by one pass over the dataset that checks it as well."""
+    dataset = _opened(place, settings)
+    allowed = Allowed(asked.split, dataset)
+    controls = _controls(allowed)
+    means, expression = _swept(asked, allowed, [controls[name] for name in asked.contexts])
+    require_valid(examine(dataset, "data", place))
+    pinned = asked.split.document["datasets"][0]["content"]
+    if dataset.content.digest != pinned:
+        message = f"{place} holds {dataset.content.digest}; the split pins {pinned}"
+        raise Mismatch(message)
+    base = {name: control.mean for name, control in controls.items()}
+    trained = tuple(
+        condition
+        for condition in asked.table.having("train")
+        if condition.perturbation != asked.table.control and condition.context_key in base
+    )
+    width = len(asked.split.features)
+    profiles = np.array([means[condition.key] for condition in trained]).reshape(-1, width)
+    training = Training(trained, profiles, base)
+    arrays: dict[str, Any] = {
+        "mean": np.array([means[condition.key] for condition in asked.tested]),
+        "z": expression.z,
+        "p_value": expression.p_value,
+        "fdr": expression.fdr,
+        "control": np.array([base[name] for name in asked.contexts]),
+        "centre": np.array([training.centre(name) for name in asked.contexts]),
+        "cells": np.array([controls[name].sorted.cells for name in asked.contexts]),
+    }
+    for at, name in enumerate(asked.contexts):
+        known = controls[name].sorted
+        arrays |= {
+            f"start-{at}": known.start,
+            f"values-{at}": known.values,
+            f"ties-{at}": known.ties,
+        }
+    return arrays
+
+
+def _opened(place: str, settings: Settings) -> Subject:
+    """The dataset, as far as it can be known without its cells."""
+    try:
+        dataset = Subject(open_store(place), settings=settings)
+        report = examine(dataset, "axes", place)
+    except (Unreadable, Refused) as error:
+        message = f"{place} cannot be read as a dataset: {error}"
+        raise UsageError(message) from error
+    if report.kind != "dataset":
+        message = f"{place} is of kind {report.kind!r}; the dataset of the split is needed"
+        raise UsageError(message)
+    require_valid(report)
+    return dataset
+
+
+def _controls(allowed: Allowed) -> dict[str, StoredControl]:
+    """Context → its control cells, where they lie in the dataset."""
+    cells, source = allowed.cells, StoredCells(allowed.dataset.store)
+    runs = cells.runs
+    return {
+        context: StoredControl(
+            source,
+            tuple((runs[key].start, runs[key].stop) for key in keys),
+            cells.scale,
+            cells.totals,
+        )
+        for context, keys in allowed.control_keys.items()
+    }
+
+
+def _swept(
+    asked: _Asked, allowed: Allowed, controls: Sequence[StoredControl]
+) -> tuple[dict[str, Array], Expression]:
+    """Mean profile of every condition by its key, and the tests of the tested ones."""
+    dataset, cells = allowed.dataset, allowed.cells
+    number = {
+        condition.key: asked.contexts.index(condition.context_key) for condition in asked.tested
+    }
+    runs = dataset.runs
+    groups = [Group(run.start, run.stop, number.get(run.key, -1)) for run in runs]
+    wants = Wants(notes=True, natural=cells.scale.space == "log1p", leaves=True, scale=cells.scale)
+    swept = dataset.reading(
+        lambda: sweep(
+            StoredCells(dataset.store),
+            groups,
+            [control.sorted for control in controls],
+            wants,
+            dataset.settings,
+            totals=cells.totals,
+            what="measured cells",
+        )
+    )
+    dataset.keep("/X", swept)
+    if swept.means is None or swept.expression is None:
+        require_valid(examine(dataset, "data", dataset.store.target))
+        message = f"{dataset.store.target} has no sound rows to take statistics from"
+        raise UsageError(message)
+    means = {run.key: mean for run, mean in zip(runs, swept.means, strict=True)}
+    found = [run.key for run in runs if run.key in number]
+    place = {key: at for at, key in enumerate(found)}
+    order = np.array([place[condition.key] for condition in asked.tested], dtype=np.int64)
+    return means, swept.expression.take(order)

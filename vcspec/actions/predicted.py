@@ -1,0 +1,155 @@
+"""The predicted side: one pass over a prediction, for its statistics and for its rules."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.actions.cells import ConditionCells
+from vcspec.engine.cells import Cells, StoredCells
+from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
+from vcspec.engine.sweep import Group, Swept, look, sweep
+from vcspec.engine.visit import Wants
+from vcspec.model.comparison import Side
+from vcspec.model.errors import Unreadable
+from vcspec.model.matrix import Array
+from vcspec.rules.subject import Subject
+from vcspec.statistics.labels import Grouped
+from vcspec.statistics.ranksum import SortedControl
+
+
+class Control(Protocol):
+    """What a side is compared with."""
+
+    @property
+    def mean(self) -> Array:
+        """(features,) mean profile, log1p."""
+
+    @property
+    def sorted(self) -> SortedControl:
+        """The control cells, sorted."""
+
+
+def predicted_side(
+    subject: Subject,
+    cells: ConditionCells,
+    keys: Sequence[str],
+    number: NDArray[np.int64],
+    controls: Sequence[Control],
+) -> Side | None:
+    """Statistics of the predicted conditions; None where the rows are not sound.
+
+    What the rules on values need to know, and the content digest, are taken in the same pass and
+    left with the subject.
+
+    Args:
+        subject: predictions whose axes are sound, and which hold every condition once.
+        cells: how its values are scaled.
+        keys: of the conditions, in the order of the result.
+        number: (conditions,) number of the control of each.
+        controls: one for each context.
+    """
+    is_cells = subject.document["level"] == "cells"
+    stretches = subject.stretches
+    place = {key: at for at, key in enumerate(keys)}
+    order = np.array([place[key] for key in stretches.keys], dtype=np.int64)
+    context = number[order]
+    grouped = stretches.grouped()
+    groups = [
+        Group(int(start), int(stop), int(control) if is_cells else -1)
+        for start, stop, control in zip(
+            grouped.borders[:-1], grouped.borders[1:], context, strict=True
+        )
+    ]
+    known = [control.sorted for control in controls] if is_cells else []
+    swept = _swept(subject, cells, grouped, groups, known)
+    if swept.means is None:
+        return None
+    back = np.argsort(order)
+    base = np.array([control.mean for control in controls])
+    if not is_cells:
+        # Rounded alike, a pasted control differs from the control by nothing.
+        return Side(swept.means[back], base.astype(np.float32).astype(np.float64)[number], None)
+    assert swept.expression is not None  # every condition was tested
+    return Side(swept.means[back], base[number], swept.expression.take(back))
+
+
+def _swept(
+    subject: Subject,
+    cells: ConditionCells,
+    grouped: Grouped,
+    groups: Sequence[Group],
+    controls: Sequence[SortedControl],
+) -> Swept:
+    wants = Wants(notes=True, natural=cells.scale.space == "log1p", leaves=True, scale=cells.scale)
+    node = subject.node("/X")
+    is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
+    if is_direct:
+        stored: Cells = StoredCells(subject.store)
+        swept = subject.reading(
+            lambda: sweep(
+                stored, groups, controls, wants, subject.settings, totals=cells.totals, what="cells"
+            )
+        )
+        subject.keep("/X", swept)
+        return swept
+    with ExitStack() as stack:
+        spilled = _spilled(stack, subject, grouped, wants)
+        if spilled is None:
+            return Swept()
+        totals = None if cells.totals is None else grouped.ordered(cells.totals)
+        second = replace(wants, notes=False, leaves=False)
+        return sweep(spilled, groups, controls, second, subject.settings, totals=totals)
+
+
+def _spilled(
+    stack: ExitStack, subject: Subject, grouped: Grouped, wants: Wants
+) -> SpilledCells | None:
+    """The rows brought together by condition on disk, and noted on the way; None if not sound."""
+    lengths = subject.reading(_row_lengths, subject)
+    rows, width = len(lengths), subject.store.width("/X")
+    order = np.arange(rows) if grouped.order is None else grouped.order
+    place = np.empty(rows, dtype=np.int64)
+    place[order] = np.arange(rows)
+    data_type = np.dtype(subject.store.data_type("/X"))
+    _require_room(int(lengths.sum()) * (4 + data_type.itemsize), subject)
+    spill = Spill(stack.enter_context(scratch_folder()), lengths, place, width, data_type)
+    blocks, settings = subject.store.blocks("/X"), subject.settings
+    swept = subject.reading(lambda: look(blocks, "/X", wants, settings, rows=rows, also=spill.add))
+    subject.keep("/X", swept)
+    return spill.cells if swept.scan is not None and swept.scan.is_sound else None
+
+
+def _row_lengths(subject: Subject) -> NDArray[np.int64]:
+    """(rows,) stored values of each row; of a matrix by columns they are counted."""
+    node = subject.node("/X")
+    if node is not None and node.encoding == "csr_matrix":
+        return np.diff(subject.store.row_ends("/X"))
+    return np.concatenate([np.diff(block.indptr) for block in subject.store.blocks("/X")])
+
+
+def _require_room(size: int, subject: Subject) -> None:
+    """Say that rows are brought together on disk, and that there is room for them.
+
+    Raises:
+        Unreadable: there is not.
+    """
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    needed = f"{size / 1e6:,.0f} MB of scratch files in {folder}"
+    if size > free:
+        message = (
+            f"{subject.store.target}: rows of a condition do not stand together, and bringing them "
+            f"together takes {needed}, where {free / 1e6:,.0f} MB are free; set TMPDIR, or sort "
+            "the rows with `vcspec convert`"
+        )
+        raise Unreadable(message)
+    subject.settings.say(
+        f"{subject.store.target}: rows of a condition do not stand together; they are brought "
+        f"together first, with {needed}"
+    )
