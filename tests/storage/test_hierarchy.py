@@ -1,7 +1,8 @@
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,16 @@ import pytest
 import zarr
 
 from vcspec.model.store import Node, Skeleton, StoredObject
+from vcspec.standard import standard
+from vcspec.storage import hierarchy
 from vcspec.storage.hierarchy import skeleton
-from vcspec.storage.objects import LocalObjects
+from vcspec.storage.objects import LocalObjects, Unreached, Wanted
 
 
 class Written:
     """Objects that are held in memory."""
+
+    requests = bytes_read = 0
 
     def __init__(self, objects: Mapping[str, Any]) -> None:
         self.objects = {
@@ -27,6 +32,9 @@ class Written:
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         return self.objects[name][start:stop]
+
+    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        return [self.read(*one) for one in wanted]
 
 
 GROUP = {"zarr_format": 3, "node_type": "group", "attributes": {"vcspec": {"kind": "split"}}}
@@ -273,3 +281,55 @@ def test_links_are_no_metadata(tmp_path: Path) -> None:
     found = skeleton(LocalObjects(store))
     assert not found.nodes
     assert found.objects["zarr.json"].sort == "link"
+
+
+class Vanishing(Written):
+    """Objects of which some are listed and cannot be read."""
+
+    def __init__(self, objects: Mapping[str, Any], failing: Mapping[str, Exception]) -> None:
+        super().__init__(objects)
+        self.failing = failing
+        self.asked: list[list[str]] = []
+
+    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        self.asked.append([name for name, _, _ in wanted])
+        for name, _, _ in wanted:
+            if name in self.failing:
+                raise self.failing[name]
+        return super().read_many(wanted)
+
+
+MANY = {"zarr.json": GROUP} | {f"{letter}/zarr.json": GROUP for letter in "abcdefg"}
+
+
+def test_all_documents_are_asked_for_together() -> None:
+    objects = Vanishing(MANY | {"a/c/0": b"1"}, {})
+    assert len(skeleton(objects).nodes) == 8
+    assert objects.asked == [list(MANY)]
+
+
+def test_a_document_that_cannot_be_read_spoils_no_other() -> None:
+    gone = {f"{letter}/zarr.json": FileNotFoundError(f"gone {letter}") for letter in "be"}
+    found = skeleton(Vanishing(MANY, gone))
+    assert set(found.nodes) == {"/", "/a", "/c", "/d", "/f", "/g"}
+    assert found.broken == {"b/zarr.json": "gone b", "e/zarr.json": "gone e"}
+
+
+def test_where_no_answer_came_nothing_is_said_about_the_document() -> None:
+    with pytest.raises(Unreached):
+        skeleton(Vanishing(MANY, {"c/zarr.json": Unreached("silence")}))
+
+
+def test_documents_are_held_a_few_at_a_time_and_large_ones_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    most = 2 * len(json.dumps(GROUP))
+    limits = {**standard().limits, "document_bytes": most}
+    monkeypatch.setattr(hierarchy, "standard", lambda: SimpleNamespace(limits=limits))
+    objects = Vanishing({**MANY, "d/zarr.json": b"{" * (most + 1)}, {})
+    assert f"{most + 1} bytes" in skeleton(objects).broken["d/zarr.json"]
+    assert [len(names) for names in objects.asked] == [7]
+    monkeypatch.setattr(hierarchy, "AT_ONCE", 1)
+    objects.asked.clear()
+    skeleton(objects)
+    assert [len(names) for names in objects.asked] == [2, 2, 2, 1]

@@ -1,4 +1,6 @@
+import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from vcspec.model.errors import Refused, Unreadable
 from vcspec.storage.objects import (
     LocalObjects,
     RemoteObjects,
+    Unreached,
     local_path,
     open_objects,
     scheme_of,
@@ -151,12 +154,13 @@ def test_nothing_and_a_file_are_unreadable(tmp_path: Path) -> None:
 def test_a_scheme_whose_package_is_not_installed_is_unreadable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def absent(_: str) -> Any:
+    def absent(_: str, **__: Any) -> Any:
         raise ImportError("Install s3fs to access S3")  # noqa: EM101
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
-    with pytest.raises(Unreadable, match="s3fs"):
-        open_objects("s3://bucket/store")
+    for target, extra in (("s3://b/s", r"vcspec\[s3\]"), ("https://h/s", r"vcspec\[http\]")):
+        with pytest.raises(Unreadable, match=f"s3fs.*pip install '{extra}'"):
+            open_objects(target)
 
 
 def test_keys_of_a_remote_place_are_read_like_files(tmp_path: Path) -> None:
@@ -171,6 +175,98 @@ def test_keys_of_a_remote_place_are_read_like_files(tmp_path: Path) -> None:
     assert objects.read("zarr.json") == b"{}"
 
 
+def test_many_are_read_in_the_order_asked_whole_and_in_parts(folder: Path) -> None:
+    place = f"memory://{folder.parent.name}-many"
+    filesystem, root = fsspec.core.url_to_fs(place)
+    filesystem.pipe({f"{root}/zarr.json": b"{}", f"{root}/a/c": b"0123456789"})
+    wanted = [("a/c", 8, 10), ("zarr.json", None, None), ("a/c", 3, 3), ("a/c", 7, None)]
+    for objects in (LocalObjects(folder), open_objects(place)):
+        assert objects.read_many(wanted) == [b"89", b"{}", b"", b"789"]
+        assert objects.read_many([]) == []
+
+
+def test_requests_and_bytes_are_counted(folder: Path) -> None:
+    local = LocalObjects(folder)
+    local.listing()
+    local.read_many([("a/c", 8, 10), ("zarr.json", None, None)])
+    assert (local.requests, local.bytes_read) == (2 + 2, 4)
+    remote = RemoteObjects(Linked(), "http://h/s/")
+    remote.listing()
+    assert (remote.requests, remote.bytes_read) == (1 + 1, 0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: local.read("a/c", 0, 3), range(400)))
+    assert (local.requests, local.bytes_read) == (404, 1204)
+
+
+def test_one_that_is_not_there_fails_all_that_were_asked_for_with_it(folder: Path) -> None:
+    place = f"memory://{folder.parent.name}-fails"
+    filesystem, root = fsspec.core.url_to_fs(place)
+    filesystem.pipe({f"{root}/zarr.json": b"{}"})
+    for objects in (LocalObjects(folder), open_objects(place)):
+        with pytest.raises(FileNotFoundError, match="a/b"):
+            objects.read_many([("zarr.json", None, None), ("a/b", 0, 1)])
+
+
+def test_a_remote_place_with_nothing_below_it_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError, match="nothing is listed"):
+        open_objects("memory://nowhere/store.zarr").listing()
+
+
+@pytest.mark.parametrize("name", ["../b", "a/../../b", "a/./b", "a/%2e%2e/b", "a\\..\\b"])
+def test_a_name_that_leaves_the_store_is_not_asked_for(name: str) -> None:
+    filesystem = Failing(AssertionError("asked"))
+    with pytest.raises(OSError, match="leave the store"):
+        RemoteObjects(filesystem, "bucket/store").read_many([(name, None, None)])
+
+
+class Failing:
+    """A driver that raises the same error whatever it is asked."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def find(self, _root: str, **_: Any) -> dict[str, dict[str, Any]]:
+        raise self.error
+
+    def cat_file(self, _key: str, **_: Any) -> bytes:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (FileNotFoundError("key"), FileNotFoundError),
+        (PermissionError("denied"), Unreached),
+        (RuntimeError("no credentials"), Unreached),
+        (TimeoutError("slow"), Unreached),
+        (OSError(errno.EINVAL, "range"), OSError),
+    ],
+)
+def test_whatever_a_driver_raises_is_an_error_with_the_name_of_the_object(
+    error: Exception, kind: type[OSError]
+) -> None:
+    objects = RemoteObjects(Failing(error), "bucket/store")
+    with pytest.raises(kind, match="bucket/store/a") as caught:
+        objects.read("a")
+    assert isinstance(caught.value, Unreached) == (kind is Unreached)
+    assert caught.value.filename == "bucket/store/a"
+    with pytest.raises(OSError, match="bucket/store"):
+        objects.listing()
+
+
+class Whole:
+    """A web server that knows no ranges."""
+
+    def cat_file(self, _key: str, **_: Any) -> bytes:
+        return b"0123456789"
+
+
+def test_a_server_that_ignores_ranges_costs_time_and_not_sense() -> None:
+    objects = RemoteObjects(Whole(), "http://h/s")
+    assert objects.read("a", 2, 5) == b"234"
+    assert objects.bytes_read == 10
+
+
 class Linked:
     """A web server whose page names no sizes and links to elsewhere."""
 
@@ -178,8 +274,8 @@ class Linked:
         assert detail
         return {"http://h/s/a": {"size": None}, "http://h/secret": {"size": 3}}
 
-    def size(self, key: str) -> int:
-        return {"http://h/s/a": 7}[key]
+    def sizes(self, keys: list[str]) -> list[int]:
+        return [{"http://h/s/a": 7}[key] for key in keys]
 
 
 def test_keys_that_do_not_lie_below_the_root_are_none_of_the_store() -> None:

@@ -1,35 +1,78 @@
 """Zarr metadata as Nodes, read from JSON alone, before zarr or anndata see anything of a store."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
 from vcspec.model.store import Node, Skeleton
 from vcspec.standard import standard
 from vcspec.storage.documents import NotStrict, parse_document
-from vcspec.storage.objects import Objects
+from vcspec.storage.objects import Objects, Unreached
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+AT_ONCE = 4  # documents of the largest size that are held before they are parsed
 Document = dict[str, Any]
 
 
 def skeleton(objects: Objects) -> Skeleton:
-    """Objects and nodes of a store; nothing raises because a document is bad."""
+    """Objects and nodes of a store; nothing raises because a document is bad.
+
+    Raises:
+        OSError: the objects cannot be listed, or a remote place stopped answering.
+    """
     limits = standard().limits
     listing = objects.listing()
+    sizes = {
+        name: entry.size
+        for name, entry in listing.items()
+        if name.rpartition("/")[2] in METADATA and entry.sort == "file"
+    }
     documents: dict[str, Document] = {}
     broken: dict[str, str] = {}
-    for name, entry in listing.items():
-        if name.rpartition("/")[2] not in METADATA or entry.sort != "file":
-            continue
+    for name, body in _bodies(objects, sizes, limits["document_bytes"]):
         try:
-            if entry.size > limits["document_bytes"]:
-                message = f"{entry.size} bytes; at most {limits['document_bytes']} are read"
-                raise NotStrict(message)
-            documents[name] = parse_document(objects.read(name), limits)
+            documents[name] = parse_document(_given(body), limits)
         except (NotStrict, OSError) as error:
             broken[name] = str(error)
-    return _assemble(listing, documents, broken)
+    return _assemble(listing, documents, dict(sorted(broken.items())))
+
+
+def _bodies(
+    objects: Objects, sizes: Mapping[str, int], most: int
+) -> Iterator[tuple[str, bytes | Exception]]:
+    """Each document's bytes, or why there are none; a bounded number of bytes is held at a time."""
+    batch: list[str] = []
+    held = 0
+    for name, size in sizes.items():
+        if size > most:
+            yield name, NotStrict(f"{size} bytes; at most {most} are read")
+            continue
+        if held + size > AT_ONCE * most:
+            yield from _read(objects, batch)
+            batch, held = [], 0
+        batch.append(name)
+        held += size
+    yield from _read(objects, batch)
+
+
+def _read(objects: Objects, names: list[str]) -> list[tuple[str, bytes | Exception]]:
+    """All at once; in halves where one cannot be read, for it spoils none of the others."""
+    try:
+        bodies = objects.read_many([(name, None, None) for name in names])
+    except Unreached:
+        raise
+    except OSError as error:
+        if len(names) == 1:
+            return [(names[0], error)]
+        half = len(names) // 2
+        return _read(objects, names[:half]) + _read(objects, names[half:])
+    return list(zip(names, bodies, strict=True))
+
+
+def _given(body: bytes | Exception) -> bytes:
+    if isinstance(body, Exception):
+        raise body
+    return body
 
 
 def _assemble(

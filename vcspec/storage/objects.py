@@ -1,9 +1,12 @@
 """The objects of a store as names and bytes: a local folder, or any place that fsspec reaches."""
 
+import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -13,10 +16,39 @@ from vcspec.standard import standard
 
 # Windows has no such flag; what it has in place of links is met as "special" when it is listed.
 UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+AT_ONCE = 32  # requests under way at a time
+THREADS = 8  # the same, where the driver can do only one at a time
+A_TURN = 512
+KEYS_A_PAGE = 1_000
+DRIVERS = {
+    "s3": "'vcspec[s3]'",
+    "http": "'vcspec[http]'",
+    "https": "'vcspec[http]'",
+    "gs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+}
+
+Wanted = tuple[str, int | None, int | None]
+
+
+class Unreached(OSError):
+    """A remote place gave no answer on an object: nothing is known about it, good or bad."""
 
 
 class Objects(Protocol):
-    """Names and bytes below one root."""
+    """Names and bytes below one root.
+
+    Attributes:
+        requests: how often the place was asked for something so far.
+        bytes_read: length of all that `read` and `read_many` gave so far.
+    """
+
+    @property
+    def requests(self) -> int: ...  # noqa: D102 - told above
+
+    @property
+    def bytes_read(self) -> int: ...  # noqa: D102 - told above
 
     def listing(self) -> Mapping[str, StoredObject]:
         """Every object below the root, by its name relative to it."""
@@ -24,11 +56,46 @@ class Objects(Protocol):
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the object, all or from `start` to `stop`."""
 
+    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        """What `read` says of each (name, start, stop), in the order asked, at once where it pays.
 
-class LocalObjects:
-    """A folder of the local file system; links are listed, never followed."""
+        Raises:
+            OSError: as `read` does, for the first that cannot be read; the others are lost.
+                FileNotFoundError says that the object has vanished, Unreached that a remote place
+                gave no answer or denies one.
+        """
+
+
+class _Tally:
+    """Counts of requests and bytes that any number of threads add to."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._requests = 0
+        self._bytes_read = 0
+
+    @property
+    def requests(self) -> int:
+        return self._requests
+
+    @property
+    def bytes_read(self) -> int:
+        return self._bytes_read
+
+    def _count(self, requests: int, bytes_read: int = 0) -> None:
+        with self._lock:
+            self._requests += requests
+            self._bytes_read += bytes_read
+
+
+class LocalObjects(_Tally):
+    """A folder of the local file system; links are listed, never followed.
+
+    A folder that is listed is one request, and so is a file that is opened.
+    """
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self.root = root
 
     def listing(self) -> Mapping[str, StoredObject]:
@@ -36,6 +103,7 @@ class LocalObjects:
         found: dict[str, StoredObject] = {}
         pending = [self.root]
         while pending:
+            self._count(1)
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
                     status = entry.stat(follow_symlinks=False)
@@ -49,36 +117,165 @@ class LocalObjects:
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the file; a link is refused by the operating system."""
         with os.fdopen(os.open(self.root / name, UNFOLLOWED), "rb") as file:
-            if start is None:
-                return file.read()
-            file.seek(start)
-            return file.read(-1 if stop is None else stop - start)
+            if start is not None:
+                file.seek(start)
+            body = file.read(-1 if start is None or stop is None else stop - start)
+        self._count(1, len(body))
+        return body
+
+    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        """Bytes of each; one after the other, as threads only slow a local disk's reader down."""
+        return [self.read(*one) for one in wanted]
 
 
-class RemoteObjects:
-    """Keys below a prefix of an fsspec file system."""
+class RemoteObjects(_Tally):
+    """Keys below a prefix of an fsspec file system.
+
+    One request is counted for every object or range asked for, for every size that a listing left
+    out, and for every page of a listing: a thousand keys, as S3 has it, or a folder where the place
+    has no flat listing, as the web. What the driver does unseen is not counted: trying again,
+    signing in, following redirects.
+    """
 
     def __init__(self, filesystem: Any, root: str) -> None:
+        super().__init__()
         self.filesystem = filesystem
         self.root = root.rstrip("/")
 
     def listing(self) -> Mapping[str, StoredObject]:
-        """Every key below the prefix."""
+        """Every key below the prefix, as the place has it now.
+
+        Raises:
+            FileNotFoundError: there is none.
+            OSError: the place cannot be listed.
+        """
         prefix = f"{self.root}/"
-        found = self.filesystem.find(self.root, detail=True)
+        try:
+            found = self._walked() if self._walks() else self._found()
+        except Exception as error:  # drivers raise what they like
+            raise _failure(self.root, error) from error
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, "nothing is listed below this place", self.root)
         return {
-            key.removeprefix(prefix): StoredObject(self._size(key, info))
-            for key, info in sorted(found.items())
-            if key.startswith(prefix)  # a web server may link to anywhere
+            key.removeprefix(prefix): StoredObject(int(size or 0))
+            for key, size in sorted(self._sized(found).items())
         }
 
-    def _size(self, key: str, info: Mapping[str, Any]) -> int:
-        size = info["size"] if info["size"] is not None else self.filesystem.size(key)
-        return int(size or 0)
+    def _walks(self) -> bool:
+        """Whether the driver can only list folder by folder, which it would do one at a time."""
+        from fsspec.asyn import AsyncFileSystem
+
+        return getattr(type(self.filesystem), "_find", None) is AsyncFileSystem._find
+
+    def _found(self) -> dict[str, int | None]:
+        """Sizes of all keys, as the driver lists them."""
+        found = self.filesystem.find(self.root, detail=True)
+        self._count(max(1, -(-len(found) // KEYS_A_PAGE)))
+        prefix = f"{self.root}/"
+        return {key: info["size"] for key, info in found.items() if key.startswith(prefix)}
+
+    def _walked(self) -> dict[str, int | None]:
+        """The same, folders of one depth at once; one that cannot be listed is not left out."""
+        found: dict[str, int | None] = {}
+        pending, seen = [f"{self.root}/"], set[str]()
+        with ThreadPoolExecutor(THREADS) as pool:
+            while pending:
+                self._count(len(pending))
+                seen.update(pending)
+                linked = [entry for page in pool.map(self.filesystem.ls, pending) for entry in page]
+                below = [entry for entry in linked if self._is_below(entry["name"])]
+                folders = {one["name"] for one in below if one["type"] == "directory"}
+                found |= {one["name"]: one["size"] for one in below if one["type"] == "file"}
+                pending = sorted(folders - seen)
+        return found
+
+    def _is_below(self, key: str) -> bool:
+        """Whether a link leads below the root; a web server may link to anywhere."""
+        name = key.removeprefix(f"{self.root}/")
+        return name != key and not _climbs(name) and not {"?", "#"} & set(name)
+
+    def _sized(self, found: dict[str, int | None]) -> dict[str, int | None]:
+        """The keys with the sizes that the listing left out, asked for at once."""
+        unsized = [key for key, size in found.items() if size is None]
+        self._count(len(unsized))
+        try:
+            return found | dict(zip(unsized, self.filesystem.sizes(unsized), strict=True))
+        except Exception as error:  # drivers raise what they like
+            place = f"{self.root}, the size of an object"
+            raise _failure(place, error) from error
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the key."""
-        return bytes(self.filesystem.cat_file(f"{self.root}/{name}", start=start, end=stop))
+        return self.read_many([(name, start, stop)])[0]
+
+    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        """Bytes of each; `AT_ONCE` requests are under way at a time."""
+        found = [b""] * len(wanted)
+        # No server can be asked for a range of no bytes.
+        places = [
+            at for at, (_, start, stop) in enumerate(wanted) if start is None or start != stop
+        ]
+        # In turns, so that a place that is down is not asked for thousands of objects.
+        for first in range(0, len(places), A_TURN):
+            turn = places[first : first + A_TURN]
+            self._count(len(turn))
+            for at, answer in zip(turn, self._answers([wanted[at] for at in turn]), strict=True):
+                found[at] = self._body(wanted[at], answer)
+        return found
+
+    def _key(self, name: str) -> str:
+        key = f"{self.root}/{name}"
+        if _climbs(name):  # the driver would resolve it, and ask for what lies beside the store
+            raise OSError(errno.EINVAL, "this name would leave the store", key)
+        return key
+
+    def _answers(self, wanted: Sequence[Wanted]) -> list[Any]:
+        """For each its bytes, or the error that the driver raised."""
+        asked = [
+            (self._key(name), start, None if start is None else stop)
+            for name, start, stop in wanted
+        ]
+        if getattr(self.filesystem, "async_impl", False):
+            keys, starts, stops = map(list, zip(*asked, strict=True))
+            return self.filesystem.cat_ranges(
+                keys, starts, stops, batch_size=AT_ONCE, on_error="return"
+            )
+        if len(asked) == 1:
+            return [self._answer(asked[0])]
+        with ThreadPoolExecutor(min(THREADS, len(asked))) as pool:
+            return list(pool.map(self._answer, asked))
+
+    def _answer(self, asked: Wanted) -> Any:
+        key, start, stop = asked
+        try:
+            return self.filesystem.cat_file(key, start=start, end=stop)
+        except Exception as error:  # noqa: BLE001 - drivers raise what they like
+            return error
+
+    def _body(self, asked: Wanted, answer: Any) -> bytes:
+        name, start, stop = asked
+        if isinstance(answer, Exception):
+            raise _failure(self._key(name), answer) from answer
+        body = bytes(answer)
+        self._count(0, len(body))
+        if start is not None and stop is not None and len(body) > stop - start:
+            return body[start:stop]  # a simple web server knows no ranges and sends the whole
+        return body
+
+
+def _climbs(name: str) -> bool:
+    return bool({".", ".."} & set(unquote(name).replace("\\", "/").split("/")))
+
+
+def _failure(key: str, error: Exception) -> OSError:
+    """The driver's error as one that names the object, whatever class the driver has for it."""
+    if isinstance(error, FileNotFoundError):
+        return FileNotFoundError(errno.ENOENT, "there is no such object", key)
+    number = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
+    reason = f"{type(error).__name__}: {str(error)[:160]}"
+    if number == errno.EINVAL:
+        return OSError(number, f"the object cannot be read so ({reason})", key)
+    return Unreached(number, f"no answer ({reason})", key)
 
 
 def _local_object(status: os.stat_result) -> StoredObject:
@@ -132,14 +329,7 @@ def open_objects(target: str) -> Objects:
     """
     path = local_path(target)
     if path is None:
-        import fsspec
-
-        try:
-            filesystem, root = fsspec.core.url_to_fs(target)
-        except ImportError as error:
-            message = f"{target[:200]}: {error}"
-            raise Unreadable(message) from error
-        return RemoteObjects(filesystem, root)
+        return _remote(target)
     if not path.exists():
         message = f"{target}: no such path; give the folder of a Zarr store"
         raise Unreadable(message)
@@ -147,3 +337,26 @@ def open_objects(target: str) -> Objects:
         message = f"{target}: a file, not the folder of a Zarr store; `vcspec convert` reads .h5ad"
         raise Unreadable(message)
     return LocalObjects(path)
+
+
+def _remote(target: str) -> RemoteObjects:
+    import fsspec
+
+    scheme = scheme_of(target)
+    try:
+        filesystem, root = fsspec.core.url_to_fs(target, **_options(scheme, fsspec.config.conf))
+    except ImportError as error:
+        message = f"{target[:200]}: {error}; pip install {DRIVERS.get(scheme, scheme)}"
+        raise Unreadable(message) from error
+    return RemoteObjects(filesystem, root)
+
+
+def _options(scheme: str, configured: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of the driver: nothing is kept from an earlier look, for a store may change."""
+    options: dict[str, Any] = {"use_listings_cache": False}
+    if scheme == "s3":
+        pool = {"max_pool_connections": AT_ONCE}  # botocore's own 10 would be the limit
+        options["config_kwargs"] = pool | configured.get("s3", {}).get("config_kwargs", {})
+        # More than 1 asks for the size of each object before the object itself.
+        options["max_concurrency"] = 1
+    return options
