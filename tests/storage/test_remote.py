@@ -179,7 +179,6 @@ def test_an_object_that_vanished_is_missed_by_name(s3: S3, published: str) -> No
             objects.read_many([("zarr.json", *WHOLE), wanted])
 
 
-@pytest.mark.xfail(reason="zarr answers for a vanished object with the fill value", strict=True)
 def test_an_object_that_vanished_is_no_fill_value(s3: S3, published: str) -> None:
     store = ZarrStore(published)
     assert "X/data/c/0" in store.skeleton.objects

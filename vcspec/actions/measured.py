@@ -21,7 +21,6 @@ from vcspec.model.matrix import Array
 from vcspec.model.training import Training
 from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject
-from vcspec.standard import standard
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.storage.kept_arrays import kept, look_up
 from vcspec.storage.opening import open_store
@@ -129,8 +128,8 @@ class _Asked:
         contexts = [condition.context_key for condition in self.tested]
         controls = []
         for at in range(len(self.contexts)):
-            parts = [arrays[f"{name}-{at}"] for name in ("start", "values", "ties")]
-            known = SortedControl(*parts, int(arrays["cells"][at]))
+            start, values, ties = (arrays[f"{name}-{at}"] for name in ("start", "values", "ties"))
+            known = SortedControl(start, values, ties, int(arrays["cells"][at]))
             controls.append(KeptControl(arrays["control"][at], known))
         return Measured(
             keys=[condition.key for condition in self.tested],

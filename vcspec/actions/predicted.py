@@ -116,7 +116,7 @@ def _spilled(
     order = np.arange(rows) if grouped.order is None else grouped.order
     place = np.empty(rows, dtype=np.int64)
     place[order] = np.arange(rows)
-    data_type = np.dtype(subject.store.data_type("/X"))
+    data_type = np.dtype(subject.store.value_type("/X"))
     _require_room(int(lengths.sum()) * (4 + data_type.itemsize), subject)
     spill = Spill(stack.enter_context(scratch_folder()), lengths, place, width, data_type)
     blocks, settings = subject.store.blocks("/X"), subject.settings

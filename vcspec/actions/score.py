@@ -38,12 +38,29 @@ LIBRARIES = ("numpy", "scipy", "zarr")
 class Truth(Protocol):
     """What predictions are compared with: a reference, or measured cells themselves."""
 
-    keys: list[str]
-    contexts: list[str]
-    number: NDArray[np.int64]
-    controls: Sequence[Control]
-    suite: str
-    values: Mapping[str, Any]
+    @property
+    def keys(self) -> list[str]:
+        """Of the test conditions."""
+
+    @property
+    def contexts(self) -> list[str]:
+        """(conditions,) context of each."""
+
+    @property
+    def number(self) -> NDArray[np.int64]:
+        """(conditions,) number of each one's control."""
+
+    @property
+    def controls(self) -> Sequence[Control]:
+        """One for each context."""
+
+    @property
+    def suite(self) -> str:
+        """Name of the suite of metrics."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The value space that is scored in."""
 
     def comparison(self, prediction: Side) -> Comparison:
         """Truth beside prediction."""
@@ -104,7 +121,7 @@ class Reference:
         return {**names, "content": self.subject.claimed_content()}
 
 
-def score(  # noqa: PLR0913 - one for each file that is read, and how
+def score(
     predictions: Target,
     *,
     split: Target | None = None,

@@ -1,4 +1,4 @@
-"""verify: the same numbers again, from the files that a scorecard names by digest."""
+"""verify: a scorecard's numbers again, from the files it names by digest; or a store's bytes."""
 
 import json
 import math
@@ -9,13 +9,18 @@ from typing import Any
 
 from vcspec.actions.score import score
 from vcspec.actions.validate import require_valid, validate
+from vcspec.engine.settings import Settings
 from vcspec.model.errors import Refused, Unreadable, UsageError
+from vcspec.model.finding import Report
 from vcspec.model.scorecard import Scorecard, first_difference
+from vcspec.rules.book import examine, unreadable
 from vcspec.rules.subject import Subject
 from vcspec.storage.opening import open_store
 
 Target = str | os.PathLike[str]
 TOLERANCE = 1e-6
+# What a manifest says of a store's bytes.
+STORED = frozenset({"VCS201", "VCS202", "VCS203", "VCS204", "VCS207", "VCS208"})
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ def verify(
     predictions: Target | None = None,
     split: Target | None = None,
     reference: Target | None = None,
+    dataset: Target | None = None,
+    settings: Settings | None = None,
 ) -> Verification:
     """Recompute a scorecard and compare.
 
@@ -50,6 +57,8 @@ def verify(
         predictions: the store it was computed from; looked for beside the card by its digest.
         split: as in `score`.
         reference: as in `score`.
+        dataset: of a scorecard that was made without a reference; looked for beside it.
+        settings: as in `score`.
 
     Raises:
         Invalid: the scorecard itself breaks a rule.
@@ -58,23 +67,43 @@ def verify(
     path = Path(card)
     require_valid(validate(path))
     stated = json.loads(path.read_bytes())
-    place = predictions or _find(path, stated["inputs"]["predictions"])
-    anew = score(place, split=split, reference=reference)
+    inputs = stated["inputs"]
+    place = predictions or _find(path, "predictions", inputs["predictions"])
+    if inputs["reference"] is None and dataset is None:
+        dataset = _find(path, "dataset", inputs["dataset"]["content"])
+    anew = score(place, split=split, reference=reference, dataset=dataset, settings=settings)
     found = json.loads(anew.to_json())
     difference = _disagreement(stated, found)
     identical = first_difference(stated, found) == ""
     return Verification(anew, identical, not difference, difference)
 
 
-def _find(card: Path, content: str) -> Path:
+def verify_store(target: Target, *, settings: Settings | None = None) -> Report:
+    """Compare every object of a store with its manifest, byte for byte.
+
+    Values are not looked at: this is as fast as the bytes can be hashed.
+
+    Args:
+        target: path or URL of the store.
+        settings: how objects are shared out.
+    """
+    name = os.fspath(target)
+    try:
+        subject = Subject(open_store(name), settings=settings or Settings())
+        return examine(subject, "full", name, only=STORED)
+    except (Unreadable, OSError) as error:
+        return unreadable(name, "full", str(error))
+
+
+def _find(card: Path, kind: str, content: str) -> Path:
     for place in sorted(card.resolve().parent.glob("*.zarr")):
         try:
             subject = Subject(open_store(str(place)))
-            if subject.kind == "predictions" and subject.manifest.get("content") == content:
+            if subject.kind == kind and subject.manifest.get("content") == content:
                 return place
         except (Unreadable, Refused, ValueError):
             continue
-    message = f"no predictions {content} lie beside {card}; name them with --predictions"
+    message = f"no {kind} {content} beside {card}; name it with --{kind}"
     raise UsageError(message)
 
 

@@ -4,7 +4,14 @@ import sys
 
 import click
 
-from vcspec.cli.output import colour, emit, quiet_option, width
+from vcspec.cli.output import (
+    chosen_settings,
+    colour,
+    emit,
+    engine_options,
+    quiet_option,
+    width,
+)
 from vcspec.model.finding import EXIT_CODE
 
 
@@ -34,6 +41,7 @@ from vcspec.model.finding import EXIT_CODE
     show_default=True,
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to FILE.")
+@engine_options
 @click.option("--strict", is_flag=True, help="Warnings make an artefact invalid.")
 @quiet_option
 def validate(
@@ -43,6 +51,10 @@ def validate(
     dataset: str | None,
     format_: str,
     output: str | None,
+    memory: str | None,
+    workers: int | None,
+    engine: str,
+    scheduler: str | None,
     *,
     strict: bool,
     quiet: bool,
@@ -55,7 +67,11 @@ def validate(
     from vcspec.actions.validate import validate as action
     from vcspec.render import render_reports
 
-    reports = [action(path, level=level, split=split, dataset=dataset) for path in paths]
+    with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
+        reports = [
+            action(path, level=level, split=split, dataset=dataset, settings=settings)
+            for path in paths
+        ]
     if not quiet or output or any(report.exit_code for report in reports):
         plain = format_ != "text" or output is not None
         text = render_reports(

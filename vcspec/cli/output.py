@@ -64,6 +64,92 @@ def progress_bar(
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextmanager
+def work_bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar with rate and time left that takes (done, in all, what), on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    rate = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate)
+    tasks: dict[str, TaskID] = {}
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+
+        def advance(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, rate="")
+            speed = bar.tasks[tasks[what]].speed
+            told = f"{speed:,.0f}/s" if speed else ""
+            bar.update(tasks[what], completed=done, total=total, rate=told)
+
+        yield advance
+
+
+def engine_options(command: Any) -> Any:
+    """Options that say how passes over cells are run; none of them changes a result."""
+    options = [
+        click.option(
+            "--memory",
+            metavar="BYTES",
+            help="For controls and blocks of cells together, such as 2GiB; by default 512MiB, or a "
+            "quarter of what is available where that is less.",
+        ),
+        click.option("--workers", type=int, metavar="N", help="By default one for each processor."),
+        click.option(
+            "--engine",
+            type=click.Choice(["threads", "dask"]),
+            default="threads",
+            show_default=True,
+            help="Who reads the cells: threads of this process, or a Dask cluster.",
+        ),
+        click.option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Of a Dask scheduler, such as tcp://host:8786; by default a cluster of this "
+            "machine's own.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def chosen_settings(
+    memory: str | None,
+    workers: int | None,
+    engine: str,
+    scheduler: str | None,
+    *,
+    quiet: bool,
+) -> Iterator[Any]:
+    """Settings of a command's passes over cells, with a progress bar while they run."""
+    from vcspec.engine.budget import budget, parse_bytes
+    from vcspec.engine.settings import Settings
+
+    limits = budget(parse_bytes(memory) if memory else None, workers)
+    with work_bar(quiet=quiet) as progress:
+        yield Settings(
+            engine="dask" if scheduler else engine,
+            scheduler=scheduler or "",
+            budget=limits,
+            progress=progress,
+            announce=lambda text: say(text, quiet=quiet),
+        )
+
+
 def overwrite_option(command: Any) -> Any:
     """The option that replaces an existing store."""
     return click.option("--overwrite", is_flag=True, help="Replace a store that is already there.")(

@@ -2,10 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say, width
+from vcspec.cli.output import (
+    chosen_settings,
+    colour,
+    emit,
+    engine_options,
+    overwrite_option,
+    quiet_option,
+    say,
+    width,
+)
 
 
 @click.command(
@@ -14,11 +24,22 @@ from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say,
 \b
   vcspec score predictions.zarr
   vcspec score predictions.zarr --split split.zarr --reference reference.zarr -o card.json
+  vcspec score predictions.zarr --dataset dataset.zarr
   vcspec score predictions.zarr --format json > card.json"""
 )
 @click.argument("predictions")
 @click.option("--split", metavar="SPLIT", help="The split that the predictions pin.")
 @click.option("--reference", metavar="REFERENCE", help="The reference of that split.")
+@click.option(
+    "--dataset",
+    metavar="DATASET",
+    help="Measured cells to compare with in place of a reference; without anchors.",
+)
+@click.option(
+    "--cached",
+    is_flag=True,
+    help="Keep what was taken from the dataset, by digest, and use what was kept before.",
+)
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
@@ -27,16 +48,23 @@ from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say,
     "--table", metavar="STORE", help="Write values by condition to STORE, for xarray.open_zarr."
 )
 @click.option("--contexts", is_flag=True, help="Print the values by context as well.")
+@engine_options
 @overwrite_option
 @quiet_option
 def score(
     predictions: str,
     split: str | None,
     reference: str | None,
+    dataset: str | None,
     format_: str,
     output: str | None,
     table: str | None,
+    memory: str | None,
+    workers: int | None,
+    engine: str,
+    scheduler: str | None,
     *,
+    cached: bool,
     contexts: bool,
     overwrite: bool,
     quiet: bool,
@@ -51,7 +79,15 @@ def score(
     from vcspec.storage.files import write_text
     from vcspec.storage.score_table import write_score_table
 
-    card = action(predictions, split=split, reference=reference)
+    with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
+        card = action(
+            predictions,
+            split=split,
+            reference=reference,
+            dataset=dataset,
+            cached=cached,
+            settings=settings,
+        )
     if table:
         write_score_table(Path(table), card.to_xarray(), overwrite=overwrite)
         say(f"wrote {table}", quiet=quiet)
@@ -66,32 +102,67 @@ def score(
             emit("\n" + render_contexts(card, colour=colour(), width=width()))
 
 
-@click.command()
-@click.argument("scorecard")
+@click.command(
+    epilog="""Examples:
+
+\b
+  vcspec verify scorecard.json
+  vcspec verify predictions.zarr"""
+)
+@click.argument("target")
 @click.option("--predictions", metavar="STORE", help="The predictions that it was computed from.")
 @click.option("--split", metavar="SPLIT", help="The split that the predictions pin.")
 @click.option("--reference", metavar="REFERENCE", help="The reference of that split.")
+@click.option("--dataset", metavar="DATASET", help="The dataset, of a scorecard without reference.")
+@engine_options
 @quiet_option
 def verify(
-    scorecard: str,
+    target: str,
     predictions: str | None,
     split: str | None,
     reference: str | None,
+    dataset: str | None,
+    memory: str | None,
+    workers: int | None,
+    engine: str,
+    scheduler: str | None,
     *,
     quiet: bool,
 ) -> None:
-    """Recompute SCORECARD from the files that it names by digest, and compare.
+    """Recompute a scorecard, or compare every byte of a store with its manifest.
 
-    The files are looked for beside the scorecard when they are not named. Ends with 1 where a
-    number differs.
+    TARGET is a scorecard (JSON), whose files are looked for beside it when they are not named, or a
+    store (path or URL). Ends with 1 where a number or an object differs.
     """
-    from vcspec.actions.verify import verify as action
+    with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
+        if not target.endswith(".json"):
+            _verify_store(target, settings, quiet=quiet)
+            return
+        from vcspec.actions.verify import verify as action
 
-    found = action(scorecard, predictions=predictions, split=split, reference=reference)
+        found = action(
+            target,
+            predictions=predictions,
+            split=split,
+            reference=reference,
+            dataset=dataset,
+            settings=settings,
+        )
     if found.identical:
-        say(f"{scorecard}: identical, byte for byte", quiet=quiet)
+        say(f"{target}: identical, byte for byte", quiet=quiet)
     elif found.agrees:
-        say(f"{scorecard}: every number agrees to 1e-6; tool versions differ", quiet=quiet)
+        say(f"{target}: every number agrees to 1e-6; tool versions differ", quiet=quiet)
     else:
-        say(f"{scorecard}: differs, first at {found.difference}")
+        say(f"{target}: differs, first at {found.difference}")
         sys.exit(1)
+
+
+def _verify_store(target: str, settings: Any, *, quiet: bool) -> None:
+    from vcspec.actions.verify import verify_store
+    from vcspec.render import render_report
+
+    report = verify_store(target, settings=settings)
+    if report.exit_code:
+        emit(render_report(report, "text", colour=colour(), width=width()))
+        sys.exit(report.exit_code)
+    say(f"{target}: every object is as its manifest lists it", quiet=quiet)

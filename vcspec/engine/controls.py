@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import cut
 from vcspec.model.matrix import Array, Rows
-from vcspec.statistics.content import TILE_ROWS
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.ranksum import SortedControl
+from vcspec.statistics.tree import TILE_ROWS
 
 AT_ONCE = 4_194_304  # stored values that are read together
 

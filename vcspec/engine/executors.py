@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
 from vcspec.model.errors import UsageError
@@ -87,17 +88,17 @@ def dask(scheduler: str, workers: int) -> Iterator[Executor]:
         UsageError: the package `distributed` is wanting, or the scheduler does not answer.
     """
     try:
-        from distributed import Client, LocalCluster
+        distributed: Any = import_module("distributed")
     except ImportError as error:
         message = "the engine dask needs a package that is not here: pip install 'vcspec[dask]'"
         raise UsageError(message) from error
     own = None
     try:
         if not scheduler:
-            own = LocalCluster(
+            own = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
             )
-        client = Client(own or scheduler, timeout="20s", set_as_default=False)
+        client = distributed.Client(own or scheduler, timeout="20s", set_as_default=False)
     except (OSError, ValueError) as error:
         message = f"no Dask scheduler answers at {scheduler or 'this machine'} ({error})"
         raise UsageError(message) from error

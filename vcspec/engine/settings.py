@@ -49,7 +49,7 @@ class Settings:
 
     @contextmanager
     def advancing(self, total: int, what: str) -> Iterator[Callable[[int], None] | None]:
-        """What a pass over `total` cells calls with the number of cells done since the last call."""
+        """What a pass over `total` cells calls with the number done since the last call."""
         if self.progress is None:
             yield None
             return

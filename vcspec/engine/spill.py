@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,11 +37,10 @@ class SpilledCells:
     def rows(self, start: int, stop: int) -> Rows:
         """Rows `start` to `stop`."""
         lo, hi = int(self.ends[start]), int(self.ends[stop])
+        types: tuple[np.dtype[Any], ...] = (np.dtype(np.int32), self.data_type)
         parts = [
-            np.fromfile(
-                self.folder / name, kind, count=hi - lo, offset=lo * np.dtype(kind).itemsize
-            )
-            for name, kind in zip(NAMES, (np.int32, self.data_type), strict=True)
+            np.fromfile(self.folder / name, kind, count=hi - lo, offset=lo * kind.itemsize)
+            for name, kind in zip(NAMES, types, strict=True)
         ]
         return Rows(self.ends[start : stop + 1] - lo, parts[0], parts[1], self.width, start)
 
@@ -83,10 +83,10 @@ class Spill:
         self, name: str, values: AnyArray, rows: Rows, place: AnyArray, cuts: list[int]
     ) -> None:
         size = values.dtype.itemsize
-        data = memoryview(values.view(np.uint8))
+        data = memoryview(values.view(np.uint8).data)
         target = os.open(self.cells.folder / name, os.O_WRONLY | os.O_CREAT, 0o600)
         with os.fdopen(target, "wb", buffering=0) as file:
-            for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+            for start, stop in pairwise(cuts):
                 if start == stop:
                     continue
                 file.seek(int(self.cells.ends[place[start]]) * size)

@@ -13,9 +13,10 @@ from vcspec.engine.visit import Seen, Task, Wants, visit
 from vcspec.model.comparison import Expression
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
-from vcspec.statistics.content import TILE_ROWS, matrix_leaf, raw_leaf, tiles
+from vcspec.statistics.content import matrix_leaf, raw_leaf, tiles
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.scan import Scan, noted, together
+from vcspec.statistics.tree import TILE_ROWS
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Swept:
     expression: Expression | None = None
 
 
-def sweep(
+def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     cells: Cells,
     groups: Sequence[Group],
     controls: Sequence[SortedControl],

@@ -14,11 +14,12 @@ from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import Block
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
-from vcspec.statistics.content import TILE_ROWS, matrix_leaf, raw_leaf
+from vcspec.statistics.content import matrix_leaf, raw_leaf
 from vcspec.statistics.expression import benjamini_hochberg
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.ranksum import RankSum, SortedControl
 from vcspec.statistics.scan import Scan, noted, together
+from vcspec.statistics.tree import TILE_ROWS
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ class Store(Protocol):
     def width(self, path: str) -> int:
         """Number of columns of the matrix at `path`."""
 
-    def data_type(self, path: str) -> str:
+    def value_type(self, path: str) -> str:
         """Data type of the values of the matrix at `path`."""
 
     def blocks(self, path: str) -> Iterator[Rows]:

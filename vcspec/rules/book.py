@@ -1,6 +1,6 @@
 """The rule book: `rule` claims a code, `examine` runs what the kind and the level ask for."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from vcspec.catalog import Catalog
@@ -23,8 +23,9 @@ UNREADABLE = "VCS001"
 class Examination:
     """The state of one run through the book: what was found, passed and skipped so far."""
 
-    def __init__(self, subject: Subject, level: str) -> None:
+    def __init__(self, subject: Subject, level: str, only: Container[str] | None = None) -> None:
         self.subject = subject
+        self.only = only
         self.level = level
         self.findings: list[Finding] = []
         self.passed: list[str] = []
@@ -41,7 +42,7 @@ class Examination:
         entries = self.subject.standard.rules
         for stage in STAGES[: STAGES.index(self.level) + 1]:
             for code, entry in entries.items():
-                if entry["stage"] == stage and self._applies(entry):
+                if entry["stage"] == stage and self._applies(entry) and self._is_asked(code):
                     self._check(code)
             if stage == "safety" and self._refused():
                 return
@@ -50,6 +51,10 @@ class Examination:
     def _applies(self, entry: Mapping[str, Any]) -> bool:
         """Whether the rule is for this kind; before the kind is trusted, every rule is."""
         return self.subject.kind in entry["kinds"] or entry["stage"] == "safety"
+
+    def _is_asked(self, code: str) -> bool:
+        is_safety = self.subject.standard.rules[code]["stage"] == "safety"
+        return self.only is None or is_safety or code in self.only
 
     def _refused(self) -> bool:
         entries = self.subject.standard.rules
@@ -113,10 +118,19 @@ class Examination:
         return "valid"
 
 
-def examine(subject: Subject, level: str, target: str) -> Report:
-    """All that the book says about `subject`, down to `level`."""
-    subject.is_deep = level == "full"
-    examination = Examination(subject, level)
+def examine(
+    subject: Subject, level: str, target: str, *, only: Container[str] | None = None
+) -> Report:
+    """All that the book says about `subject`, down to `level`.
+
+    Args:
+        subject: the artefact.
+        level: how deep to look.
+        target: its name in the report.
+        only: codes of rules; those on safety are checked all the same.
+    """
+    subject.is_deep = level == "full" and only is None
+    examination = Examination(subject, level, only)
     examination.run()
     findings = sorted(examination.findings, key=lambda finding: (finding.code, finding.path))
     skipped = tuple(Skipped(code, because) for code, because in examination.skipped.items())

@@ -138,7 +138,7 @@ def raw_leaf(tile: Rows) -> bytes | None:
         return None
     digest = hashlib.sha256(b"\x00matrix" + struct.pack("<QQ", tile.first, len(tile)))
     for part in (np.diff(tile.indptr).astype("<u8"), tile.indices, tile.data):
-        digest.update(np.ascontiguousarray(part).view(np.uint8))
+        digest.update(np.ascontiguousarray(part).view(np.uint8).data)
     return digest.digest()
 
 

@@ -1,4 +1,4 @@
-"""Rank sums without a compiled kernel: every value is looked up among the control's by bisection."""
+"""Rank sums without a compiled kernel: values are looked up in the control by bisection."""
 
 from dataclasses import dataclass
 

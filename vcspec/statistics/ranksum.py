@@ -120,8 +120,8 @@ class SortedControl:
             self._by_kernel(rows, cells, u, ties)
         else:
             own = self.ties.astype(np.float64)
-            for place, (start, stop) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
-                one = rows.slice(int(start), int(stop))
+            for place, (start, stop) in enumerate(pairwise(borders.tolist())):
+                one = rows.slice(start, stop)
                 u[place], ties[place] = self._landscape.rank_sums(one, own)
         z, p_value = two_sided(u, ties, cells=cells[:, np.newaxis], control_cells=self.cells)
         return RankSum(u, ties, z, p_value)

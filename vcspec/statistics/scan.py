@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,8 @@ def together(parts: Sequence[Scan]) -> Scan:
         return noted(Rows(np.zeros(1, dtype=np.int64), np.empty(0, np.int32), np.empty(0), 0))
     tallies = {name: Tally.together(getattr(part, name) for part in parts) for name in TALLIED}
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in KEPT}
-    return Scan(**tallies, **arrays)
+    found: dict[str, Any] = {**tallies, **arrays}
+    return Scan(**found)
 
 
 def noted(block: Rows, *, natural: bool = True) -> Scan:
@@ -81,7 +83,9 @@ def noted(block: Rows, *, natural: bool = True) -> Scan:
     found = _by_kernel(block, natural=natural) if compiled() else _by_numpy(block, natural=natural)
     tallies = {name: Tally.of(found[name], block.first) for name in TALLIED}
     whole = found["fractional"] == 0
-    return Scan(**tallies, **{name: found[name] for name in KEPT if name in found}, is_whole=whole)
+    arrays = {name: found[name] for name in KEPT if name in found}
+    everything: dict[str, Any] = {**tallies, **arrays, "is_whole": whole}
+    return Scan(**everything)
 
 
 @lru_cache(maxsize=4)

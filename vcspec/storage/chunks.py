@@ -11,11 +11,14 @@ import numpy as np
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Damaged, Node, StoredObject
 from vcspec.storage.decoding import ABSENT, BadChunk, Recipe, decode_into, recipe_of, shard_index
-from vcspec.storage.objects import Objects, RemoteObjects
+from vcspec.storage.objects import Objects, RemoteObjects, Wanted
 
-Wanted = tuple[str, int | None, int | None]
 Reader = Callable[[list[Wanted]], list[bytes]]
 KEPT_BYTES = 67_108_864
+
+
+class Vanished(Exception):
+    """An object that was listed is not there any more."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,24 @@ class ChunkReader:
             if recipe is None:
                 return None
             spans.append(Span(node, recipe, start, stop))
+        try:
+            found = self._found(spans)
+        except Vanished as error:
+            # Listed, and gone since.
+            near = [span.node.path for span in spans if span.node.path.strip("/") in error.args[0]]
+            where, reason = (near or [spans[0].node.path])[0], f"the object {error} is absent"
+            raise Damaged(where, reason) from error
+        return [self._decoded(span, found) for span in spans]
+
+    def _found(self, spans: Sequence[Span]) -> dict[tuple[str, int], bytes]:
+        """The bytes of every chunk that the spans need."""
         self._learn_indices(spans)
         places = {
             (span.node.path, number): self._place(span, number)
             for span in spans
             for number in span.chunks
         }
-        found = self._fetch(spans, places)
-        return [self._decoded(span, found) for span in spans]
+        return self._fetch(spans, places)
 
     def _learn_indices(self, spans: Sequence[Span]) -> None:
         """Read the indices of shards that are met for the first time, all together."""
@@ -111,7 +124,7 @@ class ChunkReader:
         if not span.recipe.index_at:
             return name, None, None
         offset, length = (int(part) for part in self._indices[name][inside])
-        if offset == ABSENT or length == ABSENT:
+        if ABSENT in (offset, length):
             reason = f"{name}: the inner chunk {inside} is absent"
             raise Damaged(span.node.path, reason)
         if offset + length > size:
@@ -142,7 +155,10 @@ class ChunkReader:
             else:
                 runs.append((name, start, stop))
             owner.append(len(runs) - 1)
-        data = self._objects.read_many(runs)
+        try:
+            data = self._objects.read_many(runs)
+        except FileNotFoundError as error:
+            raise Vanished(str(error.filename)) from error
         out = []
         for (_, start, stop), run in zip(wanted, owner, strict=True):
             begin = runs[run][1]

@@ -75,10 +75,21 @@ def _recipe_v2(node: Node) -> Recipe | None:
     names = [name for name, _ in node.codecs]
     if names not in ([], ["blosc"], ["zstd"], ["gzip"]):
         return None
-    order = ">" if node.byte_order == "big" else "<"
-    data_type = np.dtype(node.data_type).newbyteorder(order)
-    compressor = names[0] if names else ""
-    return Recipe(data_type, node.chunks[0], 1, "", "", False, False, compressor)  # noqa: FBT003
+    return Recipe(
+        data_type=_stored_type(node),
+        chunk=node.chunks[0],
+        per_object=1,
+        index_at="",
+        index_type="",
+        index_checked=False,
+        checked=False,
+        compressor=names[0] if names else "",
+    )
+
+
+def _stored_type(node: Node) -> np.dtype[Any]:
+    found: np.dtype[Any] = np.dtype(node.data_type)
+    return found.newbyteorder(">" if node.byte_order == "big" else "<")
 
 
 def _recipe_v3(node: Node) -> Recipe | None:
@@ -98,7 +109,7 @@ def _recipe_v3(node: Node) -> Recipe | None:
     if node.chunks[0] % max(chunk, 1):
         return None
     return Recipe(
-        data_type=np.dtype(node.data_type).newbyteorder(">" if node.byte_order == "big" else "<"),
+        data_type=_stored_type(node),
         chunk=chunk,
         per_object=node.chunks[0] // chunk,
         index_at=sharding.get("index_location", "end") if sharding else "",

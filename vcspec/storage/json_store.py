@@ -75,7 +75,7 @@ class JsonStore:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 
-    def data_type(self, path: str) -> str:
+    def value_type(self, path: str) -> str:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 

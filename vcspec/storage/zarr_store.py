@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise, product
 from typing import Any, Literal, cast
 
@@ -18,7 +18,13 @@ from vcspec.storage import columns
 from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.compressed import csc_blocks, row_bounds, spans
 from vcspec.storage.hierarchy import skeleton
-from vcspec.storage.objects import LocalObjects, Objects, RemoteObjects, open_objects
+from vcspec.storage.objects import (
+    LocalObjects,
+    Objects,
+    RemoteObjects,
+    local_path,
+    open_objects,
+)
 
 BLOCK_ENTRIES = 4_194_304
 HASHED_AT_ONCE = 8_388_608
@@ -39,6 +45,17 @@ class ZarrStore:
     def skeleton(self) -> Skeleton:
         """Objects and metadata."""
         return skeleton(self._objects)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A worker elsewhere opens the store again, once, and sees that it is the same."""
+        path = local_path(self.target)
+        target = self.target if path is None else str(path.absolute())
+        return reopened, (target, self.listed())
+
+    def listed(self) -> str:
+        """Digest of the names and sizes of all objects."""
+        listing = sorted((name, found.size) for name, found in self.skeleton.objects.items())
+        return hashlib.sha256(repr(listing).encode()).hexdigest()
 
     @cached_property
     def _reader(self) -> ChunkReader:
@@ -197,7 +214,7 @@ class ZarrStore:
         node = self._node(path)
         return int((node.shape if node.sort == "array" else node.attributes["shape"])[1])
 
-    def data_type(self, path: str) -> str:
+    def value_type(self, path: str) -> str:
         """Data type of the values of the matrix at `path`."""
         node = self._node(path)
         return node.data_type if node.sort == "array" else self._node(f"{path}/data").data_type
@@ -227,3 +244,17 @@ class ZarrStore:
             return
         borders = row_bounds(np.diff(self._indptr(node.path)), BLOCK_ENTRIES)
         yield from pairwise(borders.tolist())
+
+
+@lru_cache(maxsize=8)
+def reopened(target: str, listed: str) -> ZarrStore:
+    """The store at `target`, opened once in this process.
+
+    Raises:
+        Damaged: it holds other objects than where it was opened first.
+    """
+    store = ZarrStore(target)
+    if store.listed() != listed:
+        where, reason = "/", f"{target} is not the same here, or has changed while it was read"
+        raise Damaged(where, reason)
+    return store
