@@ -101,6 +101,15 @@ def test_halves_are_cut_by_the_hash_of_the_cells_names(screen: tiny.Screen) -> N
     assert set(names[first]) == set(by_hash[: len(names) // 2])
 
 
+def test_hashes_that_begin_alike_are_told_apart_by_the_rest(screen: tiny.Screen) -> None:
+    wanted, found = cells(screen.dataset), cells(screen.dataset)
+    rows = len(wanted.subject.labels("context"))
+    keys = ["liver|control", "skin|control"]
+    found.__dict__["_hash_starts"] = np.zeros(rows, dtype=np.uint64)
+    for one, other in zip(found.halves(*keys), wanted.halves(*keys), strict=True):
+        assert one.tolist() == other.tolist()
+
+
 def test_halves_of_several_conditions_are_cut_together(screen: tiny.Screen) -> None:
     found = cells(screen.dataset)
     keys = ["liver|control", "skin|control"]

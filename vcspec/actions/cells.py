@@ -1,7 +1,7 @@
 """Cells of a dataset or of predictions, condition by condition, in a split's value space."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vcspec.engine.cells import Scale
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows, stack
+from vcspec.model.store import Column
 from vcspec.rules.subject import Run, Subject
 
 
@@ -92,9 +93,30 @@ class ConditionCells:
             numbers of rows, counted from the first of these conditions on to the last; the second
             half is the larger where the number of cells is odd.
         """
-        names = self.subject.column("obs", "_index").values
-        own = np.concatenate([names[self.runs[key].start : self.runs[key].stop] for key in keys])
-        digests = [hashlib.sha256(str(name).encode()).digest() for name in own]
-        order = np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
+        runs = [self.runs[key] for key in keys]
+        starts = np.concatenate([self._hash_starts[run.start : run.stop] for run in runs])
+        order = np.argsort(starts)
+        if (starts[order][1:] == starts[order][:-1]).any():
+            order = self._by_whole_hash(runs)
         cut = len(order) // 2
         return np.sort(order[:cut]), np.sort(order[cut:])
+
+    @cached_property
+    def _hash_starts(self) -> NDArray[np.uint64]:
+        """(rows,) the first eight bytes of the SHA-256 of each cell's name, as a number."""
+        parts = (
+            b"".join(digest[:8] for digest in _hashes(piece))
+            for piece in self.subject.pieces("obs", "_index")
+        )
+        return np.concatenate([np.frombuffer(part, dtype=">u8") for part in parts]).astype("u8")
+
+    def _by_whole_hash(self, runs: Sequence[Run]) -> NDArray[np.int64]:
+        """Order of the runs' cells, where the first bytes do not tell all of them apart."""
+        read = self.subject.store.column_part
+        pieces = (read("/obs", "_index", run.start, run.stop) for run in runs)
+        digests = [digest for piece in pieces for digest in _hashes(piece)]
+        return np.array(sorted(range(len(digests)), key=digests.__getitem__), dtype=np.int64)
+
+
+def _hashes(names: Column) -> Iterator[bytes]:
+    return (hashlib.sha256(str(name).encode()).digest() for name in names.values)
