@@ -78,8 +78,12 @@ def _look(piece: Column, first: int, *, is_condition: bool, is_index: bool) -> S
     rows = np.flatnonzero(absent(piece))
     bad: list[str] = []
     if piece.sort == "string":
-        odd = (label for label in set(piece.values.tolist()) if not _is_plain(label))
-        bad = [label for label in odd if label_problem(label, is_condition=is_condition)]
+        bad = [
+            label
+            for label in set(piece.values.tolist())
+            if not _is_plain(label, is_condition=is_condition)
+            and label_problem(label, is_condition=is_condition)
+        ]
     return Survey(
         piece.sort,
         len(piece),
@@ -101,10 +105,11 @@ def _hashes(texts: Sequence[str]) -> NDArray[np.int64]:
     return np.fromiter(map(hash, texts), dtype=np.int64, count=len(texts))
 
 
-def _is_plain(label: str) -> bool:
+def _is_plain(label: str, *, is_condition: bool) -> bool:
     """Whether a quick look shows that nothing can be wrong with the label."""
-    plain = label.isascii() and label.isprintable() and FIELD_SEPARATOR not in label
-    return plain and label == label.strip()
+    clean = label.isprintable() and label == label.strip()
+    normal = label.isascii() or unicodedata.is_normalized("NFC", label)
+    return clean and normal and not (is_condition and FIELD_SEPARATOR in label)
 
 
 def absent(column: Column) -> NDArray[np.bool_]:
