@@ -57,7 +57,7 @@ VALUES = st.one_of(
     st.sampled_from([(), ("a", "b")]),
     st.booleans(),
 )
-def test_the_quick_look_and_the_schema_agree(values, kind, positive, terms, masked):
+def test_what_a_quick_look_lets_pass_the_schema_lets_pass(values, kind, positive, terms, masked):
     entry = {"name": "a", "type": kind, "positive": positive and kind in {"integer", "number"}}
     plain = plain_column(np.array(values))
     mask = np.arange(len(values)) == 0 if masked else None
@@ -66,5 +66,5 @@ def test_the_quick_look_and_the_schema_agree(values, kind, positive, terms, mask
     passed = failed_checks(np.unique(present), entry, terms) == {}
     sound = is_sound(column, entry, terms)
     assert passed or not sound
-    if len(present) and not terms:
+    if len(present) and not terms and not any(value != value for value in present):  # noqa: PLR0124
         assert sound == passed
