@@ -45,18 +45,19 @@ static void digit_sort(uint64_t *x, uint64_t *other, int64_t n, int low, int hig
     if (from != x) memcpy(x, from, (size_t)n * sizeof *x);
 }
 
-/* Sorts x by its bits from `low` on. Entries are dealt into about as many buckets as there are
-   entries, by where they lie between the smallest and the largest; most buckets hold a few, which
-   are sorted by insertion, and none costs more than a sort by digits. */
-static void sort_keys(uint64_t *x, uint64_t *other, uint32_t *count, int64_t n, int low) {
-    if (n <= SHORT) { insert_sort(x, n); return; }
+/* Sorts x by its bits from `low` on, and says where the result is: in x or in `other`. Entries are
+   dealt into about as many buckets as there are entries, by where they lie between the smallest and
+   the largest; most buckets hold a few, which are sorted by insertion, and none costs more than a
+   sort by digits. */
+static uint64_t *sort_keys(uint64_t *x, uint64_t *other, uint32_t *count, int64_t n, int low) {
+    if (n <= SHORT) { insert_sort(x, n); return x; }
     uint64_t least = x[0], most = x[0];
     for (int64_t i = 1; i < n; i++) {
         least = x[i] < least ? x[i] : least;
         most = x[i] > most ? x[i] : most;
     }
     uint64_t range = (most >> low) - (least >> low);
-    if (range == 0) { digit_sort(x, other, n, 0, low); return; }
+    if (range == 0) { digit_sort(x, other, n, 0, low); return x; }
     uint64_t floor_ = least >> low, buckets = (uint64_t)n < 65536 ? (uint64_t)n : 65536;
     uint64_t scale = (buckets << 32) / (range + 1);
     memset(count, 0, (size_t)(buckets + 1) * sizeof *count);
@@ -71,7 +72,7 @@ static void sort_keys(uint64_t *x, uint64_t *other, uint32_t *count, int64_t n, 
         else if (size > 1) insert_sort(other + start, size);
         start = end;
     }
-    memcpy(x, other, (size_t)n * sizeof *x);
+    return other;
 }
 
 /* Largest column of a compressed matrix. */
@@ -116,10 +117,10 @@ API int64_t vcs_sort_control(int64_t features, const int64_t *start, uint32_t *v
         uint32_t *own = values + start[g];
         int64_t n = start[g + 1] - start[g];
         for (int64_t i = 0; i < n; i++) keys[i] = own[i];
-        sort_keys(keys, keys + most, count, n, 0);
+        const uint64_t *ordered_ = sort_keys(keys, keys + most, count, n, 0);
         uint64_t sum = 0, run = 0;
         for (int64_t i = 0; i < n; i++) {
-            own[i] = (uint32_t)keys[i];
+            own[i] = (uint32_t)ordered_[i];
             run = i && own[i] == own[i - 1] ? run + 1 : 1;
             /* t^3 - t grows by 3 t (t - 1) when a run grows to t. */
             sum += 3 * run * (run - 1);
@@ -174,7 +175,7 @@ static int64_t transpose(int64_t rows, const int64_t *indptr, const int32_t *ind
     return 0;
 }
 
-/* What the walk knows of one condition while it is at one feature. */
+/* What is known of one condition at one feature. */
 typedef struct { double wins; uint64_t ties; int64_t filled; } Tally;
 
 static uint32_t count_below(const uint32_t *own, int64_t n, uint32_t value) {
@@ -213,42 +214,46 @@ static void place_keys(const uint64_t *keys, int64_t m, const uint32_t *own, int
     }
 }
 
-/* U and the sum of t^3 - t, of each condition and feature, from sorted keys and sorted control. */
-static void walk(int64_t features, const int64_t *start, const uint64_t *keys,
-                 const int64_t *control_start, const uint32_t *control, const uint64_t *control_ties,
-                 int64_t control_cells, int64_t conditions, const int64_t *cells, Tally *tally,
-                 uint32_t *below, double *u, double *ties) {
-    for (int64_t g = 0; g < features; g++) {
-        const uint32_t *own = control + control_start[g];
-        const uint64_t *key = keys + start[g];
-        int64_t n = control_start[g + 1] - control_start[g], m = start[g + 1] - start[g];
-        int64_t negative = 0;
-        double silent = (double)(control_cells - n);
-        for (int64_t c = 0; c < conditions; c++) tally[c] = (Tally){0.0, control_ties[g], 0};
-        while (negative < n && own[negative] < SIGN) negative++;
-        place_keys(key, m, own, n, below);
-        for (int64_t i = 0; i < m;) {
-            uint32_t value = (uint32_t)(key[i] >> 16);
-            int64_t rank = below[i];
-            uint64_t same = 1, met = 0;
-            for (int64_t j = rank; j < n && own[j] == value; j++) met++;
-            while (i + (int64_t)same < m && key[i + (int64_t)same] == key[i]) same++;
-            Tally *one = tally + (key[i] & 65535);
-            one->wins += (double)same
-                       * ((double)rank + 0.5 * (double)met + (value > SIGN ? silent : 0.0));
-            one->filled += (int64_t)same;
-            if (same + met > 1) {
-                uint64_t all = same + met;
-                one->ties += (all * all * all - all) - (met * met * met - met);
-            }
-            i += (int64_t)same;
+/* Everything about the tested block but its keys. */
+typedef struct {
+    int64_t features, conditions, control_cells;
+    const int64_t *cells, *control_start;
+    const uint32_t *control;
+    const uint64_t *control_ties;
+    double *u, *ties;
+} Test;
+
+/* U and the sum of t^3 - t of each condition at one feature, from its m sorted keys. */
+static void tally_feature(const Test *test, int64_t g, const uint64_t *key, int64_t m, Tally *tally,
+                          uint32_t *below) {
+    const uint32_t *own = test->control + test->control_start[g];
+    int64_t n = test->control_start[g + 1] - test->control_start[g], negative = 0;
+    double silent = (double)(test->control_cells - n);
+    for (int64_t c = 0; c < test->conditions; c++)
+        tally[c] = (Tally){0.0, test->control_ties[g], 0};
+    while (negative < n && own[negative] < SIGN) negative++;
+    place_keys(key, m, own, n, below);
+    for (int64_t i = 0; i < m;) {
+        uint32_t value = (uint32_t)(key[i] >> 16);
+        int64_t rank = below[i];
+        uint64_t same = 1, met = 0;
+        for (int64_t j = rank; j < n && own[j] == value; j++) met++;
+        while (i + (int64_t)same < m && key[i + (int64_t)same] == key[i]) same++;
+        Tally *one = tally + (key[i] & 65535);
+        one->wins += (double)same
+                   * ((double)rank + 0.5 * (double)met + (value > SIGN ? silent : 0.0));
+        one->filled += (int64_t)same;
+        if (same + met > 1) {
+            uint64_t all = same + met;
+            one->ties += (all * all * all - all) - (met * met * met - met);
         }
-        for (int64_t c = 0; c < conditions; c++) {
-            int64_t zeros = cells[c] - tally[c].filled;
-            uint64_t both = (uint64_t)(zeros + control_cells - n);
-            u[c * features + g] = tally[c].wins + (double)zeros * ((double)negative + 0.5 * silent);
-            ties[c * features + g] = (double)(tally[c].ties + (both * both * both - both));
-        }
+        i += (int64_t)same;
+    }
+    for (int64_t c = 0; c < test->conditions; c++) {
+        int64_t zeros = test->cells[c] - tally[c].filled, at = c * test->features + g;
+        uint64_t both = (uint64_t)(zeros + test->control_cells - n);
+        test->u[at] = tally[c].wins + (double)zeros * ((double)negative + 0.5 * silent);
+        test->ties[at] = (double)(tally[c].ties + (both * both * both - both));
     }
 }
 
@@ -274,10 +279,13 @@ API int64_t vcs_rank_sums(int64_t rows, const int64_t *indptr, const int32_t *in
     count = malloc((size_t)((most < 65536 ? most : 65536) + 2) * sizeof *count);
     below = malloc((size_t)(most + 1) * sizeof *below);
     if (!other || !count || !below) goto end;
-    for (int64_t g = 0; g < features; g++)
-        sort_keys(keys + start[g], other, count, start[g + 1] - start[g], 16);
-    walk(features, start, keys, control_start, control, control_ties, control_cells, conditions,
-         cells, tally, below, u, ties);
+    Test test = {features, conditions, control_cells, cells, control_start, control, control_ties,
+                 u, ties};
+    for (int64_t g = 0; g < features; g++) {
+        int64_t m = start[g + 1] - start[g];
+        const uint64_t *sorted = sort_keys(keys + start[g], other, count, m, 16);
+        tally_feature(&test, g, sorted, m, tally, below);
+    }
     failed = 0;
 end:
     free(start); free(keys); free(other); free(count); free(below); free(tally);

@@ -3,7 +3,9 @@
 
 #include <math.h>
 
-#define LANES 8
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi" /* all that takes wide values is inlined */
+#endif
 
 static inline uint64_t finalise(uint64_t z) { /* SplitMix64, doi:10.1145/2660193.2660195 */
     z += 0x9E3779B97F4A7C15u;
@@ -12,21 +14,30 @@ static inline uint64_t finalise(uint64_t z) { /* SplitMix64, doi:10.1145/2660193
     return z ^ (z >> 31);
 }
 
+typedef float F8 __attribute__((vector_size(32)));
+typedef int32_t I8 __attribute__((vector_size(32)));
+typedef uint32_t U8 __attribute__((vector_size(32)));
+
+/* `yes` where the mask is set, 0 elsewhere. */
+static inline F8 only(I8 mask, F8 yes) { return (F8)((I8)yes & mask); }
+
 /* exp(x) for x up to 88, to about 1e-7 of itself; nothing that a branch would slow down. */
-static inline float exponential(float x) {
-    x = x < 88.0f ? x : 88.0f;
-    x = x > -87.0f ? x : -87.0f;
-    float shifted = x * 1.44269504f + 12582912.0f; /* rounds to a whole number in the low bits */
-    int32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    float whole = shifted - 12582912.0f;
-    float r = x - whole * 0.693359375f + whole * 2.12194440e-4f; /* ln 2 in two parts */
-    float p = 1.0f + r * (1.0f + r * (0.5f + r * (0.166666667f + r * (0.0416666667f
-              + r * (0.00833333333f + r * 0.00138888889f)))));
-    int32_t exponent = (int32_t)((uint32_t)bits << 23) + 0x3f800000;
-    float scale;
-    memcpy(&scale, &exponent, sizeof scale);
-    return p * scale;
+static inline F8 exponential(F8 x) {
+    const F8 most = {88, 88, 88, 88, 88, 88, 88, 88}, least = -(most - 1);
+    x = only(x < most, x) + only(x >= most, most);
+    x = only(x > least, x) + only(x <= least, least);
+    F8 shifted = x * 1.44269504f + 12582912.0f; /* rounds to a whole number in the low bits */
+    F8 whole = shifted - 12582912.0f;
+    F8 r = x - whole * 0.693359375f + whole * 2.12194440e-4f; /* ln 2 in two parts */
+    F8 p = 1.0f + r * (1.0f + r * (0.5f + r * (0.166666667f + r * (0.0416666667f
+           + r * (0.00833333333f + r * 0.00138888889f)))));
+    I8 exponent = (I8)((U8)(I8)shifted << 23) + 0x3f800000;
+    return p * (F8)exponent;
+}
+
+static inline float exponential_of(float x) {
+    F8 all = {x, 0, 0, 0, 0, 0, 0, 0};
+    return exponential(all)[0];
 }
 
 /* Counts of a block's rows; each (rows,). */
@@ -34,88 +45,118 @@ typedef struct {
     int32_t *stored, *out_of_range, *repeated, *falling, *not_finite, *negative, *fractional;
     double *total;
     float *natural, *largest;
-    uint64_t *fingerprint;
 } Notes;
 
-#define SCAN(NAME, TYPE, WHOLE, EXACT)                                                                    \
-    static WIDE void NAME(int64_t n, const int32_t *index, const TYPE *value, int64_t row,        \
-                          int64_t features, const uint64_t *column, int natural, Notes *out) {    \
-        int32_t outside = 0, repeated = 0, falling = 0, stored = 0, odd = 0, below = 0, parts = 0;\
-        for (int64_t k = 0; k < n; k++) outside += (uint64_t)(uint32_t)index[k] >= (uint64_t)features;\
-        for (int64_t k = 1; k < n; k++) {                                                         \
-            repeated += index[k] == index[k - 1];                                                 \
-            falling += index[k] < index[k - 1];                                                   \
-        }                                                                                         \
-        for (int64_t k = 0; k < n; k++) {                                                         \
-            TYPE v = value[k];                                                                    \
-            int finite = v - v == 0;                                                              \
-            TYPE small = v < (TYPE)EXACT && v > (TYPE)-EXACT ? v : 0; /* above, all are whole */  \
-            stored += v != 0;                                                                     \
-            odd += !finite;                                                                       \
-            below += finite & (v < 0);                                                            \
-            parts += (TYPE)(WHOLE)small != small;                                                 \
-        }                                                                                         \
-        double total[LANES] = {0};                                                                \
-        TYPE most[LANES] = {0};                                                                   \
-        float sum[LANES] = {0};                                                                   \
-        int64_t k = 0;                                                                            \
-        for (; k + LANES <= n; k += LANES)                                                        \
-            for (int j = 0; j < LANES; j++) {                                                     \
-                TYPE v = value[k + j] - value[k + j] == 0 ? value[k + j] : 0;                     \
-                total[j] += v;                                                                    \
-                most[j] = v > most[j] ? v : most[j];                                              \
-            }                                                                                     \
-        for (int j = 0; k + j < n; j++) {                                                         \
-            TYPE v = value[k + j] - value[k + j] == 0 ? value[k + j] : 0;                         \
-            total[j] += v;                                                                        \
-            most[j] = v > most[j] ? v : most[j];                                                  \
-        }                                                                                         \
-        if (natural) {                                                                            \
-            for (k = 0; k + LANES <= n; k += LANES)                                               \
-                for (int j = 0; j < LANES; j++) {                                                 \
-                    float v = (float)value[k + j];                                                \
-                    sum[j] += exponential(v - v == 0 ? v : 0) - 1.0f;                             \
-                }                                                                                 \
-            for (int j = 0; k + j < n; j++) {                                                     \
-                float v = (float)value[k + j];                                                    \
-                sum[j] += exponential(v - v == 0 ? v : 0) - 1.0f;                                 \
-            }                                                                                     \
-        }                                                                                         \
-        uint64_t print = 0;                                                                       \
-        if (!outside)                                                                             \
-            for (k = 0; k < n; k++) {                                                             \
-                double wide = value[k];                                                           \
-                uint64_t bits;                                                                    \
-                memcpy(&bits, &wide, sizeof bits);                                                \
-                print += value[k] != 0 ? finalise(bits ^ column[index[k]]) : 0;                   \
-            }                                                                                     \
-        for (int j = 1; j < LANES; j++) {                                                         \
-            total[0] += total[j];                                                                 \
-            sum[0] += sum[j];                                                                     \
-            most[0] = most[j] > most[0] ? most[j] : most[0];                                      \
-        }                                                                                         \
-        out->stored[row] = stored; out->out_of_range[row] = outside;                              \
-        out->repeated[row] = repeated; out->falling[row] = falling;                               \
-        out->not_finite[row] = odd; out->negative[row] = below; out->fractional[row] = parts;     \
-        out->total[row] = total[0]; out->natural[row] = sum[0];                                   \
-        out->largest[row] = (float)most[0]; out->fingerprint[row] = print;                        \
+/* What is noted of one value, of either width. */
+typedef struct { int32_t stored, odd, negative, fractional; double total, natural, largest; } Sums;
+
+static inline void note(Sums *all, double v, int natural) {
+    if (v - v != 0) { all->odd++; all->stored++; return; }
+    all->stored += v != 0;
+    all->negative += v < 0;
+    all->fractional += v != floor(v);
+    all->total += v;
+    if (natural) all->natural += exponential_of((float)v) - 1.0f;
+    all->largest = v > all->largest ? v : all->largest;
+}
+
+static inline int32_t sum_of(I8 x) {
+    int32_t sum = 0;
+    for (int j = 0; j < 8; j++) sum += x[j];
+    return sum;
+}
+
+/* Notes on n values, eight at a time; the total is that of whole numbers, and exact. */
+static WIDE Sums sums_f32(int64_t n, const float *value, int natural) {
+    I8 stored = {0}, odd = {0}, negative = {0}, fractional = {0};
+    F8 natural_sum = {0}, largest = {0};
+    Sums all = {0};
+    int64_t whole = n / 8 * 8;
+    for (int64_t k = 0; k < whole; k += 8) {
+        F8 raw;
+        memcpy(&raw, value + k, sizeof raw);
+        I8 finite = raw - raw == 0;
+        F8 v = only(finite, raw);
+        F8 small = only((v < 1e9f) & (v > -1e9f), v); /* above, all are whole */
+        stored -= raw != 0;
+        odd += 1 + finite;
+        negative -= v < 0;
+        fractional -= __builtin_convertvector(__builtin_convertvector(small, I8), F8) != small;
+        largest = only(v > largest, v) + only(v <= largest, largest);
+        if (natural) natural_sum += exponential(v) - 1.0f;
     }
-SCAN(scan_row_f32, float, int32_t, 1e9)
-SCAN(scan_row_f64, double, int64_t, 9007199254740992.0)
+    if (!natural)
+        for (int64_t k = 0; k < whole; k++) all.total += value[k] - value[k] == 0 ? value[k] : 0;
+    for (int64_t k = whole; k < n; k++) note(&all, value[k], natural);
+    all.stored += sum_of(stored);
+    all.odd += sum_of(odd);
+    all.negative += sum_of(negative);
+    all.fractional += sum_of(fractional);
+    for (int j = 0; j < 8; j++) {
+        all.natural += natural_sum[j];
+        all.largest = largest[j] > all.largest ? largest[j] : all.largest;
+    }
+    return all;
+}
+
+static Sums sums_f64(int64_t n, const double *value, int natural) {
+    Sums all = {0};
+    for (int64_t k = 0; k < n; k++) note(&all, value[k], natural);
+    return all;
+}
+
+/* Counts column numbers outside the matrix, not above the one before, and equal to it. */
+static WIDE void order(int64_t n, const int32_t *index, int64_t features, int64_t row,
+                       Notes *out) {
+    int32_t outside = 0, repeated = 0, falling = 0;
+    uint32_t most = (uint32_t)(features < INT32_MAX ? features : INT32_MAX);
+    for (int64_t k = 0; k < n; k++) outside += (uint32_t)index[k] >= most;
+    for (int64_t k = 1; k < n; k++) {
+        repeated += index[k] == index[k - 1];
+        falling += index[k] < index[k - 1];
+    }
+    out->out_of_range[row] = outside;
+    out->repeated[row] = repeated;
+    out->falling[row] = falling;
+}
+
+static inline uint64_t hashed(double value, uint64_t column) {
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return value != 0 ? finalise(bits ^ column) : 0;
+}
+
+static uint64_t fingerprint(int64_t n, const int32_t *index, const void *values, int wide,
+                            const uint64_t *column) {
+    uint64_t print = 0;
+    if (wide)
+        for (int64_t k = 0; k < n; k++) print += hashed(((const double *)values)[k], column[index[k]]);
+    else
+        for (int64_t k = 0; k < n; k++) print += hashed(((const float *)values)[k], column[index[k]]);
+    return print;
+}
 
 /* Notes on each row. `column` holds a hash of each column number; `wide` says that values are
    float64; with `natural` the sum of exp(value) - 1 is taken as well. */
 API void vcs_scan(int64_t rows, const int64_t *indptr, const int32_t *indices, const void *values,
                   int wide, int64_t features, const uint64_t *column, int natural,
-                  int32_t *counts, double *total, float *reals, uint64_t *fingerprint) {
+                  int32_t *counts, double *total, float *reals, uint64_t *fingerprint_) {
     Notes out = {counts, counts + rows, counts + 2 * rows, counts + 3 * rows, counts + 4 * rows,
-                 counts + 5 * rows, counts + 6 * rows, total, reals, reals + rows, fingerprint};
+                 counts + 5 * rows, counts + 6 * rows, total, reals, reals + rows};
     for (int64_t r = 0; r < rows; r++) {
         int64_t at = indptr[r], n = indptr[r + 1] - indptr[r];
-        if (wide) scan_row_f64(n, indices + at, (const double *)values + at, r, features, column,
-                               natural, &out);
-        else scan_row_f32(n, indices + at, (const float *)values + at, r, features, column,
-                          natural, &out);
+        const void *own = wide ? (const void *)((const double *)values + at)
+                               : (const void *)((const float *)values + at);
+        order(n, indices + at, features, r, &out);
+        Sums all = wide ? sums_f64(n, own, natural) : sums_f32(n, own, natural);
+        out.stored[r] = all.stored;
+        out.not_finite[r] = all.odd;
+        out.negative[r] = all.negative;
+        out.fractional[r] = all.fractional;
+        out.total[r] = all.total;
+        out.natural[r] = (float)all.natural;
+        out.largest[r] = (float)all.largest;
+        fingerprint_[r] = out.out_of_range[r] ? 0 : fingerprint(n, indices + at, own, wide, column);
     }
 }
 
