@@ -1,0 +1,361 @@
+"""The comparisons, a function each: what runs, against what, and the bars."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from environments import environment, installed_size
+from measure import HERE, ONE_THREAD, Side, at_most, times_as_much, times_less
+from screens import Screen
+
+VCSPEC = [sys.executable, "-m", "vcspec"]
+TINY = Screen(60, 5, 30, 300)
+SMALL = Screen(200, 10, 80, 600)
+SCREENS = {
+    "medium": Screen(5_000, 100, 450, 10_000),
+    "core": Screen(2_000, 50, 360, 5_000),
+    "tall": Screen(10_000, 500, 2_000, 2_000),
+    "tall-tenth": Screen(10_000, 500, 200, 2_000),
+    "wide": Screen(10_000, 160, 625, 18_080, continuous=True),
+}
+SMALL_SCREENS = {
+    "tall": Screen(200, 10, 800, 300),
+    "tall-tenth": Screen(200, 10, 80, 300),
+    "wide": Screen(200, 4, 50, 2_000, continuous=True),
+}
+GIBI = 1024.0  # MiB
+
+
+@dataclass
+class Bench:
+    """Where and how large; makes what the rows need."""
+
+    scratch: Path
+    size: str = "full"
+
+    def screen(self, name):
+        if self.size == "full":
+            return SCREENS[name]
+        return SMALL_SCREENS.get(name, SMALL)
+
+    def made(self, screen, *parts):
+        """Folder of a screen that has its stores and `parts`, which are `h5ad` and `reference`."""
+        options = [*screen.options, *(f"--{part}" for part in parts)]
+        print(f"  screen {screen.name} {' '.join(parts)}", flush=True)
+        script = [sys.executable, str(HERE / "data.py"), str(self.scratch)]
+        subprocess.run([*script, *options], check=True)
+        return screen.folder(self.scratch)
+
+    def folder(self, name, *parts):
+        return self.made(self.screen(name), *parts)
+
+    def tiny(self, *parts):
+        return self.made(TINY, *parts)
+
+    def peer(self, name="peers"):
+        return environment(name, self.scratch)
+
+
+def engine(python, script, *arguments):
+    return [str(python), str(HERE / "engines" / f"{script}.py"), *map(str, arguments)]
+
+
+def twice(name, make, folder, tiny, says=""):
+    """A side, and the same on a tiny screen, which is hardly more than its start-up."""
+    start_up = Side(f"{name}, start-up", make(tiny), once=True, says="the same on a tiny screen")
+    return [Side(name, make(folder), says=says), start_up]
+
+
+def score_command(folder, *options):
+    return [*VCSPEC, "score", str(folder / "predictions.zarr"), *options, "--quiet"]
+
+
+def without_reference(folder):
+    return score_command(folder, "--dataset", str(folder / "dataset.zarr"))
+
+
+def with_reference(folder):
+    return score_command(folder, "--reference", str(folder / "prepared" / "reference.zarr"))
+
+
+def score(bench, name, profile, *, prepared=False):
+    """Sides of a comparison with cell-eval."""
+    python, problem = bench.peer()
+    parts = ("h5ad", "reference") if prepared else ("h5ad",)
+    folder, tiny = bench.folder(name, *parts), bench.tiny(*parts)
+
+    def cell_eval(folder):
+        files = ["-ap", str(folder / "pred.h5ad"), "-ar", str(folder / "real.h5ad")]
+        out = ["-o", str(bench.scratch / "cell-eval")]
+        program = str(python.with_name("cell-eval"))
+        return [program, "run", *files, *out, "--num-threads", "2", "--profile", profile]
+
+    ours = with_reference if prepared else without_reference
+    sides = twice("vcspec", ours, folder, tiny)
+    sides += twice(f"cell-eval {profile}", cell_eval, folder, tiny, says="2 threads")
+    for side in sides[2:]:
+        side.error = problem
+    return sides
+
+
+def score_both(bench):
+    """Scores, with both sides computed from their cells."""
+    sides = score(bench, "medium", "vcc")
+
+    def checks():
+        pair = sides[0], sides[2]
+        return [times_less(pair, "cpu", 20), times_less(pair, "peak", 8)]
+
+    return bench.screen("medium").says, sides, checks
+
+
+def score_reference(bench):
+    """Scores, where the reference was computed before."""
+    sides = score(bench, "medium", "vcc", prepared=True)
+    return bench.screen("medium").says, sides, lambda: [times_less((sides[0], sides[2]), "cpu", 40)]
+
+
+def score_core(bench):
+    """All metrics of core-1.0, with both sides computed from their cells."""
+    sides = score(bench, "core", "full")
+    return bench.screen("core").says, sides, lambda: [times_less((sides[0], sides[2]), "cpu", 15)]
+
+
+def de_memory(bench):
+    """Rank-sum tests in memory, every perturbation against the control; one thread."""
+    python, problem = bench.peer()
+    file = bench.folder("medium", "h5ad") / "real.h5ad"
+    ours = Side("vcspec", engine(sys.executable, "de_memory", "vcspec", file), ONE_THREAD)
+    peers = [
+        Side(name, engine(python, "de_memory", name, file), ONE_THREAD, error=problem)
+        for name in ("illico", "pdex", "scanpy")
+    ]
+    peers[-1].says = "5 perturbations, scaled up to all"
+
+    def checks():
+        bars = zip(peers, (4, 15, 100), strict=True)
+        return [
+            *(times_less((ours, peer), "call_cpu", bar) for peer, bar in bars),
+            at_most(ours, "nanoseconds_a_value", 35),
+            at_most(ours, "off_u", 0),
+            at_most(ours, "off_p", 1e-12),
+        ]
+
+    return bench.screen("medium").says, [ours, *peers], checks
+
+
+def decoding(folder, tiny, store):
+    """Sides of zarr-python alone."""
+
+    def command(folder):
+        return engine(sys.executable, "decode", folder / store)
+
+    return twice("zarr-python decoding", command, folder, tiny)
+
+
+def de_store(bench):
+    """Rank-sum tests, moments and checks in one pass from a store."""
+    python, problem = bench.peer()
+    folder, tiny = bench.folder("medium"), bench.tiny()
+
+    def command(python, name):
+        return lambda folder: engine(
+            python, "de_store", name, folder / "dataset.zarr", tiny / "dataset.zarr"
+        )
+
+    ours = twice("vcspec", command(sys.executable, "vcspec"), folder, tiny)
+    illico = twice("illico", command(python, "illico"), folder, tiny, says="on its backed CSR")
+    for side in illico:
+        side.error = problem
+    zarr = decoding(folder, tiny, "dataset.zarr")
+
+    def checks():
+        return [
+            times_as_much((ours[0], zarr[0]), "cpu", 3),
+            at_most(ours[0], "nanoseconds_a_value", 50),
+            times_less((ours[0], illico[0]), "cpu", 8),
+            times_less((ours[0], illico[0]), "call_cpu", 8),
+            times_less((ours[0], illico[0]), "peak", 4),
+        ]
+
+    return bench.screen("medium").says, [*ours, *zarr, *illico], checks
+
+
+def against_decoding(bench, make, store, bar):
+    folder, tiny = bench.folder("medium"), bench.tiny()
+    ours, zarr = twice("vcspec", make, folder, tiny), decoding(folder, tiny, store)
+
+    def checks():
+        return [times_as_much((ours[0], zarr[0]), "cpu", bar)]
+
+    return bench.screen("medium").says, [*ours, *zarr], checks
+
+
+def moments_store(bench):
+    """Moments of every condition, from a store."""
+
+    def command(folder):
+        return engine(sys.executable, "moments", folder / "dataset.zarr")
+
+    return against_decoding(bench, command, "dataset.zarr", 1.0)
+
+
+def validate_command(store, level):
+    return [*VCSPEC, "validate", "--level", level, str(store), "--quiet"]
+
+
+def validate_data(bench):
+    """Full validation: rules on values, content digest, digests of objects."""
+
+    def command(folder):
+        return validate_command(folder / "predictions.zarr", "full")
+
+    return against_decoding(bench, command, "predictions.zarr", 1.5)
+
+
+def verify_store(bench):
+    """Every object of a store held against its digest."""
+    folder, tiny = bench.folder("wide"), bench.tiny()
+
+    def ours(folder):
+        return [*VCSPEC, "verify", str(folder / "predictions.zarr"), "--quiet"]
+
+    def theirs(folder):
+        return engine(sys.executable, "digest", folder / "predictions.zarr")
+
+    sides = twice("vcspec", ours, folder, tiny) + twice("hashlib", theirs, folder, tiny)
+
+    def checks():
+        return [times_as_much((sides[0], sides[2]), "cpu", 1.3)]
+
+    return bench.screen("wide").says, sides, checks
+
+
+def discrimination(bench):
+    """Distances of predicted profiles to true ones; one thread."""
+    profiles, genes = (2_000, 10_000) if bench.size == "full" else (100, 500)
+    kinds = ("l1", "l2", "cosine")
+    pairs = [
+        [
+            Side(
+                f"{name} {kind}",
+                engine(sys.executable, "distances", name, kind, profiles, genes),
+                ONE_THREAD,
+            )
+            for name in ("vcspec", "scipy")
+        ]
+        for kind in kinds
+    ]
+
+    def checks():
+        faster = [times_less(pair, "call_cpu", 1) for pair in pairs]
+        return faster + [at_most(ours, "call_growth", 256) for ours, _ in pairs]
+
+    says = f"{profiles:,} x {profiles:,} conditions x {genes:,} genes"
+    return says, [side for pair in pairs for side in pair], checks
+
+
+def energy_distance(bench):
+    """Energy distances between all pairs of conditions; one thread."""
+    sizes = (100, 400, 50) if bench.size == "full" else (10, 40, 50)
+    ours = Side("vcspec", engine(sys.executable, "energy", "vcspec", *sizes), ONE_THREAD)
+    peers = []
+    for name, home in (("pertpy", "pertpy"), ("scikit-learn", "peers")):
+        python, problem = bench.peer(home)
+        command = engine(python, "energy", name, *sizes)
+        peers.append(Side(name, command, ONE_THREAD, error=problem))
+
+    def checks():
+        return [times_less((ours, peer), "call_cpu", 5) for peer in peers]
+
+    says = "{:,} conditions x {:,} cells x {:,} dimensions, all pairs".format(*sizes)
+    return says, [ours, *peers], checks
+
+
+def workers(bench):
+    """Two workers instead of one, on an idle machine."""
+    folder = bench.folder("medium")
+    sides = [
+        Side(f"vcspec, {number} worker{'s' * (number > 1)}", command)
+        for number in (2, 1)
+        for command in [[*without_reference(folder), "--workers", str(number)]]
+    ]
+    return bench.screen("medium").says, sides, lambda: [times_less(sides, "wall", 1.7)]
+
+
+def memory(bench):
+    """Peaks of resident memory; the run fails where a limit is broken."""
+    named = {"tall": 1_000_000, "tall-tenth": 100_000, "wide": 100_000}
+    sides = {}
+    for name in named:
+        folder, screen = bench.folder(name), bench.screen(name)
+        size = f"{screen.perturbations * screen.cells:,} x {screen.genes:,}"
+        validate = validate_command(folder / "predictions.zarr", "full")
+        sides[name, "validate"] = Side(f"vcspec validate, {size}", validate)
+        sides[name, "score"] = Side(f"vcspec score, {size}", without_reference(folder))
+
+    def checks():
+        limits = {"validate": 1.0 * GIBI, "score": 1.5 * GIBI}
+        largest = [
+            at_most(sides[name, verb], "peak", limit)
+            for name in ("tall", "wide")
+            for verb, limit in limits.items()
+        ]
+        growth = [
+            times_as_much((sides["tall", verb], sides["tall-tenth", verb]), "peak", 1.1)
+            for verb in limits
+        ]
+        return largest + growth
+
+    return "predictions, cells x genes", list(sides.values()), checks
+
+
+def startup(bench):
+    """What a user waits for before anything is computed, and what an installation takes."""
+    largest = bench.folder("tall")
+    python, problem = bench.peer("core")
+    program = str(python.with_name("vcspec"))
+    timed = {
+        "vcspec --help": ([program, "--help"], 0.3),
+        "vcspec --version": ([program, "--version"], 0.3),
+        "vcspec explain pearson-delta": ([program, "explain", "pearson-delta"], 0.3),
+        "import vcspec": ([str(python), "-c", "import vcspec"], 0.15),
+        "vcspec validate --level metadata": (
+            [program, *validate_command(largest / "predictions.zarr", "metadata")[3:]],
+            0.5,
+        ),
+    }
+    without_checkout = {"PYTHONPATH": ""}
+    sides = [
+        Side(name, command, without_checkout, error=problem) for name, (command, _) in timed.items()
+    ]
+    size = Side("core installation", [str(python), "-m", "pip", "install", "."], error=problem)
+    size.once = True
+    if not problem:
+        size.runs = [{"installed": installed_size("core", bench.scratch)}]
+
+    def checks():
+        bars = [bar for _, bar in timed.values()]
+        waits = [at_most(side, "wall", bar) for side, bar in zip(sides, bars, strict=True)]
+        return [*waits, at_most(size, "installed", 600)]
+
+    return f"largest store: {bench.screen('tall').says}", [*sides, size], checks
+
+
+ROWS = {
+    "score-both": score_both,
+    "score-reference": score_reference,
+    "score-core": score_core,
+    "de-memory": de_memory,
+    "de-store": de_store,
+    "moments-store": moments_store,
+    "validate-data": validate_data,
+    "verify-store": verify_store,
+    "discrimination": discrimination,
+    "energy-distance": energy_distance,
+    "workers": workers,
+    "memory": memory,
+    "startup": startup,
+}
+ASSERTED = {"memory"}
