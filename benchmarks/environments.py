@@ -7,6 +7,7 @@ from pathlib import Path
 
 from measure import ROOT, plain
 
+# pertpy 1.0.3 imports filelock without asking for it, and a name that statsmodels 0.15 has not.
 PINNED = {
     "peers": [
         "cell-eval==0.8.2",
@@ -15,7 +16,7 @@ PINNED = {
         "scanpy==1.11.5",
         "scikit-learn==1.9.1",
     ],
-    "pertpy": ["pertpy==1.0.3", "filelock==4.3.1"],  # which it imports and does not ask for
+    "pertpy": ["pertpy==1.0.3", "filelock==4.3.1", "statsmodels==0.14.5"],
     "core": [str(ROOT)],
 }
 

@@ -198,6 +198,13 @@ def cpu_model():
     return found[0] if found else platform.processor()
 
 
+def revision():
+    """The commit that is measured; marked where files differ from it."""
+    name = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
+    found = subprocess.run(name, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
 def versions(python):
     """Versions of the packages of interest that `python` has."""
     listed = subprocess.run(

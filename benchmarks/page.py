@@ -54,7 +54,8 @@ def machines(found):
         cpu, cores, memory, system = place
         names = ", ".join(result["name"] for result in members)
         yield f"- {date}: {names}\n  on {cpu}, {cores} cores, {memory}, {system}."
-    yield f"- {versions(found)}\n"
+    revisions = dict.fromkeys(result["revision"] for result in found)
+    yield f"- vcspec at {', '.join(revisions)}; {versions(found)}.\n"
 
 
 def versions(found):
@@ -84,7 +85,7 @@ def cells(result, check):
     is_ratio = len(values) == 2
     if is_ratio:
         values[1] = f"{check['sides'][1]}: {values[1]}"
-    elif check["sides"][0] != "vcspec":
+    if check["sides"][0] != "vcspec":
         title = f"{title}, {check['sides'][0]}"
     kind = "at least" if "at_least" in check else "at most"
     limit = check.get("at_least", check.get("at_most"))

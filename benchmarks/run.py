@@ -12,7 +12,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import RESULTS, all_versions, interleaved, machine, plain, save, side_record, today
+from measure import (
+    RESULTS,
+    all_versions,
+    interleaved,
+    machine,
+    plain,
+    revision,
+    save,
+    side_record,
+    today,
+)
 from rows import ASSERTED, ROWS, Bench
 
 
@@ -29,6 +39,7 @@ def one(name, bench, repeats):
         "input": says,
         "size": bench.size,
         "date": today(),
+        "revision": revision(),
         "machine": place,
         "repeats": repeats,
         "minutes": (time.monotonic() - began) / 60,
