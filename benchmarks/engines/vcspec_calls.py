@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+TARGET_SUM = 10_000
+
 
 def rank_sum(matrix, groups, control):
     """Each group's rank-sum test against the control.
@@ -17,65 +19,75 @@ def rank_sum(matrix, groups, control):
         control: the number of the control.
 
     Returns:
-        u and p, (groups without the control, genes).
+        u and p, (groups without the control in the order of their numbers, genes).
     """
     from vcspec.model.matrix import Rows
     from vcspec.statistics.ranksum import SortedControl
 
-    rows = Rows(
-        matrix.indptr.astype(np.int64),
-        matrix.indices.astype(np.int64),
-        matrix.data,
-        matrix.shape[1],
-    )
-    ready = SortedControl.of(rows.take(np.flatnonzero(groups == control)))
-    numbers = [number for number in np.unique(groups) if number != control]
-    tests = [ready.compare(rows.take(np.flatnonzero(groups == number))) for number in numbers]
-    return np.array([test.u for test in tests]), np.array([test.p_value for test in tests])
+    rows = Rows(matrix.indptr.astype(np.int64), matrix.indices, matrix.data, matrix.shape[1])
+    ready = SortedControl.of(chosen(rows, np.flatnonzero(groups == control)))
+    order = np.argsort(groups, kind="stable")
+    order = order[groups[order] != control]
+    sizes = np.unique_counts(groups[order]).counts
+    borders = np.concatenate([[0], np.cumsum(sizes)])
+    test = ready.compare_all(chosen(rows, order), borders)
+    return test.u, test.p_value
+
+
+def chosen(rows, numbers):
+    """The rows with these numbers; not copied where they follow one another."""
+    if len(numbers) and (np.diff(numbers) == 1).all():
+        return rows.slice(int(numbers[0]), int(numbers[-1]) + 1)
+    return rows.take(numbers)
 
 
 def one_pass(store):
     """Rank-sum tests, moments and the checks of every value, from a store."""
-    from vcspec.statistics.scan import scan
-    from vcspec.statistics.sides import Control, side
-    from vcspec.storage.zarr_store import ZarrStore
+    from vcspec.engine.controls import StoredControl
+    from vcspec.engine.settings import Settings
+    from vcspec.engine.sweep import Group, sweep
+    from vcspec.engine.visit import Wants
 
-    opened = ZarrStore(store)
-    runs = runs_of(opened)
-    control = Control(opened.rows("/X", *runs.pop("control")))
-    side((lambda run=run: opened.rows("/X", *run), control) for run in runs.values())
-    scan(opened.blocks("/X"))
+    cells, runs, scale = opened(store)
+    control = StoredControl(cells, (runs["control"],), scale).sorted
+    groups = [Group(*run, -1 if label == "control" else 0) for label, run in runs.items()]
+    sweep(cells, groups, [control], Wants(notes=True, scale=scale), Settings())
 
 
 def moments(store):
     """Moments of each condition, from a store."""
-    from vcspec.statistics.moments import mean_profile
+    from vcspec.engine.settings import Settings
+    from vcspec.engine.sweep import Group, sweep
+    from vcspec.engine.visit import Wants
+
+    cells, runs, scale = opened(store)
+    sweep(cells, [Group(*run) for run in runs.values()], [], Wants(scale=scale), Settings())
+
+
+def opened(store):
+    """The store's cells; perturbation → first row and row after the last; how they are scaled."""
+    from vcspec.engine.cells import Scale, StoredCells
     from vcspec.storage.zarr_store import ZarrStore
 
-    opened = ZarrStore(store)
-    for start, stop in runs_of(opened).values():
-        mean_profile(opened.rows("/X", start, stop))
-
-
-def runs_of(store):
-    """Perturbation → first and last row, of a store with one context."""
-    labels = store.column("/obs", "perturbation").values
+    found = ZarrStore(store)
+    labels = found.column("/obs", "perturbation").values
     borders = [0, *(np.flatnonzero(labels[1:] != labels[:-1]) + 1), len(labels)]
-    return {labels[start]: (int(start), int(stop)) for start, stop in pairwise(borders)}
+    runs = {labels[start]: (int(start), int(stop)) for start, stop in pairwise(borders)}
+    return StoredCells(found), runs, Scale("log1p", TARGET_SUM)
 
 
 def distances(left, right, kind):
     """(rows of left, rows of right) distances; `l1`, `l2` (squared) or `cosine`."""
-    from scipy.spatial.distance import cdist
-
     from vcspec.metrics import retrieval
+    from vcspec.statistics import distances as measures
 
-    if kind == "l1":
-        return cdist(left, right, "cityblock")
-    return {"l2": retrieval._squared, "cosine": retrieval._cosine_gap}[kind](left, right)
+    if kind == "cosine":
+        return retrieval._cosine_gap(left, right)
+    return measures.pairwise(left, right, squared=kind == "l2")
 
 
 def energy(groups):
     """(groups, groups) energy distances between groups of cells, each (cells, dimensions)."""
-    message = f"vcspec has no energy distance to compare {len(groups)} groups with"
-    raise NotImplementedError(message)
+    from vcspec.statistics.distances import energy_distances
+
+    return energy_distances(groups)
