@@ -199,10 +199,14 @@ def cpu_model():
 
 
 def revision():
-    """The commit that is measured; marked where files differ from it."""
-    name = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude", "*"]
-    found = subprocess.run(name, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    """The commit that is measured; marked where the package differs from it."""
+    head = git("rev-parse", "--short", "HEAD") or "unknown"
+    return f"{head} with changes" if git("status", "--porcelain", "vcspec", "spec") else head
+
+
+def git(*arguments):
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def versions(python):
