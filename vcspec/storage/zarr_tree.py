@@ -25,6 +25,14 @@ class ZarrTree(ZarrStore):
         except Damaged as error:
             self.absent.add(error.path)
 
+    def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
+        try:
+            return super()._part(path, where)
+        except Damaged:
+            if path not in self.absent:
+                raise
+            return self._part_by_zarr(path, where)  # which answers with the fill value
+
     def children(self, path: str) -> tuple[str, ...]:
         """Names below the group at `path`."""
         start = f"/{path}/"
