@@ -11,7 +11,8 @@ from tenacity import wait_none
 from vcspec.cards import Source
 from vcspec.model.errors import Unreadable
 from vcspec.storage import fetch as room
-from vcspec.storage.fetch import cache_folder, fetch, shown
+from vcspec.storage.caching import cache_folder
+from vcspec.storage.fetch import fetch, shown
 
 BODY = bytes(range(256)) * 1600
 PATH = "/owner/repo/0123abc/data/table.csv.gz"

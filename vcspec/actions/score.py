@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
-from vcspec.actions.measured import measured
 from vcspec.actions.predicted import Control, predicted_side
 from vcspec.actions.validate import by_digest, checked, examined, require_valid
 from vcspec.engine.cells import Scale, StoredCells
@@ -173,6 +172,8 @@ def _truth(
     subject: Subject, reference: Target | None, dataset: Target | None, *, cached: bool
 ) -> Truth:
     if dataset is not None and reference is None:
+        from vcspec.actions.measured import measured  # brings all that a split allows
+
         split = subject.companions["split"]
         return measured(split, os.fspath(dataset), subject.settings, cached=cached)
     return _reference(subject, reference)

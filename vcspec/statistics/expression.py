@@ -32,7 +32,7 @@ def benjamini_hochberg(p_value: Array) -> Array:
     Source: Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
     tests = p_value.shape[-1]
-    order = np.argsort(p_value, axis=-1, kind="stable")
+    order = np.argsort(p_value, axis=-1)  # equal values are adjusted alike, in any order
     raw = np.take_along_axis(p_value, order, axis=-1) * (tests / np.arange(1, tests + 1))
     smallest_above = np.minimum.accumulate(raw[..., ::-1], axis=-1)[..., ::-1]
     adjusted = np.empty_like(raw)

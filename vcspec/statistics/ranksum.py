@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.matrix import Array, Rows, stack
-from vcspec.statistics.kernels import call, compiled, narrow
+from vcspec.statistics.kernels import call, compiled, narrow, scratch
 from vcspec.statistics.placement import Landscape, cubic, distinct, keys_of
 
 EXACT_CELLS = 2**21  # beyond, the cubes of the kernel do not fit 64 bits
@@ -166,7 +166,9 @@ class SortedControl:
         block = (rows.indptr, narrow(rows.indices), _bits(rows), condition)
         own = (self.start, self.values, self.ties, self.cells)
         cells = np.ascontiguousarray(cells, dtype=np.int64)
-        call("vcs_rank_sums", len(rows), *block, self.width, *own, len(cells), cells, u, ties)
+        keys = scratch("keys", len(rows.data), np.uint64)
+        tested = (len(cells), cells, keys)
+        call("vcs_rank_sums", len(rows), *block, self.width, *own, *tested, u, ties)
 
 
 def _columns(rows: Rows, start: int, stop: int) -> Rows:
@@ -212,6 +214,8 @@ def two_sided(
     Returns:
         z and p, as `u`; 0 and 1 where all values are equal.
     """
+    if compiled() is not None:
+        return _by_tails(u, ties, np.asarray(cells), control_cells, continuity=continuity)
     from scipy.special import erfc
 
     own = np.asarray(cells, dtype=np.float64)
@@ -224,3 +228,16 @@ def two_sided(
     excess = np.maximum(np.abs(gap) - 0.5 * continuity, 0)
     z = np.where(varies, np.sign(gap) * excess / deviation, 0.0)
     return z, np.asarray(erfc(np.abs(z) / np.sqrt(2)), dtype=np.float64)
+
+
+def _by_tails(
+    u: Array, ties: Array, cells: NDArray[np.int64], control_cells: int, *, continuity: bool
+) -> tuple[Array, Array]:
+    width = u.shape[-1]
+    own = np.broadcast_to(cells.reshape(-1), (u.size // max(width, 1),))
+    flat = [np.ascontiguousarray(part).reshape(-1, width) for part in (u, ties)]
+    z, p_value = np.empty(flat[0].shape), np.empty(flat[0].shape)
+    for at, number in enumerate(own.tolist()):
+        tests = (width, flat[0][at], flat[1][at], int(number), control_cells, continuity)
+        call("vcs_two_sided", *tests, z[at], p_value[at])
+    return z.reshape(u.shape), p_value.reshape(u.shape)

@@ -10,13 +10,13 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-import platformdirs
 import requests
 from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from vcspec.cards import Source
 from vcspec.model.errors import Unreadable
+from vcspec.storage.caching import cache_folder
 
 ATTEMPTS = 5
 WAIT = wait_exponential(multiplier=0.5, max=20)
@@ -88,12 +88,6 @@ def fetch(source: Source, *, cache: Path | None = None, progress: Progress | Non
         )
         raise Unreadable(message) from error
     return target
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: VCSPEC_CACHE, or the user's cache folder of the platform."""
-    named = os.environ.get("VCSPEC_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("vcspec"))
 
 
 def shown(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vcspec.storage.fetch import cache_folder
+from vcspec.storage.caching import cache_folder
 
 
 def _place(what: str, made_from: str) -> Path:

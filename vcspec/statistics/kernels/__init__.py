@@ -4,6 +4,7 @@ Whoever has a kernel also has a numpy way to the same bits, and asks `compiled()
 """
 
 import ctypes
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,21 @@ def compiled() -> Any:
 
 
 def _declared(library: Any) -> Any:
-    library.vcs_sum_of_roots.restype = ctypes.c_double
-    for name in (
-        "vcs_count",
-        "vcs_place",
-        "vcs_sort_control",
-        "vcs_rank_sums",
-        "vcs_sums",
-        "vcs_canonical",
-    ):
-        getattr(library, name).restype = ctypes.c_int64
+    answers = {
+        ctypes.c_int64: (
+            "vcs_count",
+            "vcs_place",
+            "vcs_sort_control",
+            "vcs_rank_sums",
+            "vcs_sums",
+            "vcs_canonical",
+        ),
+        ctypes.c_double: ("vcs_sum_of_roots",),
+        None: ("vcs_scan", "vcs_filled", "vcs_compress", "vcs_pairwise", "vcs_two_sided"),
+    }
+    for answer, names in answers.items():
+        for name in names:
+            getattr(library, name).restype = answer
     return library
 
 
@@ -63,6 +69,22 @@ def _passed(argument: Any) -> Any:
             raise ValueError(message)
         return ctypes.c_void_p(argument.ctypes.data)
     return ctypes.c_int(argument) if isinstance(argument, bool) else ctypes.c_int64(argument)
+
+
+_LOCAL = threading.local()
+
+
+def scratch(name: str, length: int, data_type: Any) -> AnyArray:
+    """(length,) memory of the thread's own, whose last contents are lost when it is asked again.
+
+    Memory that is given back and taken anew is cleared by the system each time, which costs as much
+    as a pass over it.
+    """
+    held: dict[str, AnyArray] = _LOCAL.__dict__
+    if name not in held or len(held[name]) < length or held[name].dtype != data_type:
+        held.pop(name, None)  # before the larger one is taken
+        held[name] = np.empty(length, dtype=data_type)
+    return held[name][:length]
 
 
 def narrow(indices: AnyArray) -> NDArray[np.int32]:

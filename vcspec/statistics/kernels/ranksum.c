@@ -258,19 +258,20 @@ static void tally_feature(const Test *test, int64_t g, const uint64_t *key, int6
 }
 
 /* Tests the conditions of a block. `condition` numbers each row's condition, rising from 0;
-   u and ties are (conditions, features). Exact as long as all cells together are below 2^21.
+   u and ties are (conditions, features). `keys` has room for every entry of the block. Exact as
+   long as all cells together are below 2^21.
    -1: a column is none; -2: no memory. */
 API int64_t vcs_rank_sums(int64_t rows, const int64_t *indptr, const int32_t *indices,
                           const uint32_t *bits, const uint16_t *condition, int64_t features,
                           const int64_t *control_start, const uint32_t *control,
                           const uint64_t *control_ties, int64_t control_cells, int64_t conditions,
-                          const int64_t *cells, double *u, double *ties) {
-    int64_t stored = indptr[rows] - indptr[0], failed = -2;
+                          const int64_t *cells, uint64_t *keys, double *u, double *ties) {
+    int64_t failed = -2;
     int64_t *start = malloc((size_t)(features + 2) * sizeof *start);
-    uint64_t *keys = scratch((stored + 1) * (int64_t)sizeof *keys), *other = NULL;
+    uint64_t *other = NULL;
     uint32_t *count = NULL, *below = NULL;
     Tally *tally = malloc((size_t)(conditions + 1) * sizeof *tally);
-    if (!start || !keys || !tally) goto end;
+    if (!start || !tally) goto end;
     failed = transpose(rows, indptr, indices, bits, condition, features, start, keys);
     if (failed) goto end;
     failed = -2;
@@ -288,6 +289,6 @@ API int64_t vcs_rank_sums(int64_t rows, const int64_t *indptr, const int32_t *in
     }
     failed = 0;
 end:
-    free(start); free(keys); free(other); free(count); free(below); free(tally);
+    free(start); free(other); free(count); free(below); free(tally);
     return failed;
 }
