@@ -14,7 +14,7 @@ def mid_ranks(values: Array) -> Array:
 
     NaN ranks after everything else, so that it does not touch the ranks of numbers.
     """
-    order = np.argsort(values, axis=1, kind="stable")
+    order = np.argsort(values, axis=1)
     first, last = tie_bounds(np.take_along_axis(values, order, axis=1))
     ranks = np.empty_like(values)
     np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=1)

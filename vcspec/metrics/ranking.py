@@ -34,7 +34,7 @@ def average_precision(label: Mask, score: Array) -> Array:
 
     NaN where a row has no positive. Equal to scikit-learn's `average_precision_score`.
     """
-    order = np.argsort(-score, axis=1, kind="stable")
+    order = np.argsort(-score, axis=1)
     hit = np.take_along_axis(label, order, axis=1)
     _, last = tie_bounds(np.take_along_axis(score, order, axis=1))
     hits_down_to = np.take_along_axis(np.cumsum(hit, axis=1), last, axis=1)

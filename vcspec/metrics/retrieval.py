@@ -17,19 +17,19 @@ from vcspec.statistics.distances import pairwise
 Gap = Callable[[Array, Array], Array]
 
 
-@metric("discrimination-l1")
+@metric("discrimination-l1", across=True)
 def discrimination_l1(comparison: Comparison) -> Scores:
     """Share of competing truths that are farther than the own one; sum of absolute gaps."""
     return _discrimination(comparison, partial(pairwise, squared=False))
 
 
-@metric("discrimination-l2")
+@metric("discrimination-l2", across=True)
 def discrimination_l2(comparison: Comparison) -> Scores:
     """Share of competing truths that are farther than the own one; Euclidean distance."""
     return _discrimination(comparison, _squared)
 
 
-@metric("discrimination-cosine")
+@metric("discrimination-cosine", across=True)
 def discrimination_cosine(comparison: Comparison) -> Scores:
     """Share of competing truths that point farther away than the own one; cosine distance."""
     kept = ~comparison.is_target
@@ -37,7 +37,7 @@ def discrimination_cosine(comparison: Comparison) -> Scores:
     return _discrimination(comparison, _cosine_gap).undefined_where(silent, "constant-truth")
 
 
-@metric("centroid-accuracy")
+@metric("centroid-accuracy", across=True)
 def centroid_accuracy(comparison: Comparison) -> Scores:
     """Share of competing truths that are strictly farther than the own one; Euclidean distance."""
 

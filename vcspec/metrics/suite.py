@@ -1,19 +1,20 @@
 """The suite: which code computes which metric, and what is the same for all of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from vcspec.catalog import Catalog
 from vcspec.metrics.changes import Mask, is_finite
-from vcspec.model.comparison import Comparison, Expression, Scores, Side
+from vcspec.model.comparison import Comparison, Expression, Scores, Side, together
 from vcspec.standard import standard
 
 Metric = Callable[..., Scores]
 
 METRICS: Catalog[Metric] = Catalog("metric", standard().metrics)
+ACROSS: set[str] = set()
+AT_ONCE = 4_194_304  # values of profiles that are worked on together
 
 DECIMALS = 10
 UNDEFINED_PREDICTION = "undefined-prediction"
@@ -21,8 +22,16 @@ UNDEFINED_PREDICTION = "undefined-prediction"
 escapes a condition by predicting nothing."""
 
 
-def metric(name: str) -> Callable[[Metric], Metric]:
-    """Decorator: `function(comparison, **parameters)` is the metric `name` of the standard."""
+def metric(name: str, *, across: bool = False) -> Callable[[Metric], Metric]:
+    """Decorator: `function(comparison, **parameters)` is the metric `name` of the standard.
+
+    Args:
+        name: in the standard.
+        across: whether the value of a condition depends on other conditions; else the function may
+            be given a few conditions at a time.
+    """
+    if across:
+        ACROSS.add(name)
     return METRICS.claim(name)
 
 
@@ -37,7 +46,7 @@ def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
     """
     broken = ~is_finite(comparison.prediction.mean)
     sound = replace(comparison, prediction=_neutral(comparison.prediction, broken))
-    scores = {name: _scores(METRICS[name], standard().metrics[name], sound) for name in names}
+    scores = {name: _scores(name, sound) for name in names}
     return {
         name: _rounded(found.undefined_where(broken, "non-finite-prediction"))
         for name, found in scores.items()
@@ -49,16 +58,25 @@ def _rounded(scores: Scores) -> Scores:
     return replace(scores, values=np.round(scores.values, DECIMALS))
 
 
-def _scores(function: Metric, entry: Mapping[str, Any], comparison: Comparison) -> Scores:
+def _scores(name: str, comparison: Comparison) -> Scores:
+    function, entry = METRICS[name], standard().metrics[name]
     if _lacks_cells(entry["needs"], comparison):
         nowhere = np.full(len(comparison), np.nan)
         return Scores.of(nowhere, np.ones(len(comparison), dtype=bool), "needs-cells")
-    scores = function(comparison, **entry["parameters"])
+    parts = [comparison] if name in ACROSS else list(_few_at_a_time(comparison))
+    scores = together([function(part, **entry["parameters"]) for part in parts])
     void = np.array([reason == UNDEFINED_PREDICTION for reason in scores.reasons], dtype=bool)
     if not void.any():
         return scores
     reasons = ("" if gone else old for gone, old in zip(void, scores.reasons, strict=True))
     return Scores(np.where(void, entry["null"], scores.values), tuple(reasons))
+
+
+def _few_at_a_time(comparison: Comparison) -> Iterator[Comparison]:
+    """The conditions, as many at a time as bound the arrays that a metric makes."""
+    step = max(1, AT_ONCE // max(comparison.truth.mean.shape[1], 1))
+    for start in range(0, len(comparison), step):
+        yield comparison.rows(start, start + step)
 
 
 def _lacks_cells(needs: Iterable[str], comparison: Comparison) -> bool:

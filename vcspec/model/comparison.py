@@ -29,6 +29,11 @@ class Expression:
             return self
         return Expression(self.z[rows], self.p_value[rows], self.fdr[rows])
 
+    def rows(self, start: int, stop: int) -> "Expression":
+        """The conditions `start` to `stop`, nothing copied."""
+        where = slice(start, stop)
+        return Expression(self.z[where], self.p_value[where], self.fdr[where])
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -48,6 +53,11 @@ class Side:
     def delta(self) -> Array:
         """(conditions, features) change from control, in log1p units."""
         return self.mean - self.control
+
+    def rows(self, start: int, stop: int) -> "Side":
+        """The conditions `start` to `stop`, nothing copied."""
+        tested = self.expression.rows(start, stop) if self.expression is not None else None
+        return Side(self.mean[start:stop], self.control[start:stop], tested)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +81,12 @@ class Comparison:
 
     def __len__(self) -> int:
         return len(self.context)
+
+    def rows(self, start: int, stop: int) -> "Comparison":
+        """The conditions `start` to `stop`, nothing copied."""
+        sides = self.truth.rows(start, stop), self.prediction.rows(start, stop)
+        where = slice(start, stop)
+        return Comparison(*sides, self.context[where], self.centre[where], self.is_target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,3 +121,11 @@ class Scores:
             old or (reason if now else "") for old, now in zip(self.reasons, gone, strict=True)
         )
         return Scores(np.where(gone, np.nan, self.values), reasons)
+
+
+def together(parts: Sequence[Scores]) -> Scores:
+    """Scores of consecutive conditions, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    values = np.concatenate([np.empty(0), *(part.values for part in parts)])
+    return Scores(values, tuple(reason for part in parts for reason in part.reasons))
