@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from vcspec.model.store import Damaged
-from vcspec.storage.decoding import recipe_of, zstd_content_size
+from vcspec.storage.compressors import zstd_content_size
+from vcspec.storage.recipes import recipe_of
 from vcspec.storage.zarr_store import ZarrStore
 
 COMPRESSORS = {
@@ -146,6 +147,8 @@ def test_what_it_does_not_know_is_left_to_zarr(tmp_path):
     assert recipe_of(replace(node, codecs=(*node.codecs, ("rot13", {})))) is None
     assert recipe_of(replace(node, data_type="string")) is None
     assert recipe_of(replace(node, shape=(4, 4))) is None
+    assert recipe_of(replace(node, order="F")) is None
+    assert recipe_of(replace(node, codecs=(("transpose", {"order": [0]}), *node.codecs))) is None
 
 
 def test_a_frame_states_its_size():

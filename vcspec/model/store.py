@@ -38,6 +38,7 @@ class Node:
         codecs: names in order, codecs inside shards included, each with its configuration.
         key: prefix and separator of the names of its chunks.
         byte_order: of the stored numbers.
+        order: `C` or `F`, of the elements within a chunk, as Zarr v2 declares it.
     """
 
     path: str
@@ -52,6 +53,7 @@ class Node:
     codecs: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     key: tuple[str, str] = ("c", "/")
     byte_order: Literal["little", "big"] = "little"
+    order: str = "C"
 
     @property
     def encoding(self) -> str:

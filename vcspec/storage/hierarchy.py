@@ -172,6 +172,7 @@ def node_v2(path: str, document: Mapping[str, Any], attributes: Mapping[str, Any
         codecs=codecs,
         key=("", _separator(document.get("dimension_separator", "."))),
         byte_order="big" if str(document["dtype"]).startswith(">") else "little",
+        order=str(document.get("order", "C")),
     )
 
 

@@ -31,10 +31,10 @@ HASHED_AT_ONCE = 8_388_608
 
 
 class ZarrStore:
-    """A store at a path or URL. Arrays are decoded by zarr, and only when asked for.
+    """A store at a path or URL. Arrays are decoded only when asked for.
 
-    Every read first asks whether the objects it needs exist: zarr itself would answer for an absent
-    object with the fill value.
+    Every read first asks whether the objects it needs exist: zarr, which decodes what the direct
+    reader does not know, would answer for an absent object with the fill value.
     """
 
     def __init__(self, target: str, objects: Objects | None = None) -> None:
@@ -111,9 +111,9 @@ class ZarrStore:
 
     def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
         node = self._node(path)
-        self._require_objects(node, where)
-        if len(where) == len(node.shape) == 1 and where[0].stop <= node.shape[0]:
-            found = self._reader.read([(node, where[0].start, where[0].stop)])
+        bounds = zip(where, node.shape, strict=False)
+        if len(where) == len(node.shape) and all(one.stop <= length for one, length in bounds):
+            found = self._reader.read([(node, where)])
             if found is not None:
                 return found[0]
         return self._part_by_zarr(path, where)
@@ -121,6 +121,7 @@ class ZarrStore:
     def _part_by_zarr(self, path: str, where: tuple[slice, ...]) -> AnyArray:
         import zarr
 
+        self._require_objects(self._node(path), where)
         # One thread decodes: the unit of parallel work is a condition, not a chunk.
         with zarr.config.set({"async.concurrency": 4}):
             try:
@@ -191,8 +192,7 @@ class ZarrStore:
         for node in parts:
             if hi > node.shape[0]:
                 raise Damaged(node.path, f"{node.shape[0]} elements where {hi} are declared")
-            self._require_objects(node, (slice(lo, hi),))
-        found = self._reader.read([(node, lo, hi) for node in parts])
+        found = self._reader.read([(node, (slice(lo, hi),)) for node in parts])
         if found is None:
             found = [self._part_by_zarr(node.path, (slice(lo, hi),)) for node in parts]
         return found[0], found[1]

@@ -6,6 +6,7 @@ import numpy as np
 
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Damaged, Node
+from vcspec.storage.chunks import Absent
 from vcspec.storage.zarr_store import ZarrStore
 
 
@@ -18,6 +19,13 @@ class ZarrTree(ZarrStore):
     def __init__(self, target: str) -> None:
         super().__init__(target)
         self.absent: set[str] = set()
+
+    def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
+        try:
+            return super()._part(path, where)
+        except Absent as error:
+            self.absent.add(error.path)
+            return self._part_by_zarr(path, where)
 
     def _require_objects(self, node: Node, where: tuple[slice, ...]) -> None:
         try:
