@@ -24,7 +24,7 @@ class Cells(Protocol):
         """Number of features."""
 
     def rows(self, start: int, stop: int) -> Rows:
-        """Rows `start` to `stop`."""
+        """Rows `start` to `stop`, in memory that the thread's next reading may overwrite."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class StoredCells:
 
     def rows(self, start: int, stop: int) -> Rows:
         """Rows `start` to `stop`."""
-        return self.store.rows(self.path, start, stop)
+        return self.store.rows(self.path, start, stop, borrow=True)
 
 
 @dataclass(frozen=True)

@@ -192,8 +192,14 @@ class Store(Protocol):
             Damaged: it cannot be decoded.
         """
 
-    def rows(self, path: str, start: int, stop: int) -> Rows:
+    def rows(self, path: str, start: int, stop: int, *, borrow: bool = False) -> Rows:
         """Rows `start` to `stop` of the matrix at `path` (CSR or dense), indices as stored.
+
+        Args:
+            path: of the matrix.
+            start: first row.
+            stop: row after the last.
+            borrow: hand out memory of the calling thread, which its next borrowing overwrites.
 
         Raises:
             Damaged: it cannot be decoded.

@@ -72,8 +72,14 @@ class ChunkReader:
         self._indices: dict[str, AnyArray] = {}
         self._shared = SharedChunks() if isinstance(objects, RemoteObjects) else None
 
-    def read(self, wanted: Sequence[tuple[Node, tuple[slice, ...]]]) -> list[AnyArray] | None:
+    def read(
+        self, wanted: Sequence[tuple[Node, tuple[slice, ...]]], *, borrow: bool = False
+    ) -> list[AnyArray] | None:
         """Boxes of several arrays, their bytes fetched together; None where zarr must read.
+
+        Args:
+            wanted: arrays and boxes.
+            borrow: decode into memory of the thread's own, which its next borrowing overwrites.
 
         Raises:
             Absent: an object or a chunk is not there.
@@ -86,14 +92,14 @@ class ChunkReader:
                 return None
             parts.append(Part(node, recipe, where))
         try:
-            return self._filled(parts)
+            return self._filled(parts, borrow=borrow)
         except Vanished as error:
             # Listed, and gone since.
             near = [part.node.path for part in parts if part.node.path.strip("/") in error.args[0]]
             place, reason = (near or [parts[0].node.path])[0], f"the object {error} is absent"
             raise Absent(place, reason) from error
 
-    def _filled(self, parts: Sequence[Part]) -> list[AnyArray]:
+    def _filled(self, parts: Sequence[Part], *, borrow: bool) -> list[AnyArray]:
         """Every chunk fetched and decoded; nothing is made room for before all are known."""
         self._learn_indices(parts)
         steps = [
@@ -101,8 +107,12 @@ class ChunkReader:
             for number, part in enumerate(parts)
             for place in part.places()
         ]
-        found = [part.empty() for part in parts]
-        for turn in _turns(steps):
+        found = [
+            part.borrowed(f"chunks {number}") if borrow else part.empty()
+            for number, part in enumerate(parts)
+        ]
+        # What is near is read chunk by chunk and decoded while it is in the cache.
+        for turn in _turns(steps, 0 if self._shared is None else TURN_BYTES):
             data = self._fetch(turn)
             for step in turn:
                 step.decode(data, found[step.number])
@@ -186,12 +196,12 @@ class ChunkReader:
         return out
 
 
-def _turns(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The steps in order, in turns of a bounded number of stored bytes."""
+def _turns(steps: Sequence[Step], most: int) -> Iterator[list[Step]]:
+    """The steps in order, in turns of at most so many stored bytes, and at least one step."""
     turn: list[Step] = []
     held = 0
     for step in steps:
-        if turn and held + step.size > TURN_BYTES:
+        if turn and held + step.size > most:
             yield turn
             turn, held = [], 0
         turn.append(step)

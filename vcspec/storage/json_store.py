@@ -67,7 +67,7 @@ class JsonStore:
         """There is none."""
         raise Damaged(table, "a scorecard has no tables")
 
-    def rows(self, path: str, start: int, stop: int) -> Rows:
+    def rows(self, path: str, start: int, stop: int, *, borrow: bool = False) -> Rows:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Node
+from vcspec.statistics.kernels import scratch
 from vcspec.storage.decoding import decode_into
 from vcspec.storage.recipes import Recipe
 
@@ -28,6 +29,12 @@ class Part:
         """Room for its elements, in machine order."""
         shape = [one.stop - one.start for one in self.where]
         return np.empty(shape, dtype=self.recipe.data_type.newbyteorder("="))
+
+    def borrowed(self, name: str) -> AnyArray:
+        """The same room in memory of the thread's own, which the next borrowing of `name` takes."""
+        shape = [one.stop - one.start for one in self.where]
+        length, data_type = int(np.prod(shape)), self.recipe.data_type.newbyteorder("=")
+        return scratch(name, length, data_type).reshape(shape)
 
     def places(self) -> Iterator[Place]:
         """Places of the chunks that hold its elements."""

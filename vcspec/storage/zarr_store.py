@@ -109,11 +109,11 @@ class ZarrStore:
         """Elements `start` to `stop` of the one-dimensional array at `path`."""
         return self._part(path, (slice(start, stop),))
 
-    def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
+    def _part(self, path: str, where: tuple[slice, ...], *, borrow: bool = False) -> AnyArray:
         node = self._node(path)
         bounds = zip(where, node.shape, strict=False)
         if len(where) == len(node.shape) and all(one.stop <= length for one, length in bounds):
-            found = self._reader.read([(node, where)])
+            found = self._reader.read([(node, where)], borrow=borrow)
             if found is not None:
                 return found[0]
         return self._part_by_zarr(path, where)
@@ -169,11 +169,11 @@ class ZarrStore:
         kept = str(attributes.get("_index", "_index")) if name == "_index" else name
         return f"{table.rstrip('/')}/{kept}"
 
-    def rows(self, path: str, start: int, stop: int) -> Rows:
+    def rows(self, path: str, start: int, stop: int, *, borrow: bool = False) -> Rows:
         """Rows `start` to `stop` of the matrix at `path` (CSR or dense)."""
         node = self._node(path)
         if node.sort == "array":
-            block = self._part(path, (slice(start, stop), slice(0, node.shape[1])))
+            block = self._part(path, (slice(start, stop), slice(0, node.shape[1])), borrow=borrow)
             return compressed(block, first=start)
         if node.encoding != "csr_matrix":
             raise Damaged(path, f"rows cannot be read from {node.encoding or 'this node'}")
@@ -182,17 +182,17 @@ class ZarrStore:
             where = f"{path}/indptr"
             raise Damaged(where, f"rows {start} to {stop} do not follow each other")
         lo, hi = int(indptr[0]), int(indptr[-1])
-        indices, data = self._entries(path, lo, hi)
+        indices, data = self._entries(path, lo, hi, borrow=borrow)
         width = int(node.attributes["shape"][1])
         return Rows(indptr - lo, narrow(indices), data, width, first=start)
 
-    def _entries(self, path: str, lo: int, hi: int) -> tuple[AnyArray, AnyArray]:
+    def _entries(self, path: str, lo: int, hi: int, *, borrow: bool) -> tuple[AnyArray, AnyArray]:
         """Entries `lo` to `hi` of a compressed matrix: their minor numbers and their values."""
         parts = [self._node(f"{path}/{name}") for name in ("indices", "data")]
         for node in parts:
             if hi > node.shape[0]:
                 raise Damaged(node.path, f"{node.shape[0]} elements where {hi} are declared")
-        found = self._reader.read([(node, (slice(lo, hi),)) for node in parts])
+        found = self._reader.read([(node, (slice(lo, hi),)) for node in parts], borrow=borrow)
         if found is None:
             found = [self._part_by_zarr(node.path, (slice(lo, hi),)) for node in parts]
         return found[0], found[1]

@@ -20,9 +20,9 @@ class ZarrTree(ZarrStore):
         super().__init__(target)
         self.absent: set[str] = set()
 
-    def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
+    def _part(self, path: str, where: tuple[slice, ...], *, borrow: bool = False) -> AnyArray:
         try:
-            return super()._part(path, where)
+            return super()._part(path, where, borrow=borrow)
         except Absent as error:
             self.absent.add(error.path)
             return self._part_by_zarr(path, where)
@@ -32,14 +32,6 @@ class ZarrTree(ZarrStore):
             super()._require_objects(node, where)
         except Damaged as error:
             self.absent.add(error.path)
-
-    def _part(self, path: str, where: tuple[slice, ...]) -> AnyArray:
-        try:
-            return super()._part(path, where)
-        except Damaged:
-            if path not in self.absent:
-                raise
-            return self._part_by_zarr(path, where)  # which answers with the fill value
 
     def children(self, path: str) -> tuple[str, ...]:
         """Names below the group at `path`."""
