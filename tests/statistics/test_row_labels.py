@@ -34,7 +34,7 @@ def test_labels_are_the_values(values, step, categorical):
     assert sorted(found.names) == sorted(set(values))
     for label in [*found.names, "absent"]:
         assert found.are(label).tolist() == [value == label for value in values]
-    assert found.codes.dtype == np.int32
+    assert found.codes.dtype.itemsize <= 4
 
 
 def test_categories_that_nobody_has_or_that_stand_twice_are_no_labels_of_their_own():

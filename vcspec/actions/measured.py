@@ -20,7 +20,7 @@ from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.training import Training
 from vcspec.rules.book import examine
-from vcspec.rules.subject import Subject
+from vcspec.rules.subject import Subject, bounds
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.storage.kept_arrays import kept, look_up
 from vcspec.storage.opening import open_store
@@ -223,7 +223,8 @@ def _swept(
     }
     runs = dataset.runs
     groups = [Group(run.start, run.stop, number.get(run.key, -1)) for run in runs]
-    wants = Wants(notes=True, natural=cells.scale.space == "log1p", leaves=True, scale=cells.scale)
+    noticed = bounds(dataset.document)
+    wants = Wants(notes=True, leaves=True, scale=cells.scale, **noticed)
     swept = dataset.reading(
         lambda: sweep(
             StoredCells(dataset.store),

@@ -18,7 +18,7 @@ from vcspec.engine.visit import Wants
 from vcspec.model.comparison import Side
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
-from vcspec.rules.subject import Subject
+from vcspec.rules.subject import Subject, bounds
 from vcspec.statistics.labels import Grouped
 from vcspec.statistics.ranksum import SortedControl
 
@@ -86,7 +86,8 @@ def _swept(
     groups: Sequence[Group],
     controls: Sequence[SortedControl],
 ) -> Swept:
-    wants = Wants(notes=True, natural=cells.scale.space == "log1p", leaves=True, scale=cells.scale)
+    noticed = bounds(subject.document)
+    wants = Wants(notes=True, leaves=True, scale=cells.scale, **noticed)
     node = subject.node("/X")
     is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
     if is_direct:

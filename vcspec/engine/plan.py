@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ends = NDArray[np.int64]
+Ends = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def cut(ends: Ends, start: int, stop: int, *, entries: int, tile: int) -> list[t
     """Rows `start` to `stop` in pieces of at most about `entries` stored values."""
     pieces = []
     while True:
-        reach = int(np.searchsorted(ends, ends[start] + entries, side="right")) - 1
+        most = min(int(ends[start]) + entries, int(ends[-1]))
+        reach = int(np.searchsorted(ends, most, side="right")) - 1
         reach = min(max(reach, start + 1), stop)
         if reach < stop and reach // tile * tile > start:
             reach = reach // tile * tile

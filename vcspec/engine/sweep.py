@@ -95,7 +95,8 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
         settings.executor() as executor,
         settings.advancing(len(ends) - 1, what) as advance,
     ):
-        return combined(run(executor, visit, tasks, advance), wants)
+        parts = run(executor, visit, tasks, advance)
+    return combined(parts, wants)  # when the workers have given their memory back
 
 
 def _task(
@@ -164,7 +165,7 @@ def look(
 
 
 def _looked_at(tile: Rows, path: str, wants: Wants) -> Seen:
-    scan = noted(tile, natural=wants.natural) if wants.notes else None
+    scan = noted(tile, natural=wants.natural, most=wants.most) if wants.notes else None
     if not wants.leaves:
         return Seen(scan)
     try:

@@ -29,12 +29,14 @@ class Wants:
     Attributes:
         notes: what the rules on values ask for.
         natural: with the notes, sums of expm1.
+        most: with the notes, the bound that no value should be above.
         leaves: digests of tiles, for the content digest.
         scale: how values become log1p; None where neither means nor tests are wanted.
     """
 
     notes: bool = False
     natural: bool = True
+    most: float = np.inf
     leaves: bool = False
     scale: Scale | None = None
 
@@ -122,7 +124,7 @@ def _read(task: Task, start: int, stop: int) -> Rows:
 
 def _looked_at(task: Task, read: Rows, own: Rows) -> tuple[Scan | None, tuple[bytes, ...], str]:
     wants = task.wants
-    scan = noted(own, natural=wants.natural) if wants.notes else None
+    scan = noted(own, natural=wants.natural, most=wants.most) if wants.notes else None
     if not wants.leaves:
         return scan, (), ""
     try:

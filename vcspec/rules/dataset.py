@@ -110,7 +110,7 @@ def values_contradict_space(subject: Subject) -> Iterator[Fault]:
     wanted = float(values["target_sum"])
     wrong = scan.natural_total > wanted * (1 + SUM_TOLERANCE)
     if values["total"] == "features":
-        wrong |= (scan.stored > 0) & (scan.natural_total < wanted * (1 - SUM_TOLERANCE))
+        wrong |= (scan.filled > 0) & (scan.natural_total < wanted * (1 - SUM_TOLERANCE))
     bound = "" if values["total"] == "features" else "at most "
     found = "{rows} rows whose expm1 adds up to something else"
     if not looks_like_counts(subject).all():
@@ -125,19 +125,18 @@ def looks_like_counts(subject: Subject) -> NDArray[np.bool_]:
 def not_log1p(subject: Subject) -> Iterator[Fault]:
     """A fault where values declared log1p are all whole, or larger than the target sum allows."""
     scan, values = subject.scan, subject.document["values"]
-    if scan.stored.any() and looks_like_counts(subject).all():
+    if scan.entries and looks_like_counts(subject).all():
         yield Fault(
             "/X",
             "every value is a whole number, as counts are",
             "log1p values",
-            count=int(scan.stored.sum(dtype=np.int64)),
+            count=scan.entries,
         )
         return
     most = float(np.log1p(values["target_sum"]))
-    above = scan.largest > most * (1 + 1e-6)
     yield from row_fault(
         subject,
-        Tally.of(above),
+        scan.above,
         "{rows} rows with a value above the largest possible",
         f"values up to log1p({values['target_sum']}) = {most:.3f}",
     )
@@ -161,12 +160,10 @@ def perturbation_not_canonical(subject: Subject) -> Iterator[Fault]:
 def cell_twice(subject: Subject) -> Iterator[Fault]:
     """Compare the fingerprints of rows with enough values for a coincidence to be excluded."""
     scan = subject.scan
-    candidates = np.flatnonzero(scan.stored >= TWIN_ENTRIES)
-    _, place, counts = np.unique(
-        scan.fingerprint[candidates], return_inverse=True, return_counts=True
-    )
-    twins = np.zeros(len(scan.stored), dtype=bool)
-    twins[candidates] = counts[place] > 1
+    is_rich = scan.filled >= TWIN_ENTRIES
+    prints = np.sort(scan.fingerprint[is_rich])
+    shared = prints[1:][prints[1:] == prints[:-1]]
+    twins = is_rich & np.isin(scan.fingerprint, shared) if len(shared) else shared
     yield from row_fault(
         subject,
         Tally.of(twins),
@@ -217,7 +214,7 @@ def cell_empty(subject: Subject) -> Iterator[Fault]:
     """Count rows without a value."""
     yield from row_fault(
         subject,
-        Tally.of(subject.scan.stored == 0),
+        Tally.of(subject.scan.filled == 0),
         "{rows} cells without a single value",
         "measured cells",
     )

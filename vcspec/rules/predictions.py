@@ -220,7 +220,7 @@ def values_contradict_space(subject: Subject) -> Iterator[Fault]:
 
 def _partly_whole(subject: Subject) -> NDArray[np.bool_]:
     """(rows,) whether the row is whole numbers above zero while other rows are not."""
-    whole = looks_like_counts(subject) & (subject.scan.largest > 0)
+    whole = looks_like_counts(subject) & (subject.scan.filled > 0)
     others = ~looks_like_counts(subject)
     return np.asarray(whole & others.any())
 

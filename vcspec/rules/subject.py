@@ -208,8 +208,7 @@ class Subject:
 
     def _sweep(self, path: str, wants: Wants) -> Swept:
         """One pass over a matrix, without statistics."""
-        natural = self.document.get("values", {}).get("space") == "log1p"
-        node, wants = self.node(path), replace(wants, natural=natural)
+        node, wants = self.node(path), replace(wants, **bounds(self.document))
         if node is not None and node.encoding == "csc_matrix":
             blocks, total = self.store.blocks(path), int(node.attributes["shape"][0])
             return self.reading(lambda: look(blocks, path, wants, self.settings, rows=total))
@@ -300,3 +299,15 @@ class Subject:
             found = self.reading(self.store.column_part, "/obs", "_index", start, stop)
             yield from (found.values[row - start] for row in near)
             rows = rows[len(near) :]
+
+
+def bounds(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a pass must know of the declared values to note what rules ask for."""
+    values = document.get("values")
+    if not isinstance(values, dict) or values.get("space") != "log1p":
+        return {"natural": False}
+    wanted = values.get("target_sum")
+    if not isinstance(wanted, int | float):
+        return {"natural": True}
+    # A value is at most log1p of the target sum, but for the last digits.
+    return {"natural": True, "most": float(np.log1p(wanted)) * (1 + 1e-6)}

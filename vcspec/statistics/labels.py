@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,11 @@ class Labels:
     """A column of text.
 
     Attributes:
-        codes: (rows,) place of each row's label among `names`.
+        codes: (rows,) place of each row's label among `names`, in a small type.
         names: each label that a row has, once; a missing one is "".
     """
 
-    codes: NDArray[np.int32]
+    codes: NDArray[np.signedinteger[Any]]
     names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -39,7 +40,10 @@ class Labels:
 def labels_of(pieces: Iterable[Column]) -> Labels:
     """The labels of a column that comes in pieces."""
     known: dict[str, int] = {}
-    parts = [_codes(piece, known) for piece in pieces]
+    parts = []
+    for piece in pieces:
+        codes = _codes(piece, known)
+        parts.append(codes.astype(np.min_scalar_type(-len(known) - 1)))
     return Labels(np.concatenate(parts), tuple(known))
 
 

@@ -13,8 +13,9 @@ from vcspec.model.tally import Tally
 from vcspec.statistics.kernels import call, compiled, narrow, real
 from vcspec.statistics.mixing import splitmix64
 
-TALLIED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional")
-KEPT = ("stored", "total", "natural_total", "largest", "is_whole", "fingerprint")
+TALLIED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional", "above")
+KEPT = ("filled", "total", "natural_total", "is_whole", "fingerprint")
+MANY = 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +29,12 @@ class Scan:
         not_finite: NaN and infinite values.
         negative: values below zero.
         fractional: values that are not whole.
-        stored: number of entries that are not zero, int32.
-        total: sum of the values, float64.
+        above: rows whose largest value is above the bound, counted once each.
+        entries: number of entries that are not zero.
+        filled: the same by row, uint8; 255 stands for 255 and more.
+        total: sum of the values, float64; nothing where natural totals were asked for.
         natural_total: sum of expm1 of the values, the total on the scale that log1p came from,
-            float32; zeros where it was not asked for.
-        largest: largest value, at least 0, float32.
+            float32; nothing where it was not asked for.
         is_whole: whether all values are whole.
         fingerprint: 64-bit hash of the row's (column, value) pairs, whatever their order; 0 where a
             column is out of range.
@@ -44,10 +46,11 @@ class Scan:
     not_finite: Tally
     negative: Tally
     fractional: Tally
-    stored: NDArray[np.int32]
+    above: Tally
+    entries: int
+    filled: NDArray[np.uint8]
     total: NDArray[np.float64]
     natural_total: NDArray[np.float32]
-    largest: NDArray[np.float32]
     is_whole: NDArray[np.bool_]
     fingerprint: NDArray[np.uint64]
 
@@ -58,9 +61,9 @@ class Scan:
         return not any(fault.rows for fault in faults)
 
 
-def scan(blocks: Iterable[Rows], *, natural: bool = True) -> Scan:
+def scan(blocks: Iterable[Rows], *, natural: bool = True, most: float = np.inf) -> Scan:
     """Notes on every row of the blocks, in order; each row depends on its own entries alone."""
-    return together([noted(block, natural=natural) for block in blocks])
+    return together([noted(block, natural=natural, most=most) for block in blocks])
 
 
 def together(parts: Sequence[Scan]) -> Scan:
@@ -69,22 +72,32 @@ def together(parts: Sequence[Scan]) -> Scan:
         return noted(Rows(np.zeros(1, dtype=np.int64), np.empty(0, np.int32), np.empty(0), 0))
     tallies = {name: Tally.together(getattr(part, name) for part in parts) for name in TALLIED}
     arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in KEPT}
-    found: dict[str, Any] = {**tallies, **arrays}
+    entries = sum(part.entries for part in parts)
+    found: dict[str, Any] = {**tallies, **arrays, "entries": entries}
     return Scan(**found)
 
 
-def noted(block: Rows, *, natural: bool = True) -> Scan:
+def noted(block: Rows, *, natural: bool = True, most: float = np.inf) -> Scan:
     """Notes on one block.
 
     Args:
         block: column numbers may be anything; offsets must be sound.
-        natural: whether to take the sums of expm1.
+        natural: take sums of expm1 in place of sums.
+        most: bound that no value should be above.
     """
     found = _by_kernel(block, natural=natural) if compiled() else _by_numpy(block, natural=natural)
+    found["above"] = found["largest"] > most
     tallies = {name: Tally.of(found[name], block.first) for name in TALLIED}
-    whole = found["fractional"] == 0
-    arrays = {name: found[name] for name in KEPT if name in found}
-    everything: dict[str, Any] = {**tallies, **arrays, "is_whole": whole}
+    # Copies in the smallest types: what is kept of each row is what a pass needs of memory.
+    everything: dict[str, Any] = {
+        **tallies,
+        "entries": int(found["stored"].sum(dtype=np.int64)),
+        "filled": np.minimum(found["stored"], MANY).astype(np.uint8),
+        "total": found["total"] if not natural else np.empty(0),
+        "natural_total": found["natural_total"].copy() if natural else np.empty(0, np.float32),
+        "is_whole": found["fractional"] == 0,
+        "fingerprint": found["fingerprint"],
+    }
     return Scan(**everything)
 
 

@@ -177,7 +177,7 @@ class ZarrStore:
             return compressed(block, first=start)
         if node.encoding != "csr_matrix":
             raise Damaged(path, f"rows cannot be read from {node.encoding or 'this node'}")
-        indptr = self._indptr(path)[start : stop + 1]
+        indptr = self._indptr(path)[start : stop + 1].astype(np.int64)
         if len(indptr) != stop - start + 1 or indptr[0] < 0 or (np.diff(indptr) < 0).any():
             where = f"{path}/indptr"
             raise Damaged(where, f"rows {start} to {stop} do not follow each other")
@@ -221,7 +221,10 @@ class ZarrStore:
 
     def _indptr(self, path: str) -> AnyArray:
         if path not in self._indptrs:
-            self._indptrs[path] = self.array(f"{path}/indptr").astype(np.int64, copy=False)
+            found = self.array(f"{path}/indptr")
+            # Four bytes a row suffice where the store has them; differences need a sign.
+            is_small = found.dtype == np.int32
+            self._indptrs[path] = found if is_small else found.astype(np.int64, copy=False)
         return self._indptrs[path]
 
     @cached_property
