@@ -121,6 +121,10 @@ class Damaged(Unreadable):
         self.path = path
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["Damaged"], tuple[str, str]]:
+        """Workers in other processes raise it as well."""
+        return type(self), (self.path, self.reason)
+
 
 @dataclass(frozen=True)
 class Skeleton:
