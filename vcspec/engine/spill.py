@@ -12,37 +12,61 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.statistics.kernels import narrow
 
-NAMES = ("indices", "data")
+ENDS, INDICES, DATA = "ends", "indices", "data"
+NAMES = (INDICES, DATA)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class SpilledCells:
     """Rows in scratch files, which the workers of another machine must see as well.
 
     Attributes:
-        folder: holds the column numbers and the values of all rows, one row after the other.
-        ends: (rows + 1,) stored values before each row.
+        folder: holds the column numbers and the values of all rows, one row after the other, and
+            how many there are before each row.
         width: number of features.
         data_type: of the values.
     """
 
     folder: Path
-    ends: NDArray[np.int64]
     width: int
     data_type: "np.dtype[Any]"
 
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """(rows + 1,) stored values before each row."""
+        return np.fromfile(self.folder / ENDS, np.int64)
+
     def rows(self, start: int, stop: int) -> Rows:
         """Rows `start` to `stop`."""
-        lo, hi = int(self.ends[start]), int(self.ends[stop])
-        types: tuple[np.dtype[Any], ...] = (np.dtype(np.int32), self.data_type)
-        parts = [
-            np.fromfile(self.folder / name, kind, count=hi - lo, offset=lo * kind.itemsize)
-            for name, kind in zip(NAMES, types, strict=True)
-        ]
-        return Rows(self.ends[start : stop + 1] - lo, parts[0], parts[1], self.width, start)
+        ends = _part(self.folder / ENDS, np.dtype(np.int64), start, stop + 1)
+        lo, hi = int(ends[0]), int(ends[-1])
+        indices = _part(self.folder / INDICES, np.dtype(np.int32), lo, hi)
+        data = _part(self.folder / DATA, self.data_type, lo, hi)
+        return Rows(ends - lo, indices, data, self.width, start)
+
+
+def _part(path: Path, data_type: "np.dtype[Any]", start: int, stop: int) -> AnyArray:
+    """Elements `start` to `stop` of a file.
+
+    Raises:
+        Unreadable: they are not there.
+    """
+    try:
+        found = np.fromfile(path, data_type, stop - start, offset=start * data_type.itemsize)
+    except FileNotFoundError as error:
+        message = (
+            f"the scratch file {path} is not there; workers on other machines see it where TMPDIR "
+            "names a folder that all of them share"
+        )
+        raise Unreadable(message) from error
+    if len(found) != stop - start:
+        message = f"the scratch file {path} is shorter than what was written to it"
+        raise Unreadable(message)
+    return found
 
 
 class Spill:
@@ -67,8 +91,9 @@ class Spill:
         self._place = place
         new = np.empty(len(lengths), dtype=np.int64)
         new[place] = lengths
-        ends = np.concatenate([[0], np.cumsum(new)]).astype(np.int64)
-        self.cells = SpilledCells(folder, ends, width, data_type)
+        self._ends = np.concatenate([[0], np.cumsum(new)]).astype(np.int64)
+        self._ends.tofile(folder / ENDS)
+        self.cells = SpilledCells(folder, width, data_type)
 
     def add(self, rows: Rows) -> None:
         """Write consecutive rows, of which `first` is the number of the first."""
@@ -89,7 +114,7 @@ class Spill:
             for start, stop in pairwise(cuts):
                 if start == stop:
                     continue
-                file.seek(int(self.cells.ends[place[start]]) * size)
+                file.seek(int(self._ends[place[start]]) * size)
                 lo, hi = int(rows.indptr[start]) * size, int(rows.indptr[stop]) * size
                 while lo < hi:
                     lo += file.write(data[lo:hi]) or 0

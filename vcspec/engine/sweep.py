@@ -109,6 +109,7 @@ def _task(
         borders=(*(group.start for group in own), own[-1].stop),
         totals=None if totals is None else totals[block.start : block.stop],
         wants=wants,
+        rows=groups[-1].stop,
     )
 
 
@@ -121,7 +122,7 @@ def combined(parts: Sequence[Seen], wants: Wants) -> Swept:
         leaves=[leaf for part in parts for leaf in part.leaves] if wants.leaves else None,
         undigested=undigested,
     )
-    if wants.scale is None or any(part.means is None for part in parts):
+    if wants.scale is None or not parts or any(part.means is None for part in parts):
         return found
     means = np.concatenate([part.means for part in parts if part.means is not None])
     tests = [part for part in parts if part.z is not None]

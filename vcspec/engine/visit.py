@@ -43,7 +43,7 @@ class Wants:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One block and what is taken from it.
+    """One block and what is taken from it; small, as it travels: no array is as long as the store.
 
     Attributes:
         cells: where the rows are.
@@ -51,6 +51,7 @@ class Task:
         borders: (conditions of the block + 1,) rows at which its conditions begin, and its end.
         totals: (rows of the block,) totals of its cells, where the scale needs them.
         wants: what is taken.
+        rows: how many rows there are in all.
     """
 
     cells: Cells
@@ -58,6 +59,7 @@ class Task:
     borders: tuple[int, ...]
     totals: Array | None
     wants: Wants
+    rows: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +119,8 @@ def _with(seen: Seen, test: RankSum) -> Seen:
 
 def _read(task: Task, start: int, stop: int) -> Rows:
     """The rows, and where tiles are digested those that complete the last tile."""
-    last = len(task.cells.ends) - 1
-    reach = min(-(-stop // TILE_ROWS) * TILE_ROWS, last) if task.wants.leaves else stop
+    whole = min(-(-stop // TILE_ROWS) * TILE_ROWS, task.rows)
+    reach = whole if task.wants.leaves else stop
     return task.cells.rows(start, reach)
 
 

@@ -50,8 +50,9 @@ class ZarrStore:
         """A worker elsewhere opens the store again, once, and sees that it is the same."""
         path = local_path(self.target)
         target = self.target if path is None else str(path.absolute())
-        return reopened, (target, self.listed())
+        return reopened, (target, self.listed)
 
+    @cached_property
     def listed(self) -> str:
         """Digest of the names and sizes of all objects."""
         listing = sorted((name, found.size) for name, found in self.skeleton.objects.items())
@@ -177,7 +178,7 @@ class ZarrStore:
             return compressed(block, first=start)
         if node.encoding != "csr_matrix":
             raise Damaged(path, f"rows cannot be read from {node.encoding or 'this node'}")
-        indptr = self._indptr(path)[start : stop + 1].astype(np.int64)
+        indptr = self._indptr_part(path, start, stop + 1)
         if len(indptr) != stop - start + 1 or indptr[0] < 0 or (np.diff(indptr) < 0).any():
             where = f"{path}/indptr"
             raise Damaged(where, f"rows {start} to {stop} do not follow each other")
@@ -227,6 +228,13 @@ class ZarrStore:
             self._indptrs[path] = found if is_small else found.astype(np.int64, copy=False)
         return self._indptrs[path]
 
+    def _indptr_part(self, path: str, start: int, stop: int) -> AnyArray:
+        """A part of the offsets; they are not all held by a worker that sees a part of the rows."""
+        if path in self._indptrs:
+            return self._indptrs[path][start:stop].astype(np.int64)
+        name = f"{path}/indptr"
+        return self.span(name, start, min(stop, self._node(name).shape[0])).astype(np.int64)
+
     @cached_property
     def _indptrs(self) -> dict[str, AnyArray]:
         return {}
@@ -257,7 +265,7 @@ def reopened(target: str, listed: str) -> ZarrStore:
         Damaged: it holds other objects than where it was opened first.
     """
     store = ZarrStore(target)
-    if store.listed() != listed:
+    if store.listed != listed:
         where, reason = "/", f"{target} is not the same here, or has changed while it was read"
         raise Damaged(where, reason)
     return store
