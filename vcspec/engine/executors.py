@@ -1,22 +1,34 @@
 """Executors: who runs the visits. Results come in the order of the tasks, whoever it is."""
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from vcspec.model.errors import UsageError
+from vcspec.model.errors import Unreadable, UsageError
 
 Result = TypeVar("Result")
 Advance = Callable[[int], None]  # told how much of the work has been done since the last call
 AHEAD = 2  # tasks in hand for each worker, so that none waits for its next
+LIVES = 4  # times that a task is handed out where workers die; as many as Dask itself allows
+PATIENCE = "20s"  # for a scheduler to answer, and for its first worker
 
 
 class Executor(Protocol):
     """Runs functions with their arguments; what many tasks share is handed over once."""
 
-    width: int
+    @property
+    def width(self) -> int:
+        """How many tasks run at a time."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Run the function some time soon."""
@@ -85,29 +97,52 @@ def dask(scheduler: str, workers: int) -> Iterator[Executor]:
     """Workers of a Dask cluster; one of this machine's own where no scheduler is named.
 
     Raises:
-        UsageError: the package `distributed` is wanting, or the scheduler does not answer.
+        UsageError: the package `distributed` is wanting, or no scheduler answers, or no worker.
+        Unreadable: workers died again and again.
     """
     try:
         distributed: Any = import_module("distributed")
     except ImportError as error:
         message = "the engine dask needs a package that is not here: pip install 'vcspec[dask]'"
         raise UsageError(message) from error
-    own = None
+    with ExitStack() as stack:
+        client = _client(stack, distributed, scheduler, workers)
+        try:
+            yield DaskWorkers(client)
+        except distributed.KilledWorker as error:
+            message = (
+                f"workers died again and again, {error.last_worker.address} the last; a worker "
+                "that takes more memory than it was given is ended, so try a smaller --memory"
+            )
+            raise Unreadable(message) from error
+
+
+def _client(stack: ExitStack, distributed: Any, scheduler: str, workers: int) -> Any:
+    """A client of the cluster, which has a worker; the stack closes what was opened."""
+    place = scheduler or "this machine"
     try:
         if not scheduler:
-            own = distributed.LocalCluster(
+            cluster = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
             )
-        client = distributed.Client(own or scheduler, timeout="20s", set_as_default=False)
+            stack.enter_context(cluster)
+        client = distributed.Client(scheduler or cluster, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
-        message = f"no Dask scheduler answers at {scheduler or 'this machine'} ({error})"
+        message = f"no Dask scheduler answers at {place} ({error})"
         raise UsageError(message) from error
+    stack.enter_context(client)
     try:
-        yield DaskWorkers(client)
-    finally:
-        client.close()
-        if own is not None:
-            own.close()
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except OSError as error:
+        message = f"the Dask scheduler at {place} has no workers; start some, or wait for them"
+        raise UsageError(message) from error
+    return client
+
+
+def unpacked(packed: bytes, shared: Any) -> Any:
+    """What a worker of a cluster runs."""
+    function, task = pickle.loads(packed)
+    return function(task, shared)
 
 
 class DaskWorkers:
@@ -116,21 +151,37 @@ class DaskWorkers:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._executor = client.get_executor(pure=False)
-        self._shared: dict[Hashable, Any] = {}
-        self.width = max(1, sum(client.nthreads().values()))
+        # With the value itself beside its handle, no other value can come to have its id.
+        self._shared: dict[int, tuple[Any, Any]] = {}
+
+    @property
+    def width(self) -> int:
+        """How many tasks run at a time; workers come and go."""
+        return max(1, sum(self._client.nthreads().values()))
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        """Run it on a worker; the scheduler gives it to another where that one dies."""
-        found: Future[Any] = self._executor.submit(function, *arguments)
+        """Run it on a worker; the scheduler gives it to another where that one dies.
+
+        The task goes as bytes: the scheduler would unpack it on its way, hence open the store.
+        """
+        task, shared = arguments
+        packed = pickle.dumps((function, task))
+        found: Future[Any] = self._executor.submit(unpacked, packed, shared)
         return found
 
     def share(self, value: Any) -> Any:
-        """A handle of the value, which is sent to the cluster once."""
+        """A handle of the value, which is sent to the cluster once, and again where it is lost.
+
+        Every worker gets it: the scheduler prefers workers that have what a task needs, so with one
+        copy alone the others would have nothing to do for a while.
+        """
         if value is None:
             return None
-        if id(value) not in self._shared:
-            self._shared[id(value)] = (value, self._client.scatter(value, hash=False))
-        return self._shared[id(value)][1]
+        known = self._shared.get(id(value))
+        if known is None or known[1].status != "finished":
+            handle = self._client.scatter(value, hash=False, broadcast=True)
+            known = self._shared[id(value)] = (value, handle)
+        return known[1]
 
     def cancel(self, futures: Sequence[Future[Any]]) -> None:
         """Take back what has not begun, and forget what has."""
@@ -154,25 +205,62 @@ def run(
         function: importable, as other processes must find it.
         tasks: (task, what it shares with others, how much work it is).
         advance: told the work of each task when it is done.
+
+    Raises:
+        Unreadable: a task was lost with its worker again and again.
     """
-    results: dict[int, Result] = {}
-    pending: dict[Future[Any], int] = {}
-    waiting = iter(range(len(tasks)))
+    work = _Work[Result](executor, function, tasks)
     try:
-        while len(results) < len(tasks):
-            while len(pending) < AHEAD * executor.width:
-                number = next(waiting, None)
-                if number is None:
-                    break
-                task, shared, _ = tasks[number]
-                pending[executor.submit(function, task, executor.share(shared))] = number
-            done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                number = pending.pop(future)
-                results[number] = future.result()
+        while len(work.results) < len(tasks):
+            work.submit()
+            for number in work.collect():
                 if advance is not None:
                     advance(tasks[number][2])
     except BaseException:
-        executor.cancel(list(pending))
+        executor.cancel(list(work.pending))
         raise
-    return [results[number] for number in range(len(tasks))]
+    return [work.results[number] for number in range(len(tasks))]
+
+
+class _Work(Generic[Result]):
+    """Tasks on their way: waiting, pending, done."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        function: Callable[..., Result],
+        tasks: Sequence[tuple[Any, Any, int]],
+    ) -> None:
+        self._executor, self._function, self._tasks = executor, function, tasks
+        self._waiting = deque(range(len(tasks)))
+        self._lives = [LIVES] * len(tasks)
+        self.pending: dict[Future[Result], int] = {}
+        self.results: dict[int, Result] = {}
+
+    def submit(self) -> None:
+        """Hand out as many tasks as should be in hand."""
+        room = AHEAD * self._executor.width
+        while self._waiting and len(self.pending) < room:
+            number = self._waiting.popleft()
+            task, shared, _ = self._tasks[number]
+            handle = self._executor.share(shared)
+            self.pending[self._executor.submit(self._function, task, handle)] = number
+
+    def collect(self) -> Iterator[int]:
+        """Wait until something is done; numbers of what is."""
+        done, _ = wait(self.pending, return_when=FIRST_COMPLETED)
+        for future in done:
+            number = self.pending.pop(future)
+            try:
+                self.results[number] = future.result()
+            except CancelledError:  # what it shares went down with a worker
+                self._take_again(number)
+                continue
+            yield number
+
+    def _take_again(self, number: int) -> None:
+        self._lives[number] -= 1
+        if self._lives[number] == 0:
+            message = f"a task was lost with its worker {LIVES} times; the cluster is not sound"
+            raise Unreadable(message)
+        self._waiting.appendleft(number)
