@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from support import tiny
+from support.cluster import Cluster
 from support.s3 import S3
 from support.sessions import close_sessions
 
@@ -46,6 +47,18 @@ def s3(s3_server: S3) -> S3:
     s3_server.hidden.clear()
     s3_server.log.clear()
     return s3_server
+
+
+@pytest.fixture(scope="session")
+def dask_cluster(s3_server: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The one Dask cluster of a run, two workers; skips where distributed is not installed."""
+    pytest.importorskip("distributed")
+    cluster = Cluster(tmp_path_factory.mktemp("dask"), s3_server.environment)
+    try:
+        cluster.add_workers(2)
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 @pytest.fixture(scope="session")
