@@ -1,0 +1,148 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from vcspec.engine import budget as module
+from vcspec.engine.budget import (
+    ENTRY_BYTES,
+    FEWEST_ENTRIES,
+    MOST_ENTRIES,
+    USUAL_MEMORY,
+    Budget,
+    available_memory,
+    available_workers,
+    budget,
+    parse_bytes,
+)
+from vcspec.model.errors import UsageError
+
+GIB = 2**30
+
+
+def machine(root: Path, **files: str) -> Path:
+    """A root folder in which `proc__meminfo` and the like are files."""
+    for name, text in files.items():
+        place = root / name.replace("__", "/").replace("_dot_", ".")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("1000000", 10**6),
+        ("512MiB", 2**29),
+        ("512 mib", 2**29),
+        (" 2GB ", 2 * 10**9),
+        ("1g", 10**9),
+        ("1Gi", GIB),
+        ("1.5k", 1_500),
+        ("64b", 64),
+        ("0.5GiB", 2**29),
+    ],
+)
+def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MiB", "-1", "1TB", "1e9", "1,000", "1 2", "ten", "1.", "½"])
+def test_what_is_no_size_is_a_wrong_call(text: str) -> None:
+    with pytest.raises(UsageError, match="is no number of bytes; write 512MiB"):
+        parse_bytes(text)
+
+
+MEMINFO = "MemTotal: 16777216 kB\nMemFree: 10 kB\nMemAvailable: 8388608 kB\n"
+
+
+def test_a_machine_has_the_memory_that_it_calls_available(tmp_path: Path) -> None:
+    assert available_memory(machine(tmp_path, proc__meminfo=MEMINFO)) == 8 * GIB
+
+
+def test_a_control_group_has_what_its_limit_leaves(tmp_path: Path) -> None:
+    limits = {
+        "proc__meminfo": MEMINFO,
+        "sys__fs__cgroup__memory_dot_max": f"{3 * GIB}\n",
+        "sys__fs__cgroup__memory_dot_current": f"{GIB}\n",
+    }
+    assert available_memory(machine(tmp_path, **limits)) == 2 * GIB
+
+
+def test_control_groups_of_the_first_version_count_as_well(tmp_path: Path) -> None:
+    limits = {
+        "proc__meminfo": MEMINFO,
+        "sys__fs__cgroup__memory__memory_dot_limit_in_bytes": f"{GIB}\n",
+        "sys__fs__cgroup__memory__memory_dot_usage_in_bytes": "1024\n",
+    }
+    assert available_memory(machine(tmp_path, **limits)) == GIB - 1024
+
+
+@pytest.mark.parametrize("limit", ["max\n", f"{2**63}\n", ""])
+def test_a_control_group_without_a_limit_leaves_the_machine_its_memory(
+    tmp_path: Path, limit: str
+) -> None:
+    limits = {"proc__meminfo": MEMINFO, "sys__fs__cgroup__memory_dot_max": limit}
+    assert available_memory(machine(tmp_path, **limits)) == 8 * GIB
+
+
+def test_a_machine_that_tells_nothing_gets_the_usual_memory(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) // module.SHARE == USUAL_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("quota", "workers"),
+    [
+        ("max 100000", 8),
+        ("200000 100000", 2),
+        ("150000 100000", 2),
+        ("10000 100000", 1),
+        ("900000 100000", 8),
+        ("nonsense", 8),
+    ],
+)
+def test_a_quota_of_processor_time_limits_the_workers(
+    quota: str, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    root = machine(tmp_path, sys__fs__cgroup__cpu_dot_max=quota)
+    assert available_workers(root) == workers
+
+
+def test_workers_are_the_processors_that_the_process_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 6}, raising=False)
+    assert available_workers(tmp_path) == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_workers(tmp_path) == 1
+
+
+@pytest.mark.parametrize(("free", "memory"), [(GIB, GIB // 4), (64 * GIB, USUAL_MEMORY)])
+def test_a_budget_leaves_the_machine_usable(
+    free: int, memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "available_memory", lambda: free)
+    monkeypatch.setattr(module, "available_workers", lambda: 3)
+    assert budget() == Budget(memory, 3)
+    assert budget(10, 2) == Budget(10, 2)
+
+
+@pytest.mark.parametrize("chosen", [(0, 1), (1, 0), (-5, 1), (1, -1)])
+def test_a_budget_of_nothing_is_a_wrong_call(chosen: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match="must be at least 1"):
+        budget(*chosen)
+
+
+def test_workers_share_what_the_controls_leave() -> None:
+    chosen = Budget(ENTRY_BYTES * 4_000_000, 4)
+    assert chosen.entries() == 1_000_000
+    assert chosen.entries(ENTRY_BYTES * 2_000_000) == 500_000
+
+
+@pytest.mark.parametrize(("memory", "entries"), [(1, FEWEST_ENTRIES), (2**50, MOST_ENTRIES)])
+def test_blocks_are_neither_tiny_nor_huge(memory: int, entries: int) -> None:
+    assert Budget(memory, 2).entries() == entries
+    assert Budget(1, 2).entries(control_bytes=2**40) == FEWEST_ENTRIES
