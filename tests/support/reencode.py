@@ -26,23 +26,25 @@ class Layout:
     big_endian: bool = False
     labels: Literal["plain", "categorical", "nullable"] = "plain"
     zstd: bool = True
+    order: Literal["conditions", "rows"] | None = None  # of rows, which the caller draws
 
 
-def reencode(source: Path, target: Path, layout: Layout) -> Path:
-    """Write the artefact at `source` again, unsealed, in the layout."""
+def reencode(source: Path, target: Path, layout: Layout, order: Any = None) -> Path:
+    """Write the artefact at `source` again, unsealed, in the layout; rows in the order, if any."""
     store = ZarrStore(str(source))
     root = zarr.create_group(zarr.storage.LocalStore(target), zarr_format=layout.zarr_format)
     document = dict(store.skeleton.document or {})
     root.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0", "vcspec": document})
     if "/X" in store.skeleton.nodes:
-        _matrix(root, store, layout)
+        _matrix(root, store, layout, order)
     for name in ("obs", "var"):
-        _table(root, store, name, layout)
+        _table(root, store, name, layout, order if name == "obs" else None)
     return target
 
 
-def _matrix(root: Any, store: ZarrStore, layout: Layout) -> None:
+def _matrix(root: Any, store: ZarrStore, layout: Layout, order: Any) -> None:
     rows = stack(list(store.blocks("/X")))
+    rows = rows if order is None else rows.take(order)
     if layout.matrix == "dense":
         dense = _put(root, "X", rows.dense(), layout)
         dense.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
@@ -57,12 +59,14 @@ def _matrix(root: Any, store: ZarrStore, layout: Layout) -> None:
     group.attrs.update({**encoding, "shape": list(shape)})
 
 
-def _table(root: Any, store: ZarrStore, name: str, layout: Layout) -> None:
+def _table(root: Any, store: ZarrStore, name: str, layout: Layout, order: Any) -> None:
     columns = store.skeleton.nodes[f"/{name}"].attributes["column-order"]
     table = root.create_group(name)
-    _strings(table, "_index", store.column(f"/{name}", "_index").values, layout)
+    taken = slice(None) if order is None else order
+    _strings(table, "_index", store.column(f"/{name}", "_index").values[taken], layout)
     for column in columns:
-        _column(table, column, store.column(f"/{name}", column), layout)
+        found = store.column(f"/{name}", column)
+        _column(table, column, Column(found.sort, found.values[taken]), layout)
     encoding = {"encoding-type": "dataframe", "encoding-version": "0.2.0"}
     table.attrs.update({**encoding, "_index": "_index", "column-order": list(columns)})
 

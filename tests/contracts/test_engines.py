@@ -1,0 +1,137 @@
+"""Nothing that says how work is done, or how a store is laid out, changes a byte of a scorecard."""
+
+import json
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from support import tiny
+from support.cluster import Cluster
+from support.reencode import Layout, reencode
+from support.s3 import S3
+
+from vcspec.actions.score import score
+from vcspec.engine import budget as budgets
+from vcspec.engine.budget import Budget
+from vcspec.engine.settings import Settings
+from vcspec.statistics.kernels import compiled
+
+ROWS = 6 * tiny.CELLS
+LAYOUTS = st.builds(
+    Layout,
+    matrix=st.sampled_from(["csr", "csc", "dense"]),
+    zarr_format=st.sampled_from([2, 3]),
+    chunk=st.integers(150, 6_000),
+    sharded=st.booleans(),
+    order=st.sampled_from([None, "conditions", "rows"]),
+)
+
+
+@pytest.fixture(scope="module")
+def card(screen: tiny.Screen) -> str:
+    """The scorecard by one thread, of the store as it was written."""
+    return score(screen.predictions, settings=Settings(budget=Budget(2**29, 1))).to_json()
+
+
+def permuted(kind: str | None, seed: int) -> np.ndarray[Any, Any] | None:
+    """Whole conditions in another order, or all rows; rows of a condition stay in their order."""
+    if kind is None:
+        return None
+    draw = np.random.default_rng(seed)
+    condition = np.repeat(np.arange(6), tiny.CELLS)
+    mixed = draw.permutation(condition) if kind == "rows" else draw.permutation(6).repeat(10)
+    order = np.empty(ROWS, dtype=np.int64)
+    for number in range(6):
+        order[mixed == number] = np.flatnonzero(condition == number)
+    return order
+
+
+@contextmanager
+def chosen(*, kernels: bool, floor: int) -> Iterator[None]:
+    """With or without compiled kernels; blocks of at least `floor` values."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(budgets, "FEWEST_ENTRIES", floor)
+        for name, module in list(sys.modules.items()):
+            if not kernels and name.startswith("vcspec.") and hasattr(module, "compiled"):
+                patch.setattr(module, "compiled", lambda: None)
+        yield
+
+
+def numbers(text: str) -> dict[str, Any]:
+    """A scorecard without what names the predictions by their digest."""
+    document = json.loads(text)
+    del document["inputs"]["predictions"], document["signature"]
+    return document
+
+
+@dataclass(frozen=True)
+class How:
+    """How work is done."""
+
+    place: str = "local"
+    engine: str = "threads"
+    workers: int = 1
+    memory: int = 2**29
+    kernels: bool = True
+
+
+HOWS = st.builds(
+    How,
+    place=st.sampled_from(["local", "s3"]),
+    engine=st.sampled_from(["threads", "dask"]),
+    workers=st.integers(1, 3),
+    memory=st.sampled_from([1, 20_000, 60_000, 2**20, 2**29]),
+    kernels=st.booleans(),
+)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(layout=LAYOUTS, how=HOWS, seed=st.integers(0, 2**32))
+@example(layout=Layout(order="rows"), how=How("s3", "dask", 2, 1), seed=1)
+@example(layout=Layout("csc", 2), how=How(workers=3, memory=1, kernels=False), seed=2)
+@example(layout=Layout("dense", chunk=150), how=How("s3", workers=2, memory=20_000), seed=3)
+def test_the_scorecard_does_not_depend_on_how_it_was_made(
+    layout: Layout,
+    how: How,
+    seed: int,
+    screen: tiny.Screen,
+    card: str,
+    *,
+    s3: S3,
+    dask_cluster: Cluster,
+) -> None:
+    bucket = s3.folder / f"bucket-{uuid.uuid4().hex}"
+    order = permuted(layout.order, seed)
+    store = reencode(screen.predictions, bucket / "a.zarr", layout, order)
+    target = str(store) if how.place == "local" else f"s3://{bucket.name}/a.zarr"
+    scheduler = dask_cluster.address if how.engine == "dask" else ""
+    work = Settings(how.engine, scheduler, Budget(how.memory, how.workers))
+    with chosen(kernels=how.kernels, floor=1):
+        found = score(target, split=screen.split, reference=screen.reference, settings=work)
+    shutil.rmtree(bucket)
+    if order is None:
+        assert found.to_json() == card
+    else:
+        assert numbers(found.to_json()) == numbers(card)
+
+
+def test_kernels_are_there_to_be_left_out() -> None:
+    if compiled() is None:
+        pytest.skip("no compiler was at hand")
+    with chosen(kernels=False, floor=1):
+        from vcspec.statistics import ranksum
+
+        assert ranksum.compiled() is None
