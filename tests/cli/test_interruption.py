@@ -53,7 +53,7 @@ def test_an_interrupted_score_leaves_nothing(large: Path, tmp_path: Path) -> Non
     while not any(scratch.iterdir()) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.001)
     assert process.poll() is None, process.communicate()[1]
-    assert [place.name for place in scratch.iterdir()][0].startswith("vcspec-spill-")
+    assert next(place.name for place in scratch.iterdir()).startswith("vcspec-spill-")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
