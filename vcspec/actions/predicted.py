@@ -92,9 +92,16 @@ def _swept(
     is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
     if is_direct:
         stored: Cells = StoredCells(subject.store)
+        together = replace(wants, by_group=True)
         swept = subject.reading(
             lambda: sweep(
-                stored, groups, controls, wants, subject.settings, totals=cells.totals, what="cells"
+                stored,
+                groups,
+                controls,
+                together,
+                subject.settings,
+                totals=cells.totals,
+                what="cells",
             )
         )
         subject.keep("/X", swept)

@@ -15,7 +15,7 @@ from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
 from vcspec.statistics.content import matrix_leaf, raw_leaf, tiles
 from vcspec.statistics.ranksum import SortedControl
-from vcspec.statistics.scan import Scan, noted, together
+from vcspec.statistics.scan import Prints, Scan, noted, together
 from vcspec.statistics.tree import TILE_ROWS
 
 
@@ -42,6 +42,7 @@ class Swept:
         scan: notes on all rows.
         leaves: digests of the tiles, in order; None where they were not wanted.
         undigested: why there is no digest; empty where there is.
+        prints: (groups, 3) fingerprints by group, as `prints_of`.
         means: (groups, features) mean profiles, log1p.
         expression: of the groups that are tested, in their order.
     """
@@ -49,6 +50,7 @@ class Swept:
     scan: Scan | None = None
     leaves: list[bytes] | None = None
     undigested: str = ""
+    prints: Prints | None = None
     means: Array | None = None
     expression: Expression | None = None
 
@@ -121,6 +123,7 @@ def combined(parts: Sequence[Seen], wants: Wants) -> Swept:
         scan=scan if wants.notes else None,
         leaves=[leaf for part in parts for leaf in part.leaves] if wants.leaves else None,
         undigested=undigested,
+        prints=_stacked(part.prints for part in parts),
     )
     if wants.scale is None or not parts or any(part.means is None for part in parts):
         return found
@@ -133,6 +136,11 @@ def combined(parts: Sequence[Seen], wants: Wants) -> Swept:
         else None
     )
     return replace(found, means=means, expression=expression)
+
+
+def _stacked(parts: Iterable[Prints | None]) -> Prints | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
 
 
 def look(

@@ -5,7 +5,7 @@ workers elsewhere run the same one.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from vcspec.statistics.content import matrix_leaf, raw_leaf
 from vcspec.statistics.expression import benjamini_hochberg
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.ranksum import RankSum, SortedControl
-from vcspec.statistics.scan import Scan, noted, together
+from vcspec.statistics.scan import Prints, Scan, noted, prints_of, together
 from vcspec.statistics.tree import TILE_ROWS
 
 
@@ -30,6 +30,7 @@ class Wants:
         notes: what the rules on values ask for.
         natural: with the notes, sums of expm1.
         most: with the notes, the bound that no value should be above.
+        by_group: with the notes, fingerprints taken together by condition, and not by row.
         leaves: digests of tiles, for the content digest.
         scale: how values become log1p; None where neither means nor tests are wanted.
     """
@@ -37,6 +38,7 @@ class Wants:
     notes: bool = False
     natural: bool = True
     most: float = np.inf
+    by_group: bool = False
     leaves: bool = False
     scale: Scale | None = None
 
@@ -70,6 +72,8 @@ class Seen:
         scan: notes on the rows.
         leaves: digests of the tiles that begin in the block.
         undigested: why the tiles have none; empty where they have.
+        prints: (conditions of the block, 3) fingerprints, as `prints_of`; None where they were not
+            wanted.
         means: (conditions of the block, features) mean profiles, log1p.
         z: (conditions of the block, features), as `RankSum`; None where they are not tested.
         p_value: as `z`.
@@ -79,6 +83,7 @@ class Seen:
     scan: Scan | None = None
     leaves: tuple[bytes, ...] = ()
     undigested: str = ""
+    prints: Prints | None = None
     means: Array | None = None
     z: Array | None = None
     p_value: Array | None = None
@@ -101,20 +106,26 @@ def visit(task: Task, control: SortedControl | None) -> Seen:
         return _visit_in_pieces(task, control)
     read = _read(task, *task.block.pieces[0])
     own = read.slice(0, task.block.stop - task.block.start)
-    scan, leaves, undigested = _looked_at(task, read, own)
-    if task.wants.scale is None or (scan is not None and not scan.is_sound):
-        return Seen(scan, leaves, undigested)
-    rows = task.wants.scale.log1p(own, task.totals)
     borders = np.array(task.borders) - task.block.start
-    means = np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)])
-    seen = Seen(scan, leaves, undigested, means)
+    seen = _grouped(Seen(*_looked_at(task, read, own)), borders, task.wants)
+    if task.wants.scale is None or (seen.scan is not None and not seen.scan.is_sound):
+        return seen
+    rows = task.wants.scale.log1p(own, task.totals)
+    seen = replace(seen, means=np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)]))
     return seen if control is None else _with(seen, control.compare_all(rows, borders))
 
 
 def _with(seen: Seen, test: RankSum) -> Seen:
     fdr = benjamini_hochberg(test.p_value)
-    found = (seen.scan, seen.leaves, seen.undigested, seen.means)
-    return Seen(*found, test.z, test.p_value, fdr)
+    return replace(seen, z=test.z, p_value=test.p_value, fdr=fdr)
+
+
+def _grouped(seen: Seen, borders: NDArray[np.int64], wants: Wants) -> Seen:
+    """The same with fingerprints by condition, where they are wanted so."""
+    if seen.scan is None or not wants.by_group:
+        return seen
+    prints = prints_of(seen.scan.fingerprint, borders)
+    return replace(seen, prints=prints, scan=seen.scan.without_fingerprints())
 
 
 def _read(task: Task, start: int, stop: int) -> Rows:
@@ -168,10 +179,11 @@ def _visit_in_pieces(task: Task, control: SortedControl | None) -> Seen:
         if scale is not None and (scan is None or scan.is_sound):
             add_to(sums, _scaled(task, scale, own, start))
     scan = together(scans) if scans else None
-    if scale is None or (scan is not None and not scan.is_sound):
-        return Seen(scan, tuple(leaves), undigested)
     cells = task.block.stop - task.block.start
-    seen = Seen(scan, tuple(leaves), undigested, sums[np.newaxis, :, 0] / cells)
+    seen = _grouped(Seen(scan, tuple(leaves), undigested), np.array([0, cells]), task.wants)
+    if scale is None or (scan is not None and not scan.is_sound):
+        return seen
+    seen = replace(seen, means=sums[np.newaxis, :, 0] / cells)
     if control is None:
         return seen
 

@@ -238,8 +238,7 @@ def scales_mixed(subject: Subject) -> Iterator[Fault]:
 @rule("VCS515")
 def conditions_identical(subject: Subject) -> Iterator[Fault]:
     """Compare conditions by the sum of their rows' fingerprints."""
-    prints, grouped = subject.scan.fingerprint, subject.stretches.grouped()
-    sums = np.add.reduceat(grouped.ordered(prints), grouped.borders[:-1])
+    sums = subject.prints[:, 0]
     if len(sums) > 1 and (sums == sums[0]).all():
         yield Fault(
             "/X",
@@ -254,11 +253,8 @@ def cells_without_spread(subject: Subject) -> Iterator[Fault]:
     """Look for conditions whose cells all have one fingerprint."""
     if subject.document["level"] != "cells":
         return
-    grouped = subject.stretches.grouped()
-    prints = grouped.ordered(subject.scan.fingerprint)
-    starts = grouped.borders[:-1]
-    is_flat = np.minimum.reduceat(prints, starts) == np.maximum.reduceat(prints, starts)
-    is_flat &= np.diff(grouped.borders) > 1
+    is_flat = subject.prints[:, 1] == subject.prints[:, 2]
+    is_flat &= np.diff(subject.stretches.grouped().borders) > 1
     flat = [subject.stretches.keys[at] for at in np.flatnonzero(is_flat).tolist()]
     if flat:
         yield Fault(

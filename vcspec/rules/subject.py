@@ -25,7 +25,7 @@ from vcspec.rules.survey import Survey, survey
 from vcspec.standard import Standard, known_versions, standard
 from vcspec.statistics.content import Content, content_of, digest_of_leaves, has_column
 from vcspec.statistics.labels import Labels, Stretches, labels_of, stretches
-from vcspec.statistics.scan import Scan
+from vcspec.statistics.scan import Prints, Scan, prints_of
 from vcspec.statistics.tree import TILE_ROWS
 
 
@@ -214,8 +214,33 @@ class Subject:
             return self.reading(lambda: look(blocks, path, wants, self.settings, rows=total))
         cells = StoredCells(self.store, path)
         rows = len(self.reading(self.store.row_ends, path)) - 1
-        groups = [Group(start, min(start + TILE_ROWS, rows)) for start in range(0, rows, TILE_ROWS)]
+        groups = self._groups(rows) if path == "/X" else []
+        wants = replace(wants, by_group=bool(groups))
+        if not groups:
+            starts = range(0, rows, TILE_ROWS)
+            groups = [Group(start, min(start + TILE_ROWS, rows)) for start in starts]
         return self.reading(lambda: sweep(cells, groups, [], wants, self.settings, what="checked"))
+
+    def _groups(self, rows: int) -> list[Group]:
+        """The conditions of predictions, where each is one run of rows; nothing elsewhere."""
+        if self.kind != "predictions":
+            return []
+        try:
+            grouped = self.stretches.grouped()
+        except (Damaged, IndexError, ValueError):
+            return []  # rules on obs say what is wrong
+        if grouped.order is not None or grouped.borders[-1] != rows:
+            return []
+        return [Group(*pair) for pair in pairwise(grouped.borders.tolist())]
+
+    @property
+    def prints(self) -> Prints:
+        """(conditions, 3) fingerprints of the rows of each condition, as `prints_of`."""
+        scan, swept = self.scan, self._swept["/X"]
+        if swept.prints is not None:
+            return swept.prints
+        grouped = self.stretches.grouped()
+        return prints_of(grouped.ordered(scan.fingerprint), grouped.borders)
 
     def keep(self, path: str, swept: Swept) -> None:
         """What a pass has found that somebody else has made over the matrix at `path`."""

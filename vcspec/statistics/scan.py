@@ -1,7 +1,7 @@
 """Scan: what one pass over the rows of a matrix notes for the rules on values."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from vcspec.statistics.mixing import splitmix64
 TALLIED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional", "above")
 KEPT = ("filled", "total", "natural_total", "is_whole", "fingerprint")
 MANY = 255
+Prints = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Scan:
             float32; nothing where it was not asked for.
         is_whole: whether all values are whole.
         fingerprint: 64-bit hash of the row's (column, value) pairs, whatever their order; 0 where a
-            column is out of range.
+            column is out of range. Nothing where it was taken together by group.
     """
 
     out_of_range: Tally
@@ -59,6 +60,27 @@ class Scan:
         """Whether statistics can be taken: columns in range, each once, and finite values."""
         faults = (self.out_of_range, self.twice, self.not_finite)
         return not any(fault.rows for fault in faults)
+
+    def without_fingerprints(self) -> "Scan":
+        """The same, but for the fingerprints."""
+        return replace(self, fingerprint=np.empty(0, dtype=np.uint64))
+
+
+def prints_of(fingerprint: NDArray[np.uint64], borders: NDArray[np.int64]) -> Prints:
+    """Fingerprints taken together.
+
+    Args:
+        fingerprint: (rows,) of consecutive rows.
+        borders: (groups + 1,) places at which groups begin, none of them empty, and the end.
+
+    Returns:
+        (groups, 3) sum modulo 2**64, smallest and largest.
+    """
+    if len(borders) < 2:
+        return np.empty((0, 3), dtype=np.uint64)
+    starts = borders[:-1]
+    ways = (np.add, np.minimum, np.maximum)
+    return np.stack([way.reduceat(fingerprint, starts) for way in ways], axis=1)
 
 
 def scan(blocks: Iterable[Rows], *, natural: bool = True, most: float = np.inf) -> Scan:
