@@ -88,7 +88,11 @@ class Reference:
         of_cell = self.subject.array("/uns/control_contexts")
         borders = np.searchsorted(of_cell, np.arange(contexts + 1)).tolist()
         cells, scale = StoredCells(self.subject.store, "/uns/control_cells"), Scale("log1p", 0)
-        return [StoredControl(cells, (pair,), scale) for pair in pairwise(borders)]
+        means = self.subject.array("/varm/control").T
+        return [
+            StoredControl(cells, (pair,), scale, known=mean)
+            for pair, mean in zip(pairwise(borders), means, strict=True)
+        ]
 
     def truth(self) -> Side:
         """What was measured."""

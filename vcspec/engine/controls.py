@@ -26,12 +26,14 @@ class StoredControl:
         ranges: (start, stop) rows, in order.
         scale: how stored values become log1p.
         totals: (rows of all cells,) totals, where the scale needs them.
+        known: (features,) mean profile, where somebody has it already.
     """
 
     cells: Cells
     ranges: tuple[tuple[int, int], ...]
     scale: Scale
     totals: NDArray[np.float64] | None = None
+    known: Array | None = None
 
     def blocks(self) -> Iterator[Rows]:
         """The control cells as log1p values, block by block."""
@@ -43,6 +45,8 @@ class StoredControl:
     @cached_property
     def mean(self) -> Array:
         """(features,) mean profile."""
+        if self.known is not None:
+            return self.known
         sums = np.zeros((self.cells.width, 2))
         for block in self.blocks():
             add_to(sums, block)

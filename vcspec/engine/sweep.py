@@ -18,6 +18,8 @@ from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.scan import Prints, Scan, noted, together
 from vcspec.statistics.tree import TILE_ROWS
 
+MANY_PIECES = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Group:
@@ -85,6 +87,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     entries = settings.budget.entries(size)
     kinds = [group.control for group in groups]
     blocks = planned(ends, borders, kinds, entries=entries, tile=TILE_ROWS)
+    _warn(blocks, settings)
     tasks = [
         (
             _task(cells, block, groups, totals, wants),
@@ -99,6 +102,16 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     ):
         parts = run(executor, visit, tasks, advance)
     return combined(parts, wants)  # when the workers have given their memory back
+
+
+def _warn(blocks: Sequence[Block], settings: Settings) -> None:
+    """Say so where memory is so short that cells are read over and over."""
+    most = max((len(block.pieces) for block in blocks), default=1)
+    if most >= MANY_PIECES:
+        settings.say(
+            f"the largest condition takes {most} times the memory of a block and is read about "
+            f"{most + 2} times; more --memory, or fewer --workers, is faster"
+        )
 
 
 def _task(
