@@ -55,12 +55,14 @@ def shard(*spans: tuple[int, int], size: int = 68, order: str = "<") -> bytes:
     ],
 )
 def test_inner_chunks_lie_inside_the_shard_each_once(spans, place, problem):
-    assert _index_problem(shard(*spans), NODE, (place,)) == problem
+    head = shard(*spans)
+    assert _index_problem(head, len(head), NODE, (place,)) == problem
 
 
 def test_the_index_may_be_written_in_either_byte_order():
-    assert _index_problem(shard((36, 16), (52, 16), order=">"), BIG, (0,)) == ""
+    head = shard((36, 16), (52, 16), order=">")
+    assert _index_problem(head, len(head), BIG, (0,)) == ""
 
 
 def test_a_shard_shorter_than_its_index():
-    assert _index_problem(b"x" * 31, NODE, (0,)) == "31 bytes, shorter than its index"
+    assert _index_problem(b"x" * 31, 31, NODE, (0,)) == "31 bytes, shorter than its index"

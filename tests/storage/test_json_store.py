@@ -20,7 +20,7 @@ def test_the_document_is_that_of_the_root(tmp_path: Path) -> None:
     assert found.skeleton.document == {"kind": "scorecard", "a": [1]}
     assert found.skeleton.objects[NAME].size == len(data)
     assert found.read(NAME) == data
-    assert found.sha256(NAME) == hashlib.sha256(data).hexdigest()
+    assert found.digests([NAME]) == [hashlib.sha256(data).hexdigest()]
 
 
 def test_a_document_that_is_not_strict_is_told(tmp_path: Path) -> None:

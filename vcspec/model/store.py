@@ -1,6 +1,6 @@
 """Store: the port through which everything is read, and what it answers with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -228,5 +228,29 @@ class Store(Protocol):
     def read(self, name: str) -> bytes:
         """The bytes of one object."""
 
-    def sha256(self, name: str) -> str:
-        """SHA-256 of one object, hexadecimal."""
+    def digests(self, names: Sequence[str]) -> list[str]:
+        """SHA-256 of each object, hexadecimal; all are held at once but those that are large."""
+
+    def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
+        """The bytes of shards of the array at `path` where their index should be, at their start.
+
+        Args:
+            path: of the array.
+            names: of its objects; fewer bytes are given of those that are shorter.
+        """
+
+    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+        """Told that the store will be read through, so that a remote place is asked less often.
+
+        Args:
+            names: of the small objects that will be asked for first, the most needed first.
+            hashed: whether digests of all objects will be asked for.
+        """
+
+    @property
+    def requests(self) -> int:
+        """How often the place was asked for something."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Length of all that the place gave."""

@@ -44,8 +44,10 @@ class Examination:
             for code, entry in entries.items():
                 if entry["stage"] == stage and self._applies(entry) and self._is_asked(code):
                     self._check(code)
-            if stage == "safety" and self._refused():
-                return
+            if stage == "safety":
+                if self._refused():
+                    return
+                self.subject.foresee(self.level)
         self._damage(entries[DAMAGE])
 
     def _applies(self, entry: Mapping[str, Any]) -> bool:

@@ -4,14 +4,18 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from vcspec.engine.executors import run, threads
 from vcspec.model import manifest
 from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.manifest import Entry
 from vcspec.rules.book import rule
 from vcspec.rules.structure import validator
 from vcspec.rules.subject import Subject
+
+BATCH_BYTES = 8_388_608
 
 
 @rule("VCS201")
@@ -39,15 +43,32 @@ def object_digest_differs(subject: Subject) -> Iterator[Fault]:
     total = sum(entry.size for entry in listed)
     # Threads, whatever the engine: bytes that are near are hashed where they are.
     with threads(settings.budget.workers) as executor, settings.advancing(total, "bytes") as done:
-        tasks = [(entry.name, None, entry.size) for entry in listed]
-        found = run(executor, partial(_sha256, subject), tasks, done)
-    for entry, digest in zip(listed, found, strict=True):
+        tasks = [
+            ([entry.name for entry in batch], None, sum(entry.size for entry in batch))
+            for batch in _batches(listed)
+        ]
+        found = run(executor, partial(_digests, subject), tasks, done)
+    for entry, digest in zip(listed, chain.from_iterable(found), strict=True):
         if digest != entry.sha256:
             yield Fault(f"/{entry.name}", f"sha256 {digest}", f"sha256 {entry.sha256}")
 
 
-def _sha256(subject: Subject, name: str, _: None) -> str:
-    return subject.store.sha256(name)
+def _digests(subject: Subject, names: list[str], _: None) -> list[str]:
+    return subject.store.digests(names)
+
+
+def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
+    """The entries in order, in batches of a bounded number of bytes, or of one."""
+    batch: list[Entry] = []
+    held = 0
+    for entry in entries:
+        if batch and held + entry.size > BATCH_BYTES:
+            yield batch
+            batch, held = [], 0
+        batch.append(entry)
+        held += entry.size
+    if batch:
+        yield batch
 
 
 @rule("VCS204")

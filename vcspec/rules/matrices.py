@@ -116,8 +116,11 @@ def shard_index_broken(subject: Subject) -> Iterator[Fault]:
     for node in subject.arrays():
         if not node.inner_chunks:
             continue
-        for name, entry in _shards(subject, node):
-            problem = _index_problem(subject.store.read(name), node, entry)
+        shards = dict(_shards(subject, node))
+        heads = subject.store.shard_heads(node.path, list(shards))
+        for (name, place), head in zip(shards.items(), heads, strict=True):
+            size = subject.skeleton.objects[name].size
+            problem = _index_problem(head, size, node, place)
             if problem:
                 yield Fault(
                     node.path, f"{name}: {problem}", "every inner chunk once, inside the shard"
@@ -130,14 +133,15 @@ def _shards(subject: Subject, node: Node) -> Iterator[tuple[str, tuple[int, ...]
             yield name, place
 
 
-def _index_problem(shard: bytes, node: Node, place: tuple[int, ...]) -> str:
+def _index_problem(head: bytes, whole: int, node: Node, place: tuple[int, ...]) -> str:
+    """What is wrong with an index: `head` begins with it, in a shard of `whole` bytes."""
     per_shard = [
         outer // inner for outer, inner in zip(node.chunks, node.inner_chunks, strict=True)
     ]
     size = 16 * int(np.prod(per_shard))
-    if len(shard) < size:
-        return f"{len(shard)} bytes, shorter than its index"
-    numbers = struct.unpack(f"{_byte_order(node)}{size // 8}Q", shard[:size])
+    if len(head) < size:
+        return f"{len(head)} bytes, shorter than its index"
+    numbers = struct.unpack(f"{_byte_order(node)}{size // 8}Q", head[:size])
     spans = [(0, size)]  # of the index itself
     for number, inner in enumerate(np.ndindex(*per_shard)):
         offset, length = numbers[2 * number], numbers[2 * number + 1]
@@ -145,7 +149,7 @@ def _index_problem(shard: bytes, node: Node, place: tuple[int, ...]) -> str:
             spans.append((offset, offset + length))
         elif _within(node, place, inner):
             return f"the inner chunk {inner} is absent"
-    return _span_problem(sorted(spans), len(shard))
+    return _span_problem(sorted(spans), whole)
 
 
 def _byte_order(node: Node) -> str:

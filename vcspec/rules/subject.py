@@ -21,6 +21,7 @@ from vcspec.model.finding import SHOWN, Fault
 from vcspec.model.manifest import Entry
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import PIECE_ROWS, Column, Damaged, Node, Skeleton, Store
+from vcspec.rules.foresight import foreseen
 from vcspec.rules.survey import Survey, survey
 from vcspec.standard import Standard, known_versions, standard
 from vcspec.statistics.content import Content, content_of, digest_of_leaves, has_column
@@ -55,6 +56,7 @@ class Subject:
     damage: list[Fault] = field(default_factory=list)
     settings: Settings = field(default_factory=Settings)
     is_deep: bool = False
+    _foreseen: bool = field(default=False, init=False, repr=False)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -191,6 +193,13 @@ class Subject:
     def features(self) -> AnyArray:
         """(features,) names."""
         return self.column("var", "_index").values
+
+    def foresee(self, level: str) -> None:
+        """Have what rules of `level` read first fetched at once, where the store is far away."""
+        if level != "metadata" and not self._foreseen:
+            self._foreseen = True
+            names = foreseen(self.skeleton, level)
+            self.store.foresee(names, hashed=self.is_deep)
 
     @property
     def scan(self) -> Scan:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Damaged, Node, StoredObject
 from vcspec.storage.compressors import BadChunk
 from vcspec.storage.decoding import ABSENT, shard_index
-from vcspec.storage.objects import Objects, RemoteObjects, Wanted
+from vcspec.storage.objects import Objects, Wanted
 from vcspec.storage.parts import Key, Part, Place
 from vcspec.storage.recipes import recipe_of
-from vcspec.storage.shared import SharedChunks
 
 TURN_BYTES = 67_108_864  # stored bytes that are held while they are decoded
 
@@ -61,16 +61,13 @@ class Step:
 
 
 class ChunkReader:
-    """Reads and decodes boxes of the arrays of one store; any number of threads may ask.
-
-    Of a remote store, chunks that two neighbouring boxes share are fetched once.
-    """
+    """Reads and decodes boxes of the arrays of one store; any number of threads may ask."""
 
     def __init__(self, objects: Objects, stored: Callable[[], Mapping[str, StoredObject]]) -> None:
         self._objects = objects
         self._stored = stored
         self._indices: dict[str, AnyArray] = {}
-        self._shared = SharedChunks() if isinstance(objects, RemoteObjects) else None
+        self._heads: dict[str, bytes] = {}
 
     def read(
         self, wanted: Sequence[tuple[Node, tuple[slice, ...]]], *, borrow: bool = False
@@ -118,6 +115,17 @@ class ChunkReader:
                 step.decode(data, found[step.number])
         return found
 
+    def heads(self, node: Node, names: Sequence[str]) -> list[bytes]:
+        """The bytes of shards of the array where their index should be, at their start."""
+        recipe = recipe_of(node)
+        size = recipe.index_bytes if recipe is not None else 16 * prod(node.chunks)
+        unknown = [name for name in names if name not in self._heads]
+        spans = [(name, 0, min(size, self._size(node, name))) for name in unknown]
+        found = dict(zip(unknown, self._objects.read_many(spans, alone=True), strict=True))
+        if recipe is not None and recipe.index_at == "start":
+            self._heads.update(found)
+        return [found[name] if name in found else self._heads[name] for name in names]
+
     def _learn_indices(self, parts: Sequence[Part]) -> None:
         """Read the indices of shards that are met for the first time, all together."""
         needed: dict[str, Part] = {}
@@ -127,10 +135,12 @@ class ChunkReader:
                 for name in names:
                     self._size(part.node, name)
                 needed.update({name: part for name in names if name not in self._indices})
-        data = self._bytes([(name, *self._index_range(name, needed[name])) for name in needed])
-        for (name, part), found in zip(needed.items(), data, strict=True):
+        unread = [name for name in needed if name not in self._heads]
+        data = self._bytes([(name, *self._index_range(name, needed[name])) for name in unread])
+        self._heads.update(zip(unread, data, strict=True))
+        for name, part in needed.items():
             try:
-                self._indices[name] = shard_index(part.recipe, found)
+                self._indices[name] = shard_index(part.recipe, self._heads[name])
             except BadChunk as error:
                 reason = f"{name}: {error}"
                 raise Damaged(part.node.path, reason) from error
@@ -166,10 +176,7 @@ class ChunkReader:
 
     def _fetch(self, turn: Sequence[Step]) -> dict[Key, bytes]:
         places = {step.key: step.wanted for step in turn}
-        if self._shared is None:
-            return dict(zip(places, self._bytes(list(places.values())), strict=True))
-        cut = {step.key for step in turn if step.part.is_cut(step.place)}
-        return self._shared.fetched(places, cut, self._bytes)
+        return dict(zip(places, self._bytes(list(places.values())), strict=True))
 
     def _bytes(self, wanted: list[Wanted]) -> list[bytes]:
         """The bytes of each place; neighbours in one object are read in one go."""

@@ -56,8 +56,12 @@ class Objects(Protocol):
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the object, all or from `start` to `stop`."""
 
-    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:
         """What `read` says of each (name, start, stop), in the order asked, at once where it pays.
+
+        Args:
+            wanted: what is read.
+            alone: nothing else of these objects will be asked for soon.
 
         Raises:
             OSError: as `read` does, for the first that cannot be read; the others are lost.
@@ -123,7 +127,7 @@ class LocalObjects(_Tally):
         self._count(1, len(body))
         return body
 
-    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:  # noqa: ARG002
         """Bytes of each; one after the other, as threads only slow a local disk's reader down."""
         return [self.read(*one) for one in wanted]
 
@@ -208,7 +212,7 @@ class RemoteObjects(_Tally):
         """Bytes of the key."""
         return self.read_many([(name, start, stop)])[0]
 
-    def read_many(self, wanted: Sequence[Wanted]) -> list[bytes]:
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:  # noqa: ARG002
         """Bytes of each; `AT_ONCE` requests are under way at a time."""
         found = [b""] * len(wanted)
         # No server can be asked for a range of no bytes.

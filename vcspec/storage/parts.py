@@ -52,15 +52,6 @@ class Part:
             for one, at, size in zip(self.where, place, self.recipe.chunk, strict=True)
         )
 
-    def is_cut(self, place: Place) -> bool:
-        """Whether the chunk at `place` holds elements of the array beyond the box."""
-        return any(
-            at * size < one.start or min((at + 1) * size, length) > one.stop
-            for one, at, size, length in zip(
-                self.where, place, self.recipe.chunk, self.node.shape, strict=True
-            )
-        )
-
     def decode(self, place: Place, data: bytes, out: AnyArray) -> None:
         """Put what the chunk at `place` has of the box into `out`, which is the box.
 

@@ -29,7 +29,7 @@ def seal(target: Path) -> str:
     for name, found in store.skeleton.objects.items():
         if not manifest.is_manifest(name):
             node = manifest.owner(name, store.skeleton.nodes)
-            owned.setdefault(node, []).append(Entry(name, found.size, store.sha256(name)))
+            owned.setdefault(node, []).append(Entry(name, found.size, *store.digests([name])))
     (target / manifest.ROOT).unlink(missing_ok=True)
     shutil.rmtree(target / manifest.FOLDER, ignore_errors=True)
     listed = {}

@@ -1,7 +1,7 @@
 """ZarrStore: the Store port on a local or remote Zarr hierarchy."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
 from typing import Any, Literal, cast
@@ -18,6 +18,7 @@ from vcspec.storage import columns
 from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.compressed import csc_blocks, row_bounds, spans
 from vcspec.storage.hierarchy import skeleton
+from vcspec.storage.kept import KeptObjects
 from vcspec.storage.objects import (
     LocalObjects,
     Objects,
@@ -39,7 +40,8 @@ class ZarrStore:
 
     def __init__(self, target: str, objects: Objects | None = None) -> None:
         self.target = target
-        self._objects = objects if objects is not None else open_objects(target)
+        found = objects if objects is not None else open_objects(target)
+        self._objects = KeptObjects(found) if isinstance(found, RemoteObjects) else found
 
     @cached_property
     def skeleton(self) -> Skeleton:
@@ -66,11 +68,44 @@ class ZarrStore:
         """The bytes of one object."""
         return self._objects.read(name)
 
-    def sha256(self, name: str) -> str:
-        """SHA-256 of one object, hexadecimal."""
-        size = self.skeleton.objects[name].size
+    @property
+    def requests(self) -> int:
+        """How often the place was asked for something."""
+        return self._objects.requests
+
+    @property
+    def bytes_read(self) -> int:
+        """Length of all that the place gave."""
+        return self._objects.bytes_read
+
+    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+        """Told what will be read; a remote place sends it at once."""
+        if isinstance(self._objects, KeptObjects):
+            self._objects.foresee(names, hashed=hashed)
+
+    def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
+        """The bytes of shards of the array at `path` where their index should be."""
+        return self._reader.heads(self._node(path), names)
+
+    def digests(self, names: Sequence[str]) -> list[str]:
+        """SHA-256 of each object, hexadecimal."""
+        objects = self._objects
+        known = dict(objects.digests) if isinstance(objects, KeptObjects) else {}
+        small = [
+            name
+            for name in names
+            if name not in known and self.skeleton.objects[name].size <= HASHED_AT_ONCE
+        ]
+        bodies = objects.read_many([(name, None, None) for name in small])
+        known |= {
+            name: hashlib.sha256(body).hexdigest() for name, body in zip(small, bodies, strict=True)
+        }
+        return [known[name] if name in known else self._sha256(name) for name in names]
+
+    def _sha256(self, name: str) -> str:
+        """SHA-256 of one large object."""
         digest = hashlib.sha256()
-        for start, stop in spans(size, HASHED_AT_ONCE):
+        for start, stop in spans(self.skeleton.objects[name].size, HASHED_AT_ONCE):
             digest.update(self._objects.read(name, start, stop))
         return digest.hexdigest()
 
@@ -80,7 +115,7 @@ class ZarrStore:
 
         if isinstance(self._objects, LocalObjects):
             return LocalStore(self._objects.root, read_only=True)
-        remote = cast("RemoteObjects", self._objects)
+        remote = cast("KeptObjects", self._objects).remote
         return FsspecStore.from_url(
             remote.filesystem.unstrip_protocol(remote.root),
             storage_options=remote.filesystem.storage_options,

@@ -1,0 +1,174 @@
+"""Objects of a remote place, fetched whole once and kept for a while within a bound of memory."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+
+from vcspec.model.store import StoredObject
+from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
+
+WHOLE_BYTES = 33_554_432  # larger objects are read in ranges
+SMALL_BYTES = 1_048_576  # an object that is always read whole, and of little work to hash
+RECENT_BYTES = 67_108_864
+FORESEEN_BYTES = 33_554_432
+GAP_BYTES = 1_048_576  # unwanted bytes that cost less than another request
+RUN_BYTES = 16_777_216  # one connection alone is slow: longer ranges are not merged further
+
+
+class KeptObjects:
+    """The objects of a remote place, asked for as seldom as bounded memory allows.
+
+    Objects of up to `WHOLE_BYTES` are fetched whole: those that were foreseen are kept as long as
+    this lives, and the latest others up to `RECENT_BYTES`. Who asks for what another thread is
+    fetching waits for it. Digests are taken as objects come, where they will be asked for.
+
+    Attributes:
+        digests: name → SHA-256 of each object that was fetched whole and hashed.
+    """
+
+    def __init__(self, objects: RemoteObjects) -> None:
+        self.remote = objects
+        self.digests: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._coming: dict[str, Future[bytes]] = {}
+        self._recent: OrderedDict[str, bytes] = OrderedDict()
+        self._held = 0
+        self._foreseen: dict[str, bytes] = {}
+        self._room = FORESEEN_BYTES
+        self._whole_bytes = SMALL_BYTES
+        self._hashes = True
+
+    @property
+    def requests(self) -> int:
+        """How often the place was asked."""
+        return self.remote.requests
+
+    @property
+    def bytes_read(self) -> int:
+        """Length of all that the place gave."""
+        return self.remote.bytes_read
+
+    def listing(self) -> Mapping[str, StoredObject]:
+        """Every object below the root."""
+        found = self.remote.listing()
+        self._sizes = {name: entry.size for name, entry in found.items()}
+        return found
+
+    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+        """Told that most of the store will be read, and first of all the objects `names`.
+
+        They are fetched at once, as far as there is room for them.
+
+        Args:
+            names: of objects.
+            hashed: whether digests will be asked for.
+        """
+        self._whole_bytes, self._hashes = WHOLE_BYTES, hashed
+        chosen = []
+        for name in names:
+            if name not in self._foreseen and self._sizes[name] <= self._room:
+                chosen.append(name)
+                self._room -= self._sizes[name]
+        try:
+            self._foreseen.update(self._bodies(chosen))
+        except Unreached:
+            raise
+        except OSError:
+            return  # whoever asks for the one that cannot be read will be told
+
+    def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
+        """Bytes of the object, all or from `start` to `stop`."""
+        return self.read_many([(name, start, stop)])[0]
+
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:
+        """Bytes of each, as `Objects.read_many` says."""
+        whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
+        bodies = self._bodies(dict.fromkeys(whole)) | self._held_of(wanted)
+        rest = [one for one in wanted if one[0] not in bodies]
+        ranges = dict(zip(rest, self._ranges(rest), strict=True))
+        return [
+            ranges[one] if one in ranges else _cut(bodies[one[0]], one[1], one[2]) for one in wanted
+        ]
+
+    def _comes_whole(self, name: str) -> bool:
+        return self._sizes.get(name, WHOLE_BYTES + 1) <= self._whole_bytes
+
+    def _held_of(self, wanted: Sequence[Wanted]) -> dict[str, bytes]:
+        with self._lock:
+            places: tuple[Mapping[str, bytes], ...] = (self._foreseen, self._recent)
+            return {name: held[name] for name, *_ in wanted for held in places if name in held}
+
+    def _bodies(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Whole objects, each fetched by one thread alone."""
+        with self._lock:
+            found = {name: held for name in names if (held := self._kept(name)) is not None}
+            others = {name: self._coming[name] for name in names if name in self._coming}
+            own = [name for name in names if name not in found and name not in others]
+            self._coming.update({name: Future() for name in own})
+        found.update(self._fetched(own))
+        found.update({name: future.result() for name, future in others.items()})
+        return found
+
+    def _kept(self, name: str) -> bytes | None:
+        if name in self._recent:
+            self._recent.move_to_end(name)
+            return self._recent[name]
+        return self._foreseen.get(name)
+
+    def _fetched(self, names: list[str]) -> dict[str, bytes]:
+        try:
+            bodies = self.remote.read_many([(name, None, None) for name in names])
+        except BaseException as error:
+            with self._lock:
+                for name in names:
+                    self._coming.pop(name).set_exception(error)
+            raise
+        found = dict(zip(names, bodies, strict=True))
+        for name, body in found.items():
+            if self._hashes:
+                self.digests[name] = hashlib.sha256(body).hexdigest()
+        with self._lock:
+            for name, body in found.items():
+                self._coming.pop(name).set_result(body)
+                self._recent[name] = body
+                self._held += len(body)
+            while self._held > RECENT_BYTES:
+                self._held -= len(self._recent.popitem(last=False)[1])
+        return found
+
+    def _ranges(self, wanted: Sequence[Wanted]) -> list[bytes]:
+        """Bytes of each; ranges of one object that lie near each other are read in one go."""
+        runs: list[Wanted] = []
+        run_of: dict[Wanted, int] = {}
+        for one in sorted(set(wanted), key=lambda one: (one[0], one[1] or 0, one[2] or 0)):
+            merged = _merged(runs[-1], one) if runs else None
+            if merged is None:
+                runs.append(one)
+            else:
+                runs[-1] = merged
+            run_of[one] = len(runs) - 1
+        bodies = self.remote.read_many(runs)
+        return [
+            _cut(bodies[run_of[one]], one[1], one[2], first=runs[run_of[one]][1] or 0)
+            for one in wanted
+        ]
+
+
+def _merged(run: Wanted, one: Wanted) -> Wanted | None:
+    """One range for both; None where they are better read apart."""
+    name, start, stop = run
+    if one[0] != name or start is None or stop is None or one[1] is None or one[2] is None:
+        return None
+    end = max(stop, one[2])
+    near = one[1] - stop < GAP_BYTES and end - start <= RUN_BYTES
+    return (name, start, end) if near else None
+
+
+def _cut(body: bytes, start: int | None, stop: int | None, *, first: int = 0) -> bytes:
+    """Bytes `start` to `stop` of an object of which `body` begins at `first`."""
+    if start is None:
+        return body
+    return body[start - first : None if stop is None else stop - first]
