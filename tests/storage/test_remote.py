@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -248,7 +249,8 @@ def test_the_command_line_reads_a_bucket_by_the_drivers_own_settings(
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\d+ requests, [\d.]+ MB read\n", done.stderr)
     assert "valid" in done.stdout
 
 

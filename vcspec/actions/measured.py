@@ -1,7 +1,7 @@
 """Measured truth: what a reference would hold of the conditions, taken from the dataset itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,7 @@ class Measured:
         centre: (contexts, features) mean training profiles.
         is_target: (features,) whether a feature is the target of a perturbation.
         suite: of metrics.
+        subjects: the dataset, where it was read.
     """
 
     keys: list[str]
@@ -69,6 +70,7 @@ class Measured:
     centre: Array
     is_target: NDArray[np.bool_]
     suite: str = SUITE
+    subjects: Sequence[Subject] = ()
 
     def comparison(self, prediction: Side) -> Comparison:
         """Truth beside prediction."""
@@ -104,10 +106,11 @@ def measured(split: Subject, dataset: str, settings: Settings, *, cached: bool) 
     asked = _Asked(split)
     if held is not None:
         return asked.measured(held)
-    arrays = _taken(asked, dataset, settings)
+    opened = _opened(dataset, settings)
+    arrays = _taken(asked, opened)
     if cached:
         kept("truth", name, arrays)
-    return asked.measured(arrays)
+    return replace(asked.measured(arrays), subjects=(opened,))
 
 
 class _Asked:
@@ -144,9 +147,9 @@ class _Asked:
         )
 
 
-def _taken(asked: _Asked, place: str, settings: Settings) -> dict[str, Any]:
+def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
     """Statistics of the tested conditions, by one pass over the dataset that checks it as well."""
-    dataset = _opened(place, settings)
+    place = dataset.store.target
     allowed = Allowed(asked.split, dataset)
     controls = _controls(allowed)
     means, expression = _swept(asked, allowed, [controls[name] for name in asked.contexts])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.predicted import Control, predicted_side
+from vcspec.actions.traffic import tell_traffic
 from vcspec.actions.validate import by_digest, checked, examined, require_valid
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
@@ -54,6 +55,10 @@ class Truth(Protocol):
         """One for each context."""
 
     @property
+    def subjects(self) -> Sequence[Subject]:
+        """Artefacts that were opened for it, beside the split."""
+
+    @property
     def suite(self) -> str:
         """Name of the suite of metrics."""
 
@@ -76,6 +81,7 @@ class Reference:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
+        self.subjects = (subject,)
         self.keys = [str(key) for key in subject.column("obs", "_index").values]
         self.contexts = [condition.context_key for condition in subject.conditions]
         names = [str(name) for name in subject.array("/uns/contexts")]
@@ -169,6 +175,7 @@ def score(
         message = f"{name} holds rows that no statistics can be taken of"
         raise Unreadable(message)
     metrics = tuple(standard().suites[found.suite]["metrics"])
+    tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
     return _card(subject, found, metrics, compute(metrics, found.comparison(side)))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import vcspec.rules  # noqa: F401 - importing the room claims its rules
+from vcspec.actions.traffic import tell_traffic
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Refused, Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
@@ -43,7 +44,10 @@ def validate(
         UsageError: there is no such level.
     """
     given = {"split": split, "dataset": dataset}
-    return examined(target, given, level=level, settings=settings)[0]
+    report, subject = examined(target, given, level=level, settings=settings)
+    if subject is not None:
+        tell_traffic(subject.settings, [subject, *subject.companions.values()])
+    return report
 
 
 def examined(

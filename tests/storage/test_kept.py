@@ -1,0 +1,188 @@
+"""Objects of a far store: asked for once, kept within a bound, hashed as they come."""
+
+import hashlib
+import shutil
+import threading
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support import tiny
+from support.s3 import S3, read_twice, round_trips
+
+from vcspec.actions.score import score
+from vcspec.actions.validate import validate
+from vcspec.engine.settings import Settings
+from vcspec.model.store import StoredObject
+from vcspec.storage import kept
+from vcspec.storage.kept import KeptObjects
+from vcspec.storage.objects import RemoteObjects, Unreached
+
+BODIES = {f"o{number}": bytes([number]) * (10 + number) for number in range(9)}
+WHOLE = (None, None)
+
+
+class Far(RemoteObjects):
+    """Objects in memory that note what they are asked for."""
+
+    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+        super().__init__(None, "far")
+        self.bodies = dict(bodies)
+        self.asked: list[tuple[object, ...]] = []
+        self.wait = threading.Event()
+        self.wait.set()
+
+    def listing(self) -> Mapping[str, StoredObject]:
+        return {name: StoredObject(len(body)) for name, body in self.bodies.items()}
+
+    def read_many(self, wanted, *, alone=False):  # noqa: ARG002
+        self.asked += wanted
+        self.wait.wait(10)
+        for name, *_ in wanted:
+            if name not in self.bodies:
+                raise FileNotFoundError(2, "gone", name)
+        return [self.bodies[name][slice(start, stop)] for name, start, stop in wanted]
+
+
+@pytest.fixture
+def far() -> Far:
+    return Far(BODIES)
+
+
+@pytest.fixture
+def near(far: Far) -> KeptObjects:
+    found = KeptObjects(far)
+    found.listing()
+    return found
+
+
+def test_an_object_is_fetched_whole_and_once(near: KeptObjects, far: Far) -> None:
+    assert near.read_many([("o1", 2, 5), ("o2", *WHOLE), ("o1", 0, 0)]) == [
+        BODIES["o1"][2:5],
+        BODIES["o2"],
+        b"",
+    ]
+    assert near.read("o1", 4, 99) == BODIES["o1"][4:]
+    assert far.asked == [("o1", *WHOLE), ("o2", *WHOLE)]
+    assert near.digests["o1"] == hashlib.sha256(BODIES["o1"]).hexdigest()
+
+
+def test_what_is_asked_for_alone_is_not_fetched_whole(near: KeptObjects, far: Far) -> None:
+    assert near.read_many([("o1", 0, 3)], alone=True) == [BODIES["o1"][:3]]
+    assert near.read("o1") == BODIES["o1"]
+    assert near.read_many([("o1", 0, 3)], alone=True) == [BODIES["o1"][:3]]
+    assert far.asked == [("o1", 0, 3), ("o1", *WHOLE)]
+
+
+def test_the_oldest_are_dropped_but_not_what_was_foreseen(
+    near: KeptObjects, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near.foresee(["o0"], hashed=False)
+    monkeypatch.setattr(kept, "RECENT_BYTES", 30)
+    for name in ("o1", "o2", "o3", "o3", "o0", "o1"):
+        assert near.read(name) == BODIES[name]
+    assert [name for name, *_ in far.asked] == ["o0", "o1", "o2", "o3", "o1"]
+    assert not near.digests.keys() & {"o0", "o1"}
+
+
+def test_no_more_is_foreseen_than_there_is_room_for(
+    far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "FORESEEN_BYTES", 35)
+    near = KeptObjects(far)
+    near.listing()
+    near.foresee(["o8", "o7", "o0", "o1"], hashed=True)
+    assert [name for name, *_ in far.asked] == ["o8", "o7"]
+    near.foresee(["o8", "o7"], hashed=True)
+    assert len(far.asked) == 2
+
+
+def test_what_is_foreseen_and_gone_is_missed_only_when_it_is_asked_for(
+    near: KeptObjects, far: Far
+) -> None:
+    del far.bodies["o3"]
+    near.foresee(["o2", "o3"], hashed=False)
+    assert near.read("o2") == BODIES["o2"]
+    with pytest.raises(FileNotFoundError):
+        near.read("o3")
+
+
+def test_a_place_that_gives_no_answer_is_not_taken_for_an_empty_one(
+    near: KeptObjects, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreached(_: object) -> None:
+        raise Unreached(5, "no answer", "o1")
+
+    monkeypatch.setattr(far, "read_many", unreached)
+    with pytest.raises(Unreached):
+        near.foresee(["o1"], hashed=False)
+
+
+def test_who_comes_second_waits_for_the_first(near: KeptObjects, far: Far) -> None:
+    far.wait.clear()
+    with ThreadPoolExecutor(4) as pool:
+        coming = [pool.submit(near.read, "o5", at, at + 2) for at in range(4)]
+        far.wait.set()
+        assert [one.result() for one in coming] == [BODIES["o5"][:2]] * 4
+    assert far.asked == [("o5", *WHOLE)]
+
+
+def test_near_ranges_of_a_large_object_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "SMALL_BYTES", 10)
+    monkeypatch.setattr(kept, "GAP_BYTES", 5)
+    monkeypatch.setattr(kept, "RUN_BYTES", 40)
+    body = bytes(range(100))
+    far = Far({"large": body})
+    near = KeptObjects(far)
+    near.listing()
+    spans = [(20, 30), (0, 4), (33, 35), (8, 12), (50, 90), (36, 41), (33, 35)]
+    found = near.read_many([("large", *span) for span in spans])
+    assert found == [body[slice(*span)] for span in spans]
+    assert far.asked == [("large", 0, 12), ("large", 20, 41), ("large", 50, 90)]
+
+
+@pytest.fixture
+def bucket(s3: S3, screen: tiny.Screen) -> str:
+    """Address of a bucket with the tiny artefacts."""
+    name = f"bucket-{uuid.uuid4().hex}"
+    for place in (screen.dataset, screen.split, screen.reference, screen.predictions):
+        shutil.copytree(place, s3.folder / name / place.name)
+    return f"s3://{name}"
+
+
+# Of a shard its index alone, before any chunk is decoded, then the whole: two requests.
+@pytest.mark.parametrize(
+    ("level", "trips"), [("metadata", 10), ("axes", 12), ("data", 16), ("full", 20)]
+)
+@pytest.mark.parametrize("kind", ["dataset", "split", "reference", "predictions"])
+def test_no_object_is_asked_for_twice(  # noqa: PLR0917 - fixtures and parameters
+    s3: S3, bucket: str, screen: tiny.Screen, kind: str, level: str, trips: int
+) -> None:
+    place = f"{bucket}/{getattr(screen, kind).name}"
+    s3.latency = 0.05
+    beside = {"split": screen.split, "dataset": screen.dataset}
+    assert validate(place, level=level, **beside).verdict == "valid"
+    assert read_twice(s3.log) == []
+    assert round_trips(s3.log) <= trips
+
+
+def test_scoring_asks_for_no_object_twice_and_says_what_it_asked_for(
+    s3: S3, bucket: str, screen: tiny.Screen
+) -> None:
+    s3.latency = 0.05
+    said: list[str] = []
+    places = {name: f"{bucket}/{getattr(screen, name).name}" for name in ("split", "reference")}
+    card = score(
+        f"{bucket}/{screen.predictions.name}", **places, settings=Settings(announce=said.append)
+    )
+    assert card.document == score(screen.predictions).document
+    assert read_twice(s3.log) == []
+    assert round_trips(s3.log) <= 30
+    assert said[-1].startswith(f"{len(s3.log)} requests, ")
+
+
+def test_a_store_on_disk_says_nothing_of_requests(screen: tiny.Screen) -> None:
+    said: list[str] = []
+    validate(screen.predictions, level="full", settings=Settings(announce=said.append))
+    assert said == []
