@@ -8,7 +8,7 @@ from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Damaged, Node, StoredObject
 from vcspec.storage.compressors import BadChunk
 from vcspec.storage.decoding import ABSENT, shard_index
-from vcspec.storage.objects import Objects, Wanted
+from vcspec.storage.objects import LocalObjects, Objects, Wanted
 from vcspec.storage.parts import Key, Part, Place
 from vcspec.storage.recipes import recipe_of
 
@@ -109,7 +109,7 @@ class ChunkReader:
             for number, part in enumerate(parts)
         ]
         # What is near is read chunk by chunk and decoded while it is in the cache.
-        for turn in _turns(steps, 0 if self._shared is None else TURN_BYTES):
+        for turn in _turns(steps, 0 if isinstance(self._objects, LocalObjects) else TURN_BYTES):
             data = self._fetch(turn)
             for step in turn:
                 step.decode(data, found[step.number])
