@@ -18,6 +18,7 @@ from vcspec.engine.visit import Wants
 from vcspec.model.comparison import Comparison, Expression, Side
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.matrix import Array
+from vcspec.model.store import Damaged
 from vcspec.model.training import Training
 from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject, bounds
@@ -152,7 +153,11 @@ def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
     place = dataset.store.target
     allowed = Allowed(asked.split, dataset)
     controls = _controls(allowed)
-    means, expression = _swept(asked, allowed, [controls[name] for name in asked.contexts])
+    try:
+        means, expression = _swept(asked, allowed, [controls[name] for name in asked.contexts])
+    except Damaged:
+        require_valid(examine(dataset, "data", place))  # says it with all else that is wrong
+        raise
     require_valid(examine(dataset, "data", place))
     pinned = asked.split.document["datasets"][0]["content"]
     if dataset.content.digest != pinned:

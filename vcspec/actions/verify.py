@@ -86,13 +86,20 @@ def verify_store(target: Target, *, settings: Settings | None = None) -> Report:
     Args:
         target: path or URL of the store.
         settings: how objects are shared out.
+
+    Raises:
+        UsageError: the store has no manifest.
     """
     name = os.fspath(target)
     try:
         subject = Subject(open_store(name), settings=settings or Settings())
-        return examine(subject, "full", name, only=STORED)
+        report = examine(subject, "full", name, only=STORED)
     except (Unreadable, OSError) as error:
         return unreadable(name, "full", str(error))
+    if "VCS207" in report.codes:
+        message = f"{name} has no manifest to be compared with; `vcspec seal` gives a store its own"
+        raise UsageError(message)
+    return report
 
 
 def _find(card: Path, kind: str, content: str) -> Path:

@@ -108,11 +108,13 @@ def _legend(document: Any) -> str:
         if isinstance(training, str)
         else ", ".join(training.get("datasets", [])) or "nothing"
     )
-    return (
-        "↑ higher is better, ↓ lower is better. floor: best baseline. replicate: half of the cells "
-        "against the other half. anchored: 0 is the floor, 1 the replicate. "
-        f"trained on: {shown(str(declared))}"
+    anchors = (
+        "floor: best baseline. replicate: half of the cells against the other half. anchored: 0 is "
+        "the floor, 1 the replicate."
+        if document["inputs"]["reference"] is not None
+        else "No reference: the truth is the dataset's own, without floor and replicate."
     )
+    return f"↑ higher is better, ↓ lower is better. {anchors} trained on: {shown(str(declared))}"
 
 
 def render_comparison(

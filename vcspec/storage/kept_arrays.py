@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def look_up(what: str, made_from: str) -> dict[str, Any] | None:
     try:
         with np.load(_place(what, made_from), allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 

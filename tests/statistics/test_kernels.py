@@ -1,0 +1,222 @@
+"""The compiled kernels against numpy, bit for bit where both are exact."""
+
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vcspec.model.matrix import Rows, rows_of_dense, stack
+from vcspec.statistics import compression, content, distances, moments, ranksum
+from vcspec.statistics.kernels import call, compiled, narrow, real, scratch
+
+pytestmark = pytest.mark.skipif(compiled() is None, reason="no compiler was at hand")
+MODULES = (compression, content, distances, moments, ranksum)
+DRAWN = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@contextmanager
+def without_kernels():
+    """Whatever runs inside takes numpy's way."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in MODULES:
+            patch.setattr(module, "compiled", lambda: None)
+        yield
+
+
+def matrix(draw, rows, width, *, levels):
+    """Values with many ties, negative ones, stored zeros, and empty rows and columns."""
+    values = draw.integers(-2, levels, (rows, width)) * 0.5
+    return np.where(draw.random((rows, width)) < draw.random(), values, 0).astype(np.float32)
+
+
+def with_stored_zeros(block):
+    indptr = np.arange(len(block) + 1, dtype=np.int64) * block.shape[1]
+    indices = np.tile(np.arange(block.shape[1], dtype=np.int32), len(block))
+    return Rows(indptr, indices, block.ravel(), block.shape[1])
+
+
+@DRAWN
+@given(SEEDS, st.integers(1, 60), st.integers(1, 5), st.integers(2, 400), st.booleans())
+def test_rank_sums_have_the_same_bits(seed, cells, conditions, levels, stored):
+    draw = np.random.default_rng(seed)
+    made = with_stored_zeros if stored else rows_of_dense
+    control = made(matrix(draw, int(draw.integers(1, 200)), 7, levels=levels))
+    blocks = [made(matrix(draw, cells, 7, levels=levels)) for _ in range(conditions)]
+    borders = np.arange(conditions + 1) * cells
+    found = ranksum.SortedControl.of(control).compare_all(stack(blocks), borders)
+    with without_kernels():
+        wanted = ranksum.SortedControl.of(control).compare_all(stack(blocks), borders)
+    for name in ("u", "ties", "z", "p_value"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
+
+
+@pytest.mark.parametrize("clumped", [False, True])
+def test_rank_sums_of_large_blocks_have_the_same_bits(clumped):
+    """Large enough for lines, buckets and sorts by digits."""
+    draw = np.random.default_rng(0)
+    values = draw.lognormal(0, 1, (3_000, 400))
+    values = np.round(values) if clumped else values
+    block = np.where(draw.random(values.shape) < 0.9, values, 0).astype(np.float32)
+    control, rows = rows_of_dense(block[:900]), rows_of_dense(block[900:])
+    borders = np.array([0, 1, 700, 1_400, 2_100])
+    assert 2 * len(rows.data) > 2**20
+    more = stack([rows, rows])
+    twice = np.concatenate([borders, borders[1:] + 2_100])
+    found = ranksum.SortedControl.of(control).compare_all(more, twice)
+    with without_kernels():
+        wanted = ranksum.SortedControl.of(control).compare_all(rows, borders)
+    for name in ("u", "ties", "z", "p_value"):
+        values = getattr(found, name)
+        np.testing.assert_array_equal(values[:4], getattr(wanted, name), err_msg=name)
+        np.testing.assert_array_equal(values[4:], getattr(wanted, name), err_msg=name)
+
+
+@DRAWN
+@given(SEEDS, st.integers(1, 6))
+def test_a_condition_in_parts_comes_out_as_if_it_were_whole(seed, parts):
+    draw = np.random.default_rng(seed)
+    control = ranksum.SortedControl.of(rows_of_dense(matrix(draw, 40, 9, levels=6)))
+    rows = rows_of_dense(matrix(draw, 60, 9, levels=6))
+    cuts = [0, 7, 7, 31, 60]
+    found = control.compare_in_parts(
+        lambda: (rows.slice(*pair) for pair in pairwise(cuts)), parts=parts
+    )
+    np.testing.assert_array_equal(found.z[0], control.compare(rows).z)
+    np.testing.assert_array_equal(found.u[0], control.compare(rows).u)
+
+
+@DRAWN
+@given(SEEDS, st.sampled_from(["float32", "float64", "int32", "uint16"]))
+def test_moments_have_the_same_bits(seed, data_type):
+    draw = np.random.default_rng(seed)
+    block = (draw.random((30, 6)) * 100 * (draw.random((30, 6)) < 0.5)).astype(data_type)
+    found = moments.moments(rows_of_dense(block))
+    with without_kernels():
+        wanted = moments.moments(rows_of_dense(block))
+    assert found.total.tobytes() == wanted.total.tobytes()
+    assert found.squares.tobytes() == wanted.squares.tobytes()
+    np.testing.assert_allclose(found.squares, (block.astype(float) ** 2).sum(axis=0))
+
+
+@DRAWN
+@given(SEEDS, st.sampled_from([np.float32, np.float64]))
+def test_dense_blocks_lose_their_zeros_and_keep_their_nan(seed, data_type):
+    draw = np.random.default_rng(seed)
+    block = matrix(draw, int(draw.integers(0, 9)), 5, levels=3).astype(data_type)
+    block[draw.random(block.shape) < 0.1] = np.nan
+    found, wanted = compression.compressed(block, first=3), rows_of_dense(block, first=3)
+    assert found.first == 3
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+
+
+@DRAWN
+@given(SEEDS, st.integers(1, 9), st.integers(1, 9), st.integers(1, 2_100), st.booleans())
+def test_distances_are_those_of_scipy_and_equal_rows_are_equally_far(seed, n, m, width, squared):
+    draw = np.random.default_rng(seed)
+    left, right = draw.normal(size=(n, width)), draw.normal(size=(m, width))
+    right[-1] = right[0]
+    found = distances.pairwise(left, right, squared=squared)
+    with without_kernels():
+        wanted = distances.pairwise(left, right, squared=squared)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert found[:, 0].tobytes() == found[:, -1].tobytes()
+    assert distances.pairwise(right, right, squared=squared)[0, m - 1] == 0
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+def test_energy_distances_are_those_of_all_pairs(kernels):
+    draw = np.random.default_rng(1)
+    samples = [draw.normal(shift, 1, (size, 3)) for shift, size in ((0, 9), (1, 12), (0, 2))]
+
+    def mean(one, other):
+        gaps = np.linalg.norm(one[:, np.newaxis] - other, axis=2)
+        same = one is other
+        return gaps.sum() / (len(one) * (len(other) - same))
+
+    wanted = np.array(
+        [
+            [2 * mean(a, b) - mean(a, a) - mean(b, b) if a is not b else 0.0 for b in samples]
+            for a in samples
+        ]
+    )
+    if kernels:
+        found = distances.energy_distances(samples)
+    else:
+        with without_kernels():
+            found = distances.energy_distances(samples)
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+    assert np.isnan(distances.energy_distances([samples[0], samples[1][:1]])[0, 1])
+
+
+@DRAWN
+@given(SEEDS)
+def test_bytes_that_are_canonical_are_digested_as_they_lie(seed):
+    draw = np.random.default_rng(seed)
+    rows = rows_of_dense(matrix(draw, 6, 5, levels=4))
+    rows = Rows(rows.indptr, rows.indices.astype(np.int32), rows.data, rows.width, 1_024)
+    quick = content.raw_leaf(rows)
+    assert quick == content.matrix_leaf(rows, "/X")
+    with without_kernels():
+        assert content.raw_leaf(rows) == quick
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize(
+    ("indices", "values"),
+    [
+        ([0, 1, 0], [1, 0, 2]),
+        ([1, 0, 0], [1, 1, 2]),
+        ([0, 0, 0], [1, 1, 2]),
+        ([0, 1, 0], [1, np.nan, 2]),
+    ],
+    ids=["stored zero", "falling", "twice", "NaN"],
+)
+def test_bytes_that_are_not_canonical_are_not(indices, values, kernels):
+    entries = np.array(indices, np.int32), np.array(values, np.float32)
+    rows = Rows(np.array([0, 2, 3]), *entries, 2)
+    if kernels:
+        assert content.raw_leaf(rows) is None
+    else:
+        with without_kernels():
+            assert content.raw_leaf(rows) is None
+
+
+@pytest.mark.parametrize("column", [-1, 2, 2**31 - 1])
+def test_a_column_outside_the_matrix_is_an_error_and_never_a_write(column):
+    entries = np.array([0, column], np.int32), np.ones(2, np.float32)
+    rows = Rows(np.array([0, 2]), *entries, 2)
+    control = ranksum.SortedControl.of(rows_of_dense(np.ones((2, 2), np.float32)))
+    for use in (control.compare, moments.moments, ranksum.SortedControl.of):
+        with pytest.raises(ValueError, match="outside the matrix"):
+            use(rows)
+
+
+def test_numbers_that_do_not_fit_become_a_column_that_no_matrix_has():
+    assert narrow(np.array([3, 2**40, -(2**40), -5])).tolist() == [3, -1, -1, -1]
+    assert narrow(np.array([7], dtype=np.uint16)).dtype == np.int32
+
+
+def test_values_stay_in_the_smallest_type_that_holds_them():
+    types = {"float32": "float32", "uint16": "float32", "int32": "float64", "float64": "float64"}
+    for given_type, wanted in types.items():
+        assert real(np.ones(1, dtype=given_type)).dtype == wanted
+
+
+def test_scratch_is_taken_again_and_belongs_to_the_thread():
+    from concurrent.futures import ThreadPoolExecutor
+
+    first = scratch("test", 10, np.int64)
+    assert np.shares_memory(first, scratch("test", 5, np.int64))
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(scratch, "test", 10, np.int64).result()
+    assert not np.shares_memory(first, other)
+
+
+def test_a_kernel_takes_contiguous_arrays_alone():
+    with pytest.raises(ValueError, match="contiguous"):
+        call("vcs_count", 2, np.ones(4, np.int32)[::2])
