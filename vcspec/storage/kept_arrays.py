@@ -19,8 +19,8 @@ def _place(what: str, made_from: str) -> Path:
 def look_up(what: str, made_from: str) -> dict[str, Any] | None:
     """The arrays that were kept; None where there are none, or none that can be read."""
     try:
-        with np.load(_place(what, made_from), allow_pickle=False) as file:
-            return dict(file)
+        with _place(what, made_from).open("rb") as file, np.load(file, allow_pickle=False) as held:
+            return dict(held)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
