@@ -86,6 +86,17 @@ def test_the_oldest_are_dropped_but_not_what_was_foreseen(
     assert not near.digests.keys() & {"o0", "o1"}
 
 
+def test_what_was_read_in_part_is_kept_longest(
+    near: KeptObjects, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "RECENT_BYTES", 35)
+    near.read("o1", 0, 3)
+    near.read("o2")
+    near.read("o3")
+    assert near.read("o1", 3, 11) == BODIES["o1"][3:]
+    assert [name for name, *_ in far.asked] == ["o1", "o2", "o3"]
+
+
 def test_no_more_is_foreseen_than_there_is_room_for(
     far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:

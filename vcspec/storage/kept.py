@@ -21,8 +21,9 @@ class KeptObjects:
     """The objects of a remote place, asked for as seldom as bounded memory allows.
 
     Objects of up to `WHOLE_BYTES` are fetched whole: those that were foreseen are kept as long as
-    this lives, and the latest others up to `RECENT_BYTES`. Who asks for what another thread is
-    fetching waits for it. Digests are taken as objects come, where they will be asked for.
+    this lives, and the latest others up to `RECENT_BYTES`, longest those that were read in part.
+    Who asks for what another thread is fetching waits for it. Digests are taken as objects come,
+    where they will be asked for.
 
     Attributes:
         digests: name → SHA-256 of each object that was fetched whole and hashed.
@@ -35,6 +36,7 @@ class KeptObjects:
         self._lock = threading.Lock()
         self._coming: dict[str, Future[bytes]] = {}
         self._recent: OrderedDict[str, bytes] = OrderedDict()
+        self._finished: OrderedDict[str, bytes] = OrderedDict()  # read to their end
         self._held = 0
         self._foreseen: dict[str, bytes] = {}
         self._room = FORESEEN_BYTES
@@ -74,6 +76,7 @@ class KeptObjects:
                 self._room -= self._sizes[name]
         try:
             self._foreseen.update(self._bodies(chosen))
+            self._done_with([(name, None, None) for name in chosen])
         except Unreached:
             raise
         except OSError:
@@ -86,9 +89,10 @@ class KeptObjects:
     def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:
         """Bytes of each, as `Objects.read_many` says."""
         whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
-        bodies = self._bodies(dict.fromkeys(whole)) | self._held_of(wanted)
+        bodies = self._held_of(wanted) | self._bodies(dict.fromkeys(whole))
         rest = [one for one in wanted if one[0] not in bodies]
-        ranges = dict(zip(rest, self._ranges(rest), strict=True))
+        ranges = dict(zip(rest, self._ranges(rest), strict=True)) if rest else {}
+        self._done_with(wanted)
         return [
             ranges[one] if one in ranges else _cut(bodies[one[0]], one[1], one[2]) for one in wanted
         ]
@@ -98,8 +102,18 @@ class KeptObjects:
 
     def _held_of(self, wanted: Sequence[Wanted]) -> dict[str, bytes]:
         with self._lock:
-            places: tuple[Mapping[str, bytes], ...] = (self._foreseen, self._recent)
-            return {name: held[name] for name, *_ in wanted for held in places if name in held}
+            names = dict.fromkeys(name for name, *_ in wanted)
+            return {name: held for name in names if (held := self._kept(name)) is not None}
+
+    def _done_with(self, wanted: Sequence[Wanted]) -> None:
+        """Drop what there is no room for, first what was read to its end: a pass goes forward."""
+        with self._lock:
+            for name, _, stop in wanted:
+                if name in self._recent and (stop is None or stop >= self._sizes[name]):
+                    self._finished[name] = self._recent.pop(name)
+            while self._held > RECENT_BYTES:
+                oldest = (self._finished or self._recent).popitem(last=False)
+                self._held -= len(oldest[1])
 
     def _bodies(self, names: Iterable[str]) -> dict[str, bytes]:
         """Whole objects, each fetched by one thread alone."""
@@ -113,12 +127,15 @@ class KeptObjects:
         return found
 
     def _kept(self, name: str) -> bytes | None:
-        if name in self._recent:
-            self._recent.move_to_end(name)
-            return self._recent[name]
+        for held in (self._recent, self._finished):
+            if name in held:
+                held.move_to_end(name)
+                return held[name]
         return self._foreseen.get(name)
 
     def _fetched(self, names: list[str]) -> dict[str, bytes]:
+        if not names:
+            return {}
         try:
             bodies = self.remote.read_many([(name, None, None) for name in names])
         except BaseException as error:
@@ -135,8 +152,6 @@ class KeptObjects:
                 self._coming.pop(name).set_result(body)
                 self._recent[name] = body
                 self._held += len(body)
-            while self._held > RECENT_BYTES:
-                self._held -= len(self._recent.popitem(last=False)[1])
         return found
 
     def _ranges(self, wanted: Sequence[Wanted]) -> list[bytes]:
