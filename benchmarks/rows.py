@@ -1,5 +1,6 @@
 """The comparisons, a function each: what runs, against what, and the bars."""
 
+import atexit
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -310,6 +311,43 @@ def memory(bench):
     return "predictions, cells x genes", list(sides.values()), checks
 
 
+def remote(bench):
+    """Commands on a store behind a server that waits 20 ms before each answer."""
+    folder = bench.scratch / f"remote-{bench.size}"
+    entries = "43" if bench.size == "full" else "1"
+    subprocess.run(
+        [sys.executable, str(HERE / "remote.py"), str(folder), "--entries", entries], check=True
+    )
+    environment = served(folder, latency=0.02)
+    sides = {}
+    for where, place in (("disk", str(folder / "bucket")), ("server", "s3://bucket")):
+        model, options = f"{place}/model.zarr", ["--split", f"{place}/split.zarr", "--quiet"]
+        reference = ["--reference", f"{place}/reference.zarr"]
+        commands = {
+            "validate": [*VCSPEC, "validate", "--level", "full", model, *options],
+            "score": [*VCSPEC, "score", model, *options, *reference],
+        }
+        for verb, command in commands.items():
+            sides[verb, where] = Side(f"vcspec {verb}, {where}", command, environment)
+
+    def checks():
+        pairs = [(sides[verb, "server"], sides[verb, "disk"]) for verb in ("validate", "score")]
+        return [times_as_much(pair, "wall", 1.5) for pair in pairs]
+
+    return "predictions of 200 MB; the server shares the cores", list(sides.values()), checks
+
+
+def served(folder, latency):
+    """Variables under which the folders below `folder` are buckets, until the process ends."""
+    program = [sys.executable, str(HERE.parent / "tests" / "support" / "s3.py"), str(folder)]
+    server = subprocess.Popen(
+        [*program, "--latency", str(latency)], stdout=subprocess.PIPE, text=True
+    )
+    atexit.register(server.terminate)
+    lines = [server.stdout.readline() for _ in range(4)]
+    return dict(line.strip().removeprefix("export ").split("=", 1) for line in lines)
+
+
 def startup(bench):
     """What a user waits for before anything is computed, and what an installation takes."""
     largest = bench.folder("tall")
@@ -354,6 +392,7 @@ ROWS = {
     "energy-distance": energy_distance,
     "workers": workers,
     "memory": memory,
+    "remote": remote,
     "startup": startup,
 }
 ASSERTED = {"memory"}
