@@ -8,7 +8,7 @@ With `--check` nothing is written; the exit code is 1 where the page is not what
 import json
 import sys
 
-from measure import RESULTS
+from measure import HERE, RESULTS
 from rows import ROWS
 
 PAGE = RESULTS / "README.md"
@@ -25,7 +25,7 @@ UNITS = {
 }
 HEAD = """# Results
 
-Written by `benchmarks/page.py` from the JSON files beside it, which hold commands, versions, ranges
+Written by `benchmarks/page.py` from the JSON files beside it and from `benchmarks/profile.md`, which hold commands, versions, ranges
 and start-up times; `benchmarks/README.md` says how they are made. Medians, with the range in
 brackets. The ratio is what the bar is about: peer / vcspec where it is "at least", vcspec / peer
 where it is "at most".
@@ -40,7 +40,8 @@ def results():
 
 
 def page(found):
-    parts = [HEAD, *machines(found), table(found), notes(found)]
+    profile = (HERE / "profile.md").read_text()
+    parts = [HEAD, *machines(found), table(found), notes(found), "", profile]
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 

@@ -62,16 +62,19 @@ static uint64_t *sort_keys(uint64_t *x, uint64_t *other, uint32_t *count, int64_
     uint64_t scale = (buckets << 32) / (range + 1);
     memset(count, 0, (size_t)(buckets + 1) * sizeof *count);
     for (int64_t i = 0; i < n; i++) count[(((x[i] >> low) - floor_) * scale >> 32) + 1]++;
-    for (uint64_t b = 0; b < buckets; b++) count[b + 1] += count[b];
+    uint32_t largest = 0;
+    for (uint64_t b = 0; b < buckets; b++) {
+        largest = count[b + 1] > largest ? count[b + 1] : largest;
+        count[b + 1] += count[b];
+    }
     for (int64_t i = 0; i < n; i++) other[count[((x[i] >> low) - floor_) * scale >> 32]++] = x[i];
     /* count[b] is now the end of bucket b. */
     int64_t start = 0;
-    for (uint64_t b = 0; b < buckets; b++) {
-        int64_t end = count[b], size = end - start;
-        if (size > LARGE) digit_sort(other + start, x + start, size, 0, 64);
-        else if (size > 1) insert_sort(other + start, size);
-        start = end;
+    for (uint64_t b = 0; largest > LARGE && b < buckets; b++) {
+        if (count[b] - start > LARGE) digit_sort(other + start, x + start, count[b] - start, 0, 64);
+        start = count[b];
     }
+    insert_sort(other, n); /* nothing has far to go */
     return other;
 }
 
@@ -175,8 +178,11 @@ static int64_t transpose(int64_t rows, const int64_t *indptr, const int32_t *ind
     return 0;
 }
 
-/* What is known of one condition at one feature. */
-typedef struct { double wins; uint64_t ties; int64_t filled; } Tally;
+/* What is known of one condition at one feature: twice the pairs won among the control's stored
+   values, ties, and how many values it has, those above zero in the upper half of the number. */
+typedef struct { int64_t wins; uint64_t ties, filled; } Tally;
+
+#define ABOVE 32
 
 static uint32_t count_below(const uint32_t *own, int64_t n, uint32_t value) {
     int64_t low = 0, high = n;
@@ -223,37 +229,44 @@ typedef struct {
     double *u, *ties;
 } Test;
 
+static inline uint64_t cubic(uint64_t t) { return t * t * t - t; }
+
+/* Counts sorted keys `from` to `to`, each of which adds `unit` to its condition's values. */
+static void tally_keys(const uint64_t *key, int64_t from, int64_t to, const uint32_t *own,
+                       int64_t n, const uint32_t *below, uint64_t unit, Tally *tally) {
+    for (int64_t i = from; i < to; i++) {
+        Tally *one = tally + (key[i] & 65535);
+        int64_t rank = below[i], same = 1, met = 0;
+        uint32_t value = (uint32_t)(key[i] >> 16);
+        if ((rank < n && own[rank] == value) || (i + 1 < to && key[i + 1] == key[i])) {
+            for (int64_t j = rank; j < n && own[j] == value; j++) met++;
+            while (i + 1 < to && key[i + 1] == key[i]) { same++; i++; }
+            one->ties += cubic((uint64_t)(same + met)) - cubic((uint64_t)met);
+        }
+        one->wins += same * (2 * rank + met);
+        one->filled += (uint64_t)same * unit;
+    }
+}
+
 /* U and the sum of t^3 - t of each condition at one feature, from its m sorted keys. */
 static void tally_feature(const Test *test, int64_t g, const uint64_t *key, int64_t m, Tally *tally,
                           uint32_t *below) {
+    int64_t n = test->control_start[g + 1] - test->control_start[g], negative = 0, first = 0;
     const uint32_t *own = test->control + test->control_start[g];
-    int64_t n = test->control_start[g + 1] - test->control_start[g], negative = 0;
     double silent = (double)(test->control_cells - n);
-    for (int64_t c = 0; c < test->conditions; c++)
-        tally[c] = (Tally){0.0, test->control_ties[g], 0};
+    for (int64_t c = 0; c < test->conditions; c++) tally[c] = (Tally){0, test->control_ties[g], 0};
     while (negative < n && own[negative] < SIGN) negative++;
+    while (first < m && (uint32_t)(key[first] >> 16) < SIGN) first++;
     place_keys(key, m, own, n, below);
-    for (int64_t i = 0; i < m;) {
-        uint32_t value = (uint32_t)(key[i] >> 16);
-        int64_t rank = below[i];
-        uint64_t same = 1, met = 0;
-        for (int64_t j = rank; j < n && own[j] == value; j++) met++;
-        while (i + (int64_t)same < m && key[i + (int64_t)same] == key[i]) same++;
-        Tally *one = tally + (key[i] & 65535);
-        one->wins += (double)same
-                   * ((double)rank + 0.5 * (double)met + (value > SIGN ? silent : 0.0));
-        one->filled += (int64_t)same;
-        if (same + met > 1) {
-            uint64_t all = same + met;
-            one->ties += (all * all * all - all) - (met * met * met - met);
-        }
-        i += (int64_t)same;
-    }
+    tally_keys(key, 0, first, own, n, below, 1, tally);
+    tally_keys(key, first, m, own, n, below, 1 | (uint64_t)1 << ABOVE, tally);
     for (int64_t c = 0; c < test->conditions; c++) {
-        int64_t zeros = test->cells[c] - tally[c].filled, at = c * test->features + g;
+        int64_t filled = (int64_t)(tally[c].filled & 0xffffffffu), at = c * test->features + g;
+        int64_t above = (int64_t)(tally[c].filled >> ABOVE), zeros = test->cells[c] - filled;
         uint64_t both = (uint64_t)(zeros + test->control_cells - n);
-        test->u[at] = tally[c].wins + (double)zeros * ((double)negative + 0.5 * silent);
-        test->ties[at] = (double)(tally[c].ties + (both * both * both - both));
+        test->u[at] = 0.5 * (double)tally[c].wins + (double)above * silent
+                    + (double)zeros * ((double)negative + 0.5 * silent);
+        test->ties[at] = (double)(tally[c].ties + cubic(both));
     }
 }
 
