@@ -1,6 +1,6 @@
 """Controls: the cells that conditions are compared with, sorted while they are read."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import cut
 from vcspec.model.matrix import Array, Rows
-from vcspec.statistics.moments import add_to
+from vcspec.statistics.moments import add_to, mean_profile
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.tree import TILE_ROWS
 
-AT_ONCE = 4_194_304  # stored values that are read together
+AT_ONCE = 8_388_608  # stored values that are read together
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class StoredControl:
     totals: NDArray[np.float64] | None = None
     known: Array | None = None
 
-    def blocks(self) -> Iterator[Rows]:
+    def blocks(self) -> Generator[Rows, None, None]:
         """The control cells as log1p values, block by block."""
         for start, stop in self.ranges:
             for first, last in cut(self.cells.ends, start, stop, entries=AT_ONCE, tile=TILE_ROWS):
@@ -47,12 +47,30 @@ class StoredControl:
         """(features,) mean profile."""
         if self.known is not None:
             return self.known
+        if self._of_one_block is not None:
+            return self._of_one_block[0]
         sums = np.zeros((self.cells.width, 2))
         for block in self.blocks():
             add_to(sums, block)
-        return np.asarray(sums[:, 0] / sum(stop - start for start, stop in self.ranges))
+        return np.asarray(sums[:, 0] / self._number)
 
     @cached_property
     def sorted(self) -> SortedControl:
         """The cells as the rank-sum test wants them."""
+        if self._of_one_block is not None:
+            return self._of_one_block[1]
         return SortedControl.streamed(self.blocks, self.cells.width)
+
+    @property
+    def _number(self) -> int:
+        return sum(stop - start for start, stop in self.ranges)
+
+    @cached_property
+    def _of_one_block(self) -> tuple[Array, SortedControl] | None:
+        """Mean and sorted cells from one reading, where that holds them all."""
+        blocks = self.blocks()
+        first = next(blocks)
+        blocks.close()
+        if len(first) < self._number:
+            return None
+        return mean_profile(first), SortedControl.of(first)

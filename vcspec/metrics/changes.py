@@ -1,5 +1,7 @@
 """What several metrics ask of one side: its change from control, and its significant features."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,15 @@ def settled(values: Array) -> Array:
 
 
 def change(side: Side) -> Array:
-    """(conditions, features) change from control, log1p units."""
-    return settled(side.delta)
+    """(conditions, features) change from control, log1p units; taken once, as many ask for it."""
+    if side not in _CHANGES:
+        found = settled(side.delta)
+        found.flags.writeable = False
+        _CHANGES[side] = found
+    return _CHANGES[side]
+
+
+_CHANGES: WeakKeyDictionary[Side, Array] = WeakKeyDictionary()
 
 
 def fold_change(side: Side, pseudocount: float) -> Array:

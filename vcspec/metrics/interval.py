@@ -1,5 +1,7 @@
 """Uncertainty over conditions: percentile bootstrap with draws that no generator makes."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ SEED = 0
 COVERAGE = 0.95
 
 
+@lru_cache(maxsize=8)
 def resamples(conditions: int, *, number: int = RESAMPLES, seed: int = SEED) -> NDArray[np.int64]:
     """(number, conditions) positions drawn with replacement; the same for ever.
 
@@ -20,7 +23,9 @@ def resamples(conditions: int, *, number: int = RESAMPLES, seed: int = SEED) -> 
     with np.errstate(over="ignore"):
         z = splitmix64((place + np.uint64(seed << 32)) * STEP)
     share = (z >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return np.minimum((share * conditions).astype(np.int64), conditions - 1)
+    drawn = np.minimum((share * conditions).astype(np.int64), conditions - 1)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def percentiles(values: Array) -> tuple[float, float]:

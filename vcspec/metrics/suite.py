@@ -14,7 +14,7 @@ Metric = Callable[..., Scores]
 
 METRICS: Catalog[Metric] = Catalog("metric", standard().metrics)
 ACROSS: set[str] = set()
-AT_ONCE = 4_194_304  # values of profiles that are worked on together
+AT_ONCE = 2_097_152  # values of profiles that are worked on together
 
 DECIMALS = 10
 UNDEFINED_PREDICTION = "undefined-prediction"
@@ -46,10 +46,18 @@ def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
     """
     broken = ~is_finite(comparison.prediction.mean)
     sound = replace(comparison, prediction=_neutral(comparison.prediction, broken))
-    scores = {name: _scores(name, sound) for name in names}
+    asked = list(names)
+    for name in asked:
+        METRICS[name]  # says which one the standard does not have
+    parts: dict[str, list[Scores]] = {name: [] for name in asked}
+    for part in _few_at_a_time(sound):  # what metrics share of a part is taken once
+        for name in asked:
+            if name not in ACROSS:
+                parts[name].append(_scores(name, part))
+    parts |= {name: [_scores(name, sound)] for name in asked if name in ACROSS}
     return {
-        name: _rounded(found.undefined_where(broken, "non-finite-prediction"))
-        for name, found in scores.items()
+        name: _rounded(together(found).undefined_where(broken, "non-finite-prediction"))
+        for name, found in parts.items()
     }
 
 
@@ -63,8 +71,7 @@ def _scores(name: str, comparison: Comparison) -> Scores:
     if _lacks_cells(entry["needs"], comparison):
         nowhere = np.full(len(comparison), np.nan)
         return Scores.of(nowhere, np.ones(len(comparison), dtype=bool), "needs-cells")
-    parts = [comparison] if name in ACROSS else list(_few_at_a_time(comparison))
-    scores = together([function(part, **entry["parameters"]) for part in parts])
+    scores = function(comparison, **entry["parameters"])
     void = np.array([reason == UNDEFINED_PREDICTION for reason in scores.reasons], dtype=bool)
     if not void.any():
         return scores
@@ -75,6 +82,9 @@ def _scores(name: str, comparison: Comparison) -> Scores:
 def _few_at_a_time(comparison: Comparison) -> Iterator[Comparison]:
     """The conditions, as many at a time as bound the arrays that a metric makes."""
     step = max(1, AT_ONCE // max(comparison.truth.mean.shape[1], 1))
+    if step >= len(comparison):
+        yield comparison
+        return
     for start in range(0, len(comparison), step):
         yield comparison.rows(start, start + step)
 

@@ -209,8 +209,7 @@ class Subject:
     def scan_of(self, path: str) -> Scan:
         """Notes on the rows of the matrix at `path`, taken once."""
         if path not in self._swept or self._swept[path].scan is None:
-            leaves = self.is_deep and path == "/X"
-            self._swept[path] = self._sweep(path, Wants(notes=True, leaves=leaves))
+            self._swept[path] = self._sweep(path, Wants(notes=True, leaves=self.is_deep))
         found = self._swept[path].scan
         assert found is not None  # notes were wanted
         return found
@@ -269,18 +268,21 @@ class Subject:
         return self.reading(lambda: content_of(self.store, self._known_digests()))
 
     def _known_digests(self) -> dict[str, str]:
-        """Digest of X, where the layout has one that is streamed."""
-        elements = {entry["path"]: entry for entry in self.layout["element"]}
-        is_matrix = "csr_matrix" in elements.get("X", {}).get("encodings", ())
-        if not is_matrix or self.node("/X") is None:
-            return {}
-        if "/X" not in self._swept or self._swept["/X"].leaves is None:
-            self._swept["/X"] = self._sweep("/X", Wants(notes=True, leaves=True))
-        found = self._swept["/X"]
+        """Digests of the matrices, which are taken in the pass that notes what their rows hold."""
+        paths = [
+            f"/{entry['path']}"
+            for entry in self.layout["element"]
+            if "csr_matrix" in entry["encodings"] and self.node(f"/{entry['path']}") is not None
+        ]
+        return {path.strip("/"): self._matrix_digest(path) for path in paths}
+
+    def _matrix_digest(self, path: str) -> str:
+        if path not in self._swept or self._swept[path].leaves is None:
+            self._swept[path] = self._sweep(path, Wants(notes=True, leaves=True))
+        found = self._swept[path]
         if found.undigested:
-            where = "/X"
-            raise Damaged(where, found.undigested)
-        return {"X": digest_of_leaves(found.leaves or [], self.store, "/X")}
+            raise Damaged(path, found.undigested)
+        return digest_of_leaves(found.leaves or [], self.store, path)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
