@@ -25,10 +25,10 @@ UNITS = {
 }
 HEAD = """# Results
 
-Written by `benchmarks/page.py` from the JSON files beside it and from `benchmarks/profile.md`, which hold commands, versions, ranges
-and start-up times; `benchmarks/README.md` says how they are made. Medians, with the range in
-brackets. The ratio is what the bar is about: peer / vcspec where it is "at least", vcspec / peer
-where it is "at most".
+Written by `benchmarks/page.py` from `benchmarks/profile.md` and the JSON files beside it, which
+hold commands, versions, ranges and start-up times; `benchmarks/README.md` says how they are made.
+Medians, with the range in brackets. The ratio is what the bar is about: peer / vcspec where it is
+"at least", vcspec / peer where it is "at most".
 """
 COLUMNS = ("work", "measure", "vcspec", "peer", "ratio or value", "bar", "")
 

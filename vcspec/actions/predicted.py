@@ -70,13 +70,15 @@ def predicted_side(
     swept = _swept(subject, cells, grouped, groups, known)
     if swept.means is None:
         return None
-    back = np.argsort(order)
+    means, back = swept.means, np.argsort(order)
+    if (back != np.arange(len(back))).any():
+        means = means[back]
     base = np.array([control.mean for control in controls])
     if not is_cells:
         # Rounded alike, a pasted control differs from the control by nothing.
-        return Side(swept.means[back], base.astype(np.float32).astype(np.float64)[number], None)
+        return Side(means, base.astype(np.float32).astype(np.float64)[number], None)
     assert swept.expression is not None  # every condition was tested
-    return Side(swept.means[back], base[number], swept.expression.take(back))
+    return Side(means, base[number], swept.expression.take(back))
 
 
 def _swept(

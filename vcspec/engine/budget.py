@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vcspec.model.errors import UsageError
 
-USUAL_MEMORY = 536_870_912  # more makes a pass no faster
+USUAL_MEMORY = 134_217_728  # of one worker; more makes it hardly faster
 SHARE = 4  # of the available memory, where that is less
 ENTRY_BYTES = 28  # of one stored value in flight: as decoded, as log1p, as a key to sort
 FEWEST_ENTRIES = 65_536
@@ -37,16 +37,16 @@ def budget(memory: int | None = None, workers: int | None = None) -> Budget:
     """The budget asked for; by default one that leaves the machine usable.
 
     Args:
-        memory: bytes; None means 512 MiB, or a quarter of what is available where that is less.
+        memory: bytes; None means 128 MiB for each worker, or a quarter of what is available where
+            that is less.
         workers: None means one for each processor that the process may use.
 
     Raises:
         UsageError: either is below 1.
     """
-    chosen = Budget(
-        memory if memory is not None else min(USUAL_MEMORY, available_memory() // SHARE),
-        workers if workers is not None else available_workers(),
-    )
+    number = workers if workers is not None else available_workers()
+    usual = min(USUAL_MEMORY * number, available_memory() // SHARE)
+    chosen = Budget(memory if memory is not None else usual, number)
     if chosen.memory < 1 or chosen.workers < 1:
         message = f"{chosen.workers} workers and {chosen.memory} bytes; both must be at least 1"
         raise UsageError(message)

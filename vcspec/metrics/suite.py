@@ -14,7 +14,7 @@ Metric = Callable[..., Scores]
 
 METRICS: Catalog[Metric] = Catalog("metric", standard().metrics)
 ACROSS: set[str] = set()
-AT_ONCE = 2_097_152  # values of profiles that are worked on together
+AT_ONCE = 131_072  # values of profiles that are worked on together: their arrays stay in the cache
 
 DECIMALS = 10
 UNDEFINED_PREDICTION = "undefined-prediction"
