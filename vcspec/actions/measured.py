@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.validate import require_valid
 from vcspec.engine.cells import StoredCells
-from vcspec.engine.controls import StoredControl
+from vcspec.engine.controls import StoredControl, all_sorted
 from vcspec.engine.settings import Settings
 from vcspec.engine.sweep import Group, sweep
 from vcspec.engine.visit import Wants
@@ -237,7 +237,7 @@ def _swept(
         lambda: sweep(
             StoredCells(dataset.store),
             groups,
-            [control.sorted for control in controls],
+            all_sorted(controls, dataset.settings.budget.workers),
             wants,
             dataset.settings,
             totals=cells.totals,

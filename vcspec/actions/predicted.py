@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
 from vcspec.engine.cells import Cells, StoredCells
+from vcspec.engine.controls import all_sorted
 from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
@@ -66,7 +67,8 @@ def predicted_side(
             grouped.borders[:-1], grouped.borders[1:], context, strict=True
         )
     ]
-    known = [control.sorted for control in controls] if is_cells else []
+    workers = subject.settings.budget.workers
+    known = all_sorted(controls, workers) if is_cells else []
     swept = _swept(subject, cells, grouped, groups, known)
     if swept.means is None:
         return None

@@ -1,8 +1,10 @@
 """Controls: the cells that conditions are compared with, sorted while they are read."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,22 @@ from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.tree import TILE_ROWS
 
 AT_ONCE = 8_388_608  # stored values that are read together
+
+
+class Sortable(Protocol):
+    """Control cells that can be sorted."""
+
+    @property
+    def sorted(self) -> SortedControl:
+        """The cells, sorted."""
+
+
+def all_sorted(controls: Sequence[Sortable], workers: int) -> list[SortedControl]:
+    """The cells of every control, sorted; several are read and sorted at a time."""
+    if min(workers, len(controls)) < 2:
+        return [control.sorted for control in controls]
+    with ThreadPoolExecutor(workers, thread_name_prefix="vcspec-controls") as pool:
+        return list(pool.map(lambda control: control.sorted, controls))
 
 
 @dataclass(frozen=True, eq=False)
