@@ -1,0 +1,59 @@
+"""What a terminal shows while work is done, and that a pipe shows nothing of it."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from support import tiny
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """Everything that the command writes to a terminal of its own."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "vcspec", *arguments]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    written: list[bytes] = []
+
+    def listen() -> None:
+        while True:
+            try:
+                data = os.read(ours, 65_536)
+            except OSError:
+                return  # the last writer has gone
+            if not data:
+                return
+            written.append(data)
+
+    listener = threading.Thread(target=listen)
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=theirs, stdin=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        listener.start()
+        process.wait(timeout=60)
+    listener.join(timeout=10)
+    os.close(ours)
+    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", b"".join(written)).decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of its kind are of Unix")
+def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.Screen) -> None:
+    shown = on_a_terminal("validate", str(screen.predictions), "--level", "full")
+    assert "checked" in shown
+    assert "60/60" in shown  # cells, all of them in the end
+    assert "/s" in shown
+    assert re.search(r"\d:\d\d:\d\d|-:--:--", shown)  # the time that is left
+
+
+def test_a_pipe_shows_results_alone(screen: tiny.Screen, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vcspec", "score", str(screen.predictions)]
+    found = subprocess.run(
+        [*command, "-o", str(tmp_path / "card.json")], capture_output=True, text=True, check=True
+    )
+    assert "━" not in found.stderr
+    assert found.stdout.startswith("a-model")
