@@ -90,8 +90,8 @@ def work_bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]
         def advance(done: int, total: int, what: str) -> None:
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total, rate="")
-            speed = bar.tasks[tasks[what]].speed
-            told = f"{speed:,.0f}/s" if speed else ""
+            seconds = bar.tasks[tasks[what]].elapsed
+            told = f"{done / seconds:,.0f}/s" if seconds and done else ""
             bar.update(tasks[what], completed=done, total=total, rate=told)
 
         yield advance
