@@ -43,15 +43,15 @@ def chosen(rows, numbers):
 
 def one_pass(store):
     """Rank-sum tests, moments and the checks of every value, from a store."""
-    from vcspec.engine.controls import StoredControl
+    from vcspec.engine.controls import StoredControl, all_sorted
     from vcspec.engine.settings import Settings
     from vcspec.engine.sweep import Group, sweep
     from vcspec.engine.visit import Wants
 
     cells, runs, scale = opened(store)
-    control = StoredControl(cells, (runs["control"],), scale).sorted
+    known = all_sorted([StoredControl(cells, (runs["control"],), scale)], 1)
     groups = [Group(*run, -1 if label == "control" else 0) for label, run in runs.items()]
-    sweep(cells, groups, [control], Wants(notes=True, scale=scale), Settings())
+    sweep(cells, groups, known, Wants(notes=True, scale=scale), Settings())
 
 
 def moments(store):

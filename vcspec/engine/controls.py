@@ -28,9 +28,10 @@ class Sortable(Protocol):
 
 
 def all_sorted(controls: Sequence[Sortable], workers: int) -> list[SortedControl]:
-    """The cells of every control, sorted; several are read and sorted at a time."""
-    if min(workers, len(controls)) < 2:
-        return [control.sorted for control in controls]
+    """The cells of every control, sorted; several are read and sorted at a time.
+
+    Threads of their own do it, and give back the memory that they read into.
+    """
     with ThreadPoolExecutor(workers, thread_name_prefix="vcspec-controls") as pool:
         return list(pool.map(lambda control: control.sorted, controls))
 

@@ -5,7 +5,7 @@ counted in closed form; negative values sort below it. U and the sum of ties are
 halves, so that a compiled kernel and numpy come to the same bits.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -19,6 +19,7 @@ from vcspec.statistics.placement import Landscape, cubic, distinct, keys_of
 
 EXACT_CELLS = 2**21  # beyond, the cubes of the kernel do not fit 64 bits
 MOST_CONDITIONS = 2**16  # that the kernel numbers in one call
+AT_ONCE = 2**24  # entries that are sorted together; memory for more costs more than it saves
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,9 @@ class SortedControl:
         u, ties = np.empty(shape), np.empty(shape)
         fits = len(cells) <= MOST_CONDITIONS and self.cells + cells.max(initial=0) <= EXACT_CELLS
         if compiled() is not None and fits:
-            self._by_kernel(rows, cells, u, ties)
+            for first, last in _few(rows.indptr[borders]):
+                some = rows.slice(int(borders[first]), int(borders[last]))
+                self._by_kernel(some, cells[first:last], u[first:last], ties[first:last])
         else:
             own = self.ties.astype(np.float64)
             for place, (start, stop) in enumerate(pairwise(borders.tolist())):
@@ -169,6 +172,16 @@ class SortedControl:
         keys = scratch("keys", len(rows.data), np.uint64)
         tested = (len(cells), cells, keys)
         call("vcs_rank_sums", len(rows), *block, self.width, *own, *tested, u, ties)
+
+
+def _few(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Ranges of conditions of at most about `AT_ONCE` entries; `ends` is (conditions + 1,)."""
+    first = 0
+    while first < len(ends) - 1:
+        last = int(np.searchsorted(ends, ends[first] + AT_ONCE, side="right")) - 1
+        last = min(max(last, first + 1), len(ends) - 1)
+        yield first, last
+        first = last
 
 
 def _columns(rows: Rows, start: int, stop: int) -> Rows:
