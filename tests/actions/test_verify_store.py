@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support import tiny
 
-from vcspec.actions.verify import verify_store
+from vcspec.actions.verify_store import verify_store
 from vcspec.model.errors import UsageError
 
 

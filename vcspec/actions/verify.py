@@ -1,4 +1,4 @@
-"""verify: a scorecard's numbers again, from the files it names by digest; or a store's bytes."""
+"""verify: the same numbers again, from the files that a scorecard names by digest."""
 
 import json
 import math
@@ -11,16 +11,12 @@ from vcspec.actions.score import score
 from vcspec.actions.validate import require_valid, validate
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Refused, Unreadable, UsageError
-from vcspec.model.finding import Report
 from vcspec.model.scorecard import Scorecard, first_difference
-from vcspec.rules.book import examine, unreadable
 from vcspec.rules.subject import Subject
 from vcspec.storage.opening import open_store
 
 Target = str | os.PathLike[str]
 TOLERANCE = 1e-6
-# What a manifest says of a store's bytes.
-STORED = frozenset({"VCS201", "VCS202", "VCS203", "VCS204", "VCS207", "VCS208"})
 
 
 @dataclass(frozen=True)
@@ -76,30 +72,6 @@ def verify(
     difference = _disagreement(stated, found)
     identical = first_difference(stated, found) == ""
     return Verification(anew, identical, not difference, difference)
-
-
-def verify_store(target: Target, *, settings: Settings | None = None) -> Report:
-    """Compare every object of a store with its manifest, byte for byte.
-
-    Values are not looked at: this is as fast as the bytes can be hashed.
-
-    Args:
-        target: path or URL of the store.
-        settings: how objects are shared out.
-
-    Raises:
-        UsageError: the store has no manifest.
-    """
-    name = os.fspath(target)
-    try:
-        subject = Subject(open_store(name), settings=settings or Settings())
-        report = examine(subject, "full", name, only=STORED)
-    except (Unreadable, OSError) as error:
-        return unreadable(name, "full", str(error))
-    if "VCS207" in report.codes:
-        message = f"{name} has no manifest to be compared with; `vcspec seal` gives a store its own"
-        raise UsageError(message)
-    return report
 
 
 def _find(card: Path, kind: str, content: str) -> Path:

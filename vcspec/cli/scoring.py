@@ -158,7 +158,7 @@ def verify(
 
 
 def _verify_store(target: str, settings: Any, *, quiet: bool) -> None:
-    from vcspec.actions.verify import verify_store
+    from vcspec.actions.verify_store import verify_store
     from vcspec.render import render_report
 
     report = verify_store(target, settings=settings)
