@@ -54,7 +54,7 @@ def test_logarithms_of_another_target_sum_are_told_by_their_totals(profiles):
     write(profiles, "X", np.minimum(values + np.log(10), np.log1p(9_999)))
     (found,) = findings(profiles)
     assert (found.code, found.path) == ("VCS511", "/X")
-    assert found.found.startswith("the median row adds up to")
+    assert found.found.startswith("2 of 3 rows add up to more than 30000")
 
 
 def test_where_features_stand_elsewhere_the_first_places_are_shown(profiles):

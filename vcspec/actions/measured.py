@@ -21,7 +21,7 @@ from vcspec.model.matrix import Array
 from vcspec.model.store import Damaged
 from vcspec.model.training import Training
 from vcspec.rules.book import examine
-from vcspec.rules.subject import Subject, bounds
+from vcspec.rules.subject import Subject, bounds_of
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.storage.kept_arrays import kept, look_up
 from vcspec.storage.opening import open_store
@@ -231,8 +231,7 @@ def _swept(
     }
     runs = dataset.runs
     groups = [Group(run.start, run.stop, number.get(run.key, -1)) for run in runs]
-    noticed = bounds(dataset.document)
-    wants = Wants(notes=True, leaves=True, scale=cells.scale, **noticed)
+    wants = Wants(notes=True, bounds=bounds_of(dataset.document), leaves=True, scale=cells.scale)
     swept = dataset.reading(
         lambda: sweep(
             StoredCells(dataset.store),

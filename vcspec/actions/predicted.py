@@ -19,7 +19,7 @@ from vcspec.engine.visit import Wants
 from vcspec.model.comparison import Side
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
-from vcspec.rules.subject import Subject, bounds
+from vcspec.rules.subject import Subject, bounds_of
 from vcspec.statistics.labels import Grouped
 from vcspec.statistics.ranksum import SortedControl
 
@@ -90,8 +90,7 @@ def _swept(
     groups: Sequence[Group],
     controls: Sequence[SortedControl],
 ) -> Swept:
-    noticed = bounds(subject.document)
-    wants = Wants(notes=True, leaves=True, scale=cells.scale, **noticed)
+    wants = Wants(notes=True, bounds=bounds_of(subject.document), leaves=True, scale=cells.scale)
     node = subject.node("/X")
     is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
     if is_direct:

@@ -103,7 +103,7 @@ def engine_options(command: Any) -> Any:
         click.option(
             "--memory",
             metavar="BYTES",
-            help="For controls and blocks of cells together, such as 2GiB; by default 96MiB for "
+            help="For controls and blocks of cells together, such as 2GiB; by default 128MiB for "
             "each worker, or a quarter of what is available where that is less.",
         ),
         click.option("--workers", type=int, metavar="N", help="By default one for each processor."),

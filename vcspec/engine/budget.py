@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vcspec.model.errors import UsageError
 
-USUAL_MEMORY = 100_663_296  # of one worker; more makes it hardly faster
+USUAL_MEMORY = 134_217_728  # of one worker; more makes it hardly faster
 SHARE = 4  # of the available memory, where that is less
 ENTRY_BYTES = 28  # of one stored value in flight: as decoded, as log1p, as a key to sort
 FEWEST_ENTRIES = 65_536
@@ -37,7 +37,7 @@ def budget(memory: int | None = None, workers: int | None = None) -> Budget:
     """The budget asked for; by default one that leaves the machine usable.
 
     Args:
-        memory: bytes; None means 96 MiB for each worker, or a quarter of what is available where
+        memory: bytes; None means 128 MiB for each worker, or a quarter of what is available where
             that is less.
         workers: None means one for each processor that the process may use.
 

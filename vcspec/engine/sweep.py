@@ -187,7 +187,7 @@ def look(
 
 
 def _looked_at(tile: Rows, path: str, wants: Wants) -> Seen:
-    scan = noted(tile, natural=wants.natural, most=wants.most) if wants.notes else None
+    scan = noted(tile, wants.bounds) if wants.notes else None
     if not wants.leaves:
         return Seen(scan)
     try:

@@ -18,7 +18,7 @@ from vcspec.statistics.content import matrix_leaf, raw_leaf
 from vcspec.statistics.expression import benjamini_hochberg
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.ranksum import RankSum, SortedControl
-from vcspec.statistics.scan import Prints, Scan, noted, prints_of, together
+from vcspec.statistics.scan import Bounds, Prints, Scan, noted, prints_of, together
 from vcspec.statistics.tree import TILE_ROWS
 
 
@@ -28,16 +28,14 @@ class Wants:
 
     Attributes:
         notes: what the rules on values ask for.
-        natural: with the notes, sums of expm1.
-        most: with the notes, the bound that no value should be above.
+        bounds: with the notes, what log1p values should keep within; None for others.
         by_group: with the notes, fingerprints taken together by condition, and not by row.
         leaves: digests of tiles, for the content digest.
         scale: how values become log1p; None where neither means nor tests are wanted.
     """
 
     notes: bool = False
-    natural: bool = True
-    most: float = np.inf
+    bounds: Bounds | None = None
     by_group: bool = False
     leaves: bool = False
     scale: Scale | None = None
@@ -137,7 +135,7 @@ def _read(task: Task, start: int, stop: int) -> Rows:
 
 def _looked_at(task: Task, read: Rows, own: Rows) -> tuple[Scan | None, tuple[bytes, ...], str]:
     wants = task.wants
-    scan = noted(own, natural=wants.natural, most=wants.most) if wants.notes else None
+    scan = noted(own, wants.bounds) if wants.notes else None
     if not wants.leaves:
         return scan, (), ""
     try:

@@ -31,6 +31,11 @@ class Tally:
         places = int(counts[rows].sum(dtype=np.int64))
         return cls(places, len(rows), tuple((rows[:KEPT] + first).tolist()))
 
+    def beside(self, other: "Tally") -> "Tally":
+        """Of both, where no row has both."""
+        first = sorted((*self.first, *other.first))[:KEPT]
+        return Tally(self.places + other.places, self.rows + other.rows, tuple(first))
+
     @classmethod
     def together(cls, parts: Iterable["Tally"]) -> "Tally":
         """Of consecutive parts of a matrix, in their order."""

@@ -26,8 +26,11 @@ from vcspec.rules.survey import Survey, survey
 from vcspec.standard import Standard, known_versions, standard
 from vcspec.statistics.content import Content, content_of, digest_of_leaves, has_column
 from vcspec.statistics.labels import Labels, Stretches, labels_of, stretches
-from vcspec.statistics.scan import Prints, Scan, prints_of
+from vcspec.statistics.scan import Bounds, Prints, Scan, prints_of
 from vcspec.statistics.tree import TILE_ROWS
+
+SUM_TOLERANCE = 0.01  # of the totals of measured cells
+MOST_TOTAL = 3.0  # times the target sum that a predicted cell may reach
 
 
 @dataclass(frozen=True)
@@ -216,7 +219,7 @@ class Subject:
 
     def _sweep(self, path: str, wants: Wants) -> Swept:
         """One pass over a matrix, without statistics."""
-        node, wants = self.node(path), replace(wants, **bounds(self.document))
+        node, wants = self.node(path), replace(wants, bounds=bounds_of(self.document))
         if node is not None and node.encoding == "csc_matrix":
             blocks, total = self.store.blocks(path), int(node.attributes["shape"][0])
             return self.reading(lambda: look(blocks, path, wants, self.settings, rows=total))
@@ -337,13 +340,16 @@ class Subject:
             rows = rows[len(near) :]
 
 
-def bounds(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a pass must know of the declared values to note what rules ask for."""
+def bounds_of(document: Mapping[str, Any]) -> Bounds | None:
+    """What the declared values should keep within; None where they are not log1p."""
     values = document.get("values")
     if not isinstance(values, dict) or values.get("space") != "log1p":
-        return {"natural": False}
+        return None
     wanted = values.get("target_sum")
     if not isinstance(wanted, int | float):
-        return {"natural": True}
+        return Bounds()
     # A value is at most log1p of the target sum, but for the last digits.
-    return {"natural": True, "most": float(np.log1p(wanted)) * (1 + 1e-6)}
+    most = float(np.log1p(wanted)) * (1 + 1e-6)
+    if document.get("kind") == "predictions":
+        return Bounds(most, (0.0, MOST_TOTAL * wanted))
+    return Bounds(most, (wanted * (1 - SUM_TOLERANCE), wanted * (1 + SUM_TOLERANCE)))

@@ -13,8 +13,9 @@ from vcspec.model.tally import Tally
 from vcspec.statistics.kernels import call, compiled, narrow, real
 from vcspec.statistics.mixing import splitmix64
 
-TALLIED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional", "above")
-KEPT = ("filled", "total", "natural_total", "is_whole", "fingerprint")
+COUNTED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fractional")
+TALLIED = (*COUNTED, "above", "heavy", "light")
+KEPT = ("filled", "total", "is_whole", "fingerprint")
 MANY = 255
 Prints = NDArray[np.uint64]
 
@@ -30,12 +31,13 @@ class Scan:
         not_finite: NaN and infinite values.
         negative: values below zero.
         fractional: values that are not whole.
-        above: rows whose largest value is above the bound, counted once each.
+        above: rows whose largest value is above its bound, once each.
+        heavy: rows whose sum of expm1, the total on the scale that log1p came from, is above its
+            bounds, once each.
+        light: rows that are not empty and whose sum of expm1 is below its bounds, once each.
         entries: number of entries that are not zero.
         filled: the same by row, uint8; 255 stands for 255 and more.
-        total: sum of the values, float64; nothing where natural totals were asked for.
-        natural_total: sum of expm1 of the values, the total on the scale that log1p came from,
-            float32; nothing where it was not asked for.
+        total: sum of the values, float64; nothing where there are bounds.
         is_whole: whether all values are whole.
         fingerprint: 64-bit hash of the row's (column, value) pairs, whatever their order; 0 where a
             column is out of range. Nothing where it was taken together by group.
@@ -48,10 +50,11 @@ class Scan:
     negative: Tally
     fractional: Tally
     above: Tally
+    heavy: Tally
+    light: Tally
     entries: int
     filled: NDArray[np.uint8]
     total: NDArray[np.float64]
-    natural_total: NDArray[np.float32]
     is_whole: NDArray[np.bool_]
     fingerprint: NDArray[np.uint64]
 
@@ -83,9 +86,22 @@ def prints_of(fingerprint: NDArray[np.uint64], borders: NDArray[np.int64]) -> Pr
     return np.stack([way.reduceat(fingerprint, starts) for way in ways], axis=1)
 
 
-def scan(blocks: Iterable[Rows], *, natural: bool = True, most: float = np.inf) -> Scan:
+@dataclass(frozen=True)
+class Bounds:
+    """What log1p values should keep within.
+
+    Attributes:
+        most: of a value.
+        totals: least and most that expm1 of a row's values should add up to.
+    """
+
+    most: float = np.inf
+    totals: tuple[float, float] = (0.0, np.inf)
+
+
+def scan(blocks: Iterable[Rows], bounds: Bounds | None = None) -> Scan:
     """Notes on every row of the blocks, in order; each row depends on its own entries alone."""
-    return together([noted(block, natural=natural, most=most) for block in blocks])
+    return together([noted(block, bounds) for block in blocks])
 
 
 def together(parts: Sequence[Scan]) -> Scan:
@@ -99,16 +115,19 @@ def together(parts: Sequence[Scan]) -> Scan:
     return Scan(**found)
 
 
-def noted(block: Rows, *, natural: bool = True, most: float = np.inf) -> Scan:
+def noted(block: Rows, bounds: Bounds | None = None) -> Scan:
     """Notes on one block.
 
     Args:
         block: column numbers may be anything; offsets must be sound.
-        natural: take sums of expm1 in place of sums.
-        most: bound that no value should be above.
+        bounds: of log1p values; None for others, of which the totals are taken instead.
     """
+    natural, known = bounds is not None, bounds or Bounds()
     found = _by_kernel(block, natural=natural) if compiled() else _by_numpy(block, natural=natural)
-    found["above"] = found["largest"] > most
+    least, most = known.totals
+    found["above"] = found["largest"] > known.most
+    found["heavy"] = found["natural_total"] > most
+    found["light"] = (found["natural_total"] < least) & (found["stored"] > 0)
     tallies = {name: Tally.of(found[name], block.first) for name in TALLIED}
     # Copies in the smallest types: what is kept of each row is what a pass needs of memory.
     everything: dict[str, Any] = {
@@ -116,7 +135,6 @@ def noted(block: Rows, *, natural: bool = True, most: float = np.inf) -> Scan:
         "entries": int(found["stored"].sum(dtype=np.int64)),
         "filled": np.minimum(found["stored"], MANY).astype(np.uint8),
         "total": found["total"] if not natural else np.empty(0),
-        "natural_total": found["natural_total"].copy() if natural else np.empty(0, np.float32),
         "is_whole": found["fractional"] == 0,
         "fingerprint": found["fingerprint"],
     }
