@@ -1,12 +1,14 @@
 """Spilled cells: rows brought together by condition in scratch files, where they lie scattered."""
 
 import os
+import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -123,7 +125,12 @@ class Spill:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A folder for spilled rows, gone when the block ends; `TMPDIR` says where."""
-    with TemporaryDirectory(prefix="vcspec-spill-") as folder:
+    # Named before it is made: whenever Ctrl-C comes, there is a name to clear away.
+    folder = Path(gettempdir()) / f"vcspec-spill-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(mode=0o700)
         for name in NAMES:
-            (Path(folder) / name).touch()
-        yield Path(folder)
+            (folder / name).touch()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
