@@ -1,6 +1,5 @@
 """Cells: rows of a matrix wherever they are kept, and the scale that they are on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,8 +63,3 @@ class Scale:
     def log1p(self, rows: Rows, totals: Array | None) -> Rows:
         """The rows as log1p values; `totals` (rows,) where they are taken over more features."""
         return log1p_rows(rows, space=self.space, target_sum=self.target_sum, totals=totals)
-
-
-def pieces_of(cells: Cells, pieces: tuple[tuple[int, int], ...]) -> Iterator[Rows]:
-    """The rows of each piece, read one at a time."""
-    return (cells.rows(start, stop) for start, stop in pieces)
