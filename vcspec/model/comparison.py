@@ -36,6 +36,62 @@ class Expression:
 
 
 @dataclass(frozen=True, eq=False)
+class Pooled:
+    """Conditions as one measurement each, the cells' amounts added up before the logarithm.
+
+    Attributes:
+        profile: (conditions, features) log1p(50,000 · sum over cells of a feature's amounts / sum
+            over cells and features).
+        noise: (conditions,) delete-one-cell jackknife variance of `profile`, summed over features;
+            0 for fewer than two cells.
+        control: (conditions, features) the same profile of the control that belongs to each.
+        control_noise: (conditions,) its noise.
+    """
+
+    profile: Array
+    noise: Array
+    control: Array
+    control_noise: Array
+
+    def rows(self, start: int, stop: int) -> "Pooled":
+        """The conditions `start` to `stop`, nothing copied."""
+        where = slice(start, stop)
+        return Pooled(
+            self.profile[where], self.noise[where], self.control[where], self.control_noise[where]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A bounded draw of cells, in feature spaces that the reference pins.
+
+    Cells are drawn by the hash of their names, the same number for every condition that has them,
+    so that neither their order nor how many there are decides who is compared.
+
+    Attributes:
+        projected: for each condition (drawn cells, components), in the pinned component space.
+        panel: for each condition (drawn cells, panel), log1p values of the pinned features.
+        control_projected: the same of the control that belongs to each condition.
+        control_panel: the same of the control that belongs to each condition.
+    """
+
+    projected: tuple[Array, ...]
+    panel: tuple[Array, ...]
+    control_projected: tuple[Array, ...]
+    control_panel: tuple[Array, ...]
+
+    def rows(self, start: int, stop: int) -> "Sample":
+        """The conditions `start` to `stop`, nothing copied."""
+        where = slice(start, stop)
+        return Sample(
+            self.projected[where],
+            self.panel[where],
+            self.control_projected[where],
+            self.control_panel[where],
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Side:
     """Truth or prediction.
 
@@ -43,11 +99,29 @@ class Side:
         mean: (conditions, features) mean of the cells' normalised values, log1p.
         control: (conditions, features) mean of the control that this side is compared with.
         expression: against the same control; None where there are no cells to test.
+        variance: (conditions, features) variance of the cells' log1p values, over n - 1; 0 for one
+            cell; None where there are no cells.
+        control_variance: (conditions, features) the same of the control; None where there are no
+            cells.
+        linear: (conditions, features) mean of the cells' normalised values before the logarithm,
+            in the split's target sum; None where there are no cells.
+        control_linear: (conditions, features) the same of the control.
+        pooled: cells added up; None where there are no cells.
+        sample: drawn cells; None where there are no cells.
+        deviation: (conditions, features) standard deviation that a prediction states of its own
+            mean profile, log1p units; None where it states none.
     """
 
     mean: Array
     control: Array
     expression: Expression | None
+    variance: Array | None = None
+    control_variance: Array | None = None
+    linear: Array | None = None
+    control_linear: Array | None = None
+    pooled: Pooled | None = None
+    sample: Sample | None = None
+    deviation: Array | None = None
 
     @property
     def delta(self) -> Array:
@@ -56,8 +130,42 @@ class Side:
 
     def rows(self, start: int, stop: int) -> "Side":
         """The conditions `start` to `stop`, nothing copied."""
-        tested = self.expression.rows(start, stop) if self.expression is not None else None
-        return Side(self.mean[start:stop], self.control[start:stop], tested)
+        where = slice(start, stop)
+
+        def part(values: Array | None) -> Array | None:
+            return values[where] if values is not None else None
+
+        return Side(
+            mean=self.mean[where],
+            control=self.control[where],
+            expression=self.expression.rows(start, stop) if self.expression is not None else None,
+            variance=part(self.variance),
+            control_variance=part(self.control_variance),
+            linear=part(self.linear),
+            control_linear=part(self.control_linear),
+            pooled=self.pooled.rows(start, stop) if self.pooled is not None else None,
+            sample=self.sample.rows(start, stop) if self.sample is not None else None,
+            deviation=part(self.deviation),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """Feature spaces that the reference pins; fitted on what a split gives for training.
+
+    Attributes:
+        loadings: (features, components) orthonormal columns, principal axes.
+        offset: (features,) mean that is taken off before projecting, log1p.
+        panel: (panel,) numbers of the features whose values are kept cell by cell.
+    """
+
+    loadings: Array
+    offset: Array
+    panel: NDArray[np.int64]
+
+    def project(self, profiles: Array) -> Array:
+        """(n, components) coordinates of log1p profiles, (n, features)."""
+        return np.asarray((profiles - self.offset) @ self.loadings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +179,8 @@ class Comparison:
         centre: (conditions, features) mean over the training perturbations' mean profiles, the
             reference point of centred metrics; NaN rows where the split has none.
         is_target: (features,) whether a feature is the target of any perturbation of the split.
+        targets: for each condition the numbers of the features that its own perturbation targets.
+        space: pinned feature spaces; None where the truth comes without a reference.
     """
 
     truth: Side
@@ -78,15 +188,24 @@ class Comparison:
     context: NDArray[np.int64]
     centre: Array
     is_target: NDArray[np.bool_]
+    targets: tuple[NDArray[np.int64], ...] = ()
+    space: Space | None = None
 
     def __len__(self) -> int:
         return len(self.context)
 
     def rows(self, start: int, stop: int) -> "Comparison":
         """The conditions `start` to `stop`, nothing copied."""
-        sides = self.truth.rows(start, stop), self.prediction.rows(start, stop)
         where = slice(start, stop)
-        return Comparison(*sides, self.context[where], self.centre[where], self.is_target)
+        return Comparison(
+            self.truth.rows(start, stop),
+            self.prediction.rows(start, stop),
+            self.context[where],
+            self.centre[where],
+            self.is_target,
+            self.targets[where],
+            self.space,
+        )
 
 
 @dataclass(frozen=True, eq=False)
