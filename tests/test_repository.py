@@ -77,6 +77,8 @@ def beside(screen, tmp_path, monkeypatch):
         shutil.copytree(place, tmp_path / f"{name}.zarr")
     shutil.copytree(screen.reference, tmp_path / "reference.zarr")
     monkeypatch.chdir(tmp_path)
+    vcspec.baseline("additive", screen.split, screen.dataset, "additive.zarr")
+    Path("additive.json").write_text(vcspec.score("additive.zarr").to_json(), encoding="utf-8")
 
 
 @pytest.mark.usefixtures("beside")
@@ -85,7 +87,7 @@ def test_the_readme_commands_for_a_model_work_as_written(monkeypatch):
 
     lines = block("bash", "Score your model").splitlines()
     commands = [line for line in lines if line.startswith("vcspec ")]
-    assert len(commands) == 6
+    assert len(commands) == 7
     for command in commands:
         monkeypatch.setattr(sys, "argv", shlex.split(command, comments=True))
         with pytest.raises(SystemExit) as end:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vcspec.version import __version__
 
 if TYPE_CHECKING:
+    from vcspec.actions.compare import compare
     from vcspec.actions.convert import convert_dataset, convert_predictions
     from vcspec.actions.curate import curate
     from vcspec.actions.predict import Split, baseline, open_split, template
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
     from vcspec.model.condition import Condition
     from vcspec.model.errors import VcspecError
     from vcspec.model.finding import Finding, Report
+    from vcspec.model.league import League
     from vcspec.model.scorecard import Scorecard
 
 _HOMES = {
     "Condition": "model.condition",
     "Finding": "model.finding",
+    "League": "model.league",
     "Plan": "actions.split",
     "Report": "model.finding",
     "Scorecard": "model.scorecard",
@@ -33,6 +36,7 @@ _HOMES = {
     "TrainingData": "actions.training_data",
     "VcspecError": "model.errors",
     "baseline": "actions.predict",
+    "compare": "actions.compare",
     "convert_dataset": "actions.convert",
     "convert_predictions": "actions.convert",
     "curate": "actions.curate",
@@ -49,6 +53,7 @@ _HOMES = {
 __all__ = [
     "Condition",
     "Finding",
+    "League",
     "Plan",
     "Report",
     "Scorecard",
@@ -57,6 +62,7 @@ __all__ = [
     "VcspecError",
     "__version__",
     "baseline",
+    "compare",
     "convert_dataset",
     "convert_predictions",
     "curate",

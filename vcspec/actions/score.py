@@ -24,7 +24,7 @@ from vcspec.metrics.summary import summary
 from vcspec.model.comparison import Comparison, Expression, Scores, Side
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.matrix import Array
-from vcspec.model.scorecard import Scorecard, table_digest
+from vcspec.model.scorecard import Scorecard, by_condition, table_digest
 from vcspec.model.store import Damaged
 from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject
@@ -245,6 +245,7 @@ def _card(
         "metrics": results,
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
         "table": table_digest(metrics, found.keys, values, reasons),
+        "by_condition": by_condition(found.keys, found.contexts, metrics, values, reasons),
         "tool": _tool(),
     }
     document["signature"] = _signature(document)

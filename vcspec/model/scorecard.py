@@ -32,6 +32,17 @@ class Scorecard:
     values: Array
     reasons: tuple[tuple[str, ...], ...]
 
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Scorecard":
+        """The scorecard that a document describes, which must hold its values by condition."""
+        table = document["by_condition"]
+        size = len(table["conditions"])
+        values = np.array(table["values"], dtype=np.float64).reshape(-1, size)
+        reasons = tuple(tuple(row) or ("",) * size for row in table["reasons"])
+        names = tuple(table["metrics"])
+        conditions, contexts = tuple(table["conditions"]), tuple(table["contexts"])
+        return cls(document, names, conditions, contexts, values, reasons)
+
     def to_json(self) -> str:
         """Canonical JSON (RFC 8785): equal scorecards are equal bytes."""
         return rfc8785.dumps(dict(self.document)).decode()
@@ -108,6 +119,31 @@ def table_digest(
         "reasons": [list(row) for row in reasons],
     }
     return hashlib.sha256(rfc8785.dumps(whole)).hexdigest()
+
+
+def by_condition(
+    conditions: Sequence[str],
+    contexts: Sequence[str],
+    metrics: Sequence[str],
+    values: Array,
+    reasons: Sequence[Sequence[str]],
+) -> dict[str, Any]:
+    """Values by metric and condition as a scorecard's document holds them.
+
+    Args:
+        conditions: keys.
+        contexts: (conditions,) of each.
+        metrics: names.
+        values: (metrics, conditions); NaN where undefined.
+        reasons: for each metric and condition "" or why it is undefined.
+    """
+    return {
+        "conditions": list(conditions),
+        "contexts": list(contexts),
+        "metrics": list(metrics),
+        "values": [[None if np.isnan(value) else float(value) for value in row] for row in values],
+        "reasons": [list(row) if any(row) else [] for row in reasons],
+    }
 
 
 def first_difference(one: Any, other: Any, pointer: str = "") -> str:

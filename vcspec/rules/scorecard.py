@@ -1,10 +1,12 @@
 """VCS61x: scorecards, which are JSON documents and not stores."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import rfc8785
 
 from vcspec.model.finding import Fault
+from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.rules.book import rule
 from vcspec.rules.container import SCORECARD
 from vcspec.rules.structure import schema_faults
@@ -69,3 +71,34 @@ def conditions_unaccounted(subject: Subject) -> Iterator[Fault]:
                 f"{wanted} conditions",
                 pointer=f"/metrics/{name}",
             )
+
+
+@rule("VCS615")
+def table_differs(subject: Subject) -> Iterator[Fault]:
+    """Take the digest of the values by condition and compare it with the one stated."""
+    document = subject.document
+    table = document.get("by_condition")
+    if table is None:
+        return
+    problem = _misshapen(table)
+    if problem:
+        yield Fault("/", problem, "a value for each metric and condition", pointer="/by_condition")
+        return
+    card = Scorecard.of(document)
+    digest = table_digest(card.metrics, card.conditions, card.values, card.reasons)
+    if digest != document["table"]:
+        yield Fault("/", digest, document["table"], pointer="/by_condition")
+
+
+def _misshapen(table: Mapping[str, Any]) -> str:
+    """How the rows of the table do not fit together; empty where they do."""
+    size, metrics = len(table["conditions"]), len(table["metrics"])
+    if len(table["contexts"]) != size:
+        return f"{len(table['contexts'])} contexts of {size} conditions"
+    for name in ("values", "reasons"):
+        if len(table[name]) != metrics:
+            return f"{len(table[name])} rows of {name} for {metrics} metrics"
+        for row in table[name]:
+            if len(row) != size and (row or name == "values"):
+                return f"a row of {len(row)} {name} for {size} conditions"
+    return ""

@@ -1,0 +1,196 @@
+"""Scorecards beside each other: what is refused, and what is said of the rest."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rfc8785
+from scipy import stats
+from support import tiny
+
+from vcspec.actions.compare import compare
+from vcspec.actions.predict import baseline
+from vcspec.actions.score import score
+from vcspec.actions.validate import validate
+from vcspec.model.errors import Invalid, Mismatch, UsageError
+from vcspec.model.league import COLUMNS
+from vcspec.model.scorecard import Scorecard, table_digest
+from vcspec.render.league_text import render_csv, render_league
+from vcspec.rules.structure import schema_faults
+from vcspec.standard import standard
+
+HEADLINE = standard().suites["core-1.0"]["headline"]
+
+
+@pytest.fixture(scope="module")
+def cards(screen: tiny.Screen, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Scorecards of the tiny model and of two baselines."""
+    folder = tmp_path_factory.mktemp("cards")
+    stores = [screen.predictions]
+    for name in ("no-change", "context-mean"):
+        stores.append(folder / f"{name}.zarr")
+        baseline(name, screen.split, screen.dataset, stores[-1])
+    places = []
+    for store in stores:
+        card = score(store, split=screen.split, reference=screen.reference)
+        places.append(folder / f"{store.stem}.json")
+        places[-1].write_text(card.to_json(), encoding="utf-8")
+    return places
+
+
+def changed(card: Path, target: Path, pointer: str, value: Any) -> Path:
+    """A copy of a card with one member changed, its digest kept in order."""
+    document = json.loads(card.read_text("utf-8"))
+    *way, last = pointer.split("/")[1:]
+    place = document
+    for part in way:
+        place = place[part]
+    place[last] = value
+    if "by_condition" in document:
+        found = Scorecard.of(document)
+        parts = (found.metrics, found.conditions, found.values, found.reasons)
+        document["table"] = table_digest(*parts)
+    target.write_bytes(rfc8785.dumps(document))
+    return target
+
+
+def test_a_comparison_follows_its_schema_and_is_canonical(cards: list[Path]) -> None:
+    league = compare(cards)
+    document = json.loads(league.to_json())
+    assert list(schema_faults(document, "1.0", "comparison", base="")) == []
+    assert league.to_json().encode() == rfc8785.dumps(document)
+    assert league.to_json() == compare(cards).to_json()
+    assert league.names == ["a-model", "no-change", "context-mean"]
+
+
+def test_values_and_ranks_are_those_of_the_cards(cards: list[Path]) -> None:
+    found = compare(cards).document
+    read = [json.loads(card.read_text("utf-8")) for card in cards]
+    for metric, table in found["metrics"].items():
+        values = [card["metrics"][metric]["value"] for card in read]
+        assert [model["value"] for model in table["models"]] == pytest.approx(values, abs=1e-9)
+        sign = -1 if table["direction"] == "higher" else 1
+        ranks = stats.rankdata(sign * np.round(values, 10))
+        assert [model["rank"] for model in table["models"]] == list(ranks)
+        for pair in table["pairs"]:
+            one, other = pair["models"]
+            assert pair["difference"] == pytest.approx(values[one] - values[other], abs=1e-9)
+            low, high = pair["interval"]["low"], pair["interval"]["high"]
+            assert low - 1e-9 <= pair["difference"] <= high + 1e-9
+    counted = found["overall"]["counted"]
+    ranks = np.mean([[m["rank"] for m in found["metrics"][n]["models"]] for n in counted], axis=0)
+    assert [model["value"] for model in found["overall"]["models"]] == pytest.approx(ranks)
+    assert set(counted) | set(found["overall"]["left_out"]) == set(HEADLINE)
+
+
+def test_an_average_counts_no_quantity_twice(
+    cards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = {**standard().suites["core-1.0"], "headline": ["mse", "mae", "rmse"]}
+    monkeypatch.setitem(standard().__dict__, "suites", {"core-1.0": suite})
+    overall = compare(cards).document["overall"]
+    assert overall["counted"] == ["mse", "mae"]
+    assert overall["left_out"] == {"rmse": "a function of mse"}
+
+
+def test_the_better_model_comes_first(cards: list[Path]) -> None:
+    text = render_league(compare(cards[::-1]))
+    rows = [line.split()[0] for line in text.splitlines()[3:6]]
+    assert rows[0] == "a-model"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "named"),
+    [
+        ("/inputs/split/version", "9.9.9", "/inputs/split/version"),
+        ("/claim", "unseen-context", "/claim"),
+        ("/bootstrap/seed", 1, "/bootstrap/seed"),
+        ("/values/target_sum", 77, "/values/target_sum"),
+        ("/tool/vcspec", "0.0.0", "/tool/vcspec"),
+        ("/inputs/reference", None, "/inputs/reference"),
+    ],
+)
+def test_cards_of_different_questions_are_refused(
+    cards: list[Path], tmp_path: Path, pointer: str, value: Any, named: str
+) -> None:
+    other = changed(cards[1], tmp_path / "other.json", pointer, value)
+    with pytest.raises(Mismatch, match="different questions") as raised:
+        compare([cards[0], other])
+    assert named in str(raised.value)
+    assert str(other) in str(raised.value)
+
+
+def test_a_changed_value_is_found(cards: list[Path], tmp_path: Path) -> None:
+    document = json.loads(cards[0].read_text("utf-8"))
+    document["by_condition"]["values"][0][0] = 0.123
+    (tmp_path / "card.json").write_bytes(rfc8785.dumps(document))
+    assert validate(tmp_path / "card.json").codes == ("VCS615",)
+    with pytest.raises(Invalid):
+        compare([tmp_path / "card.json", cards[1]])
+
+
+@pytest.mark.parametrize("member", ["values", "reasons", "contexts"])
+def test_a_table_of_another_shape_is_found(cards: list[Path], tmp_path: Path, member: str) -> None:
+    document = json.loads(cards[0].read_text("utf-8"))
+    del document["by_condition"][member][0]
+    (tmp_path / "card.json").write_bytes(rfc8785.dumps(document))
+    assert validate(tmp_path / "card.json").codes == ("VCS615",)
+
+
+def test_a_card_that_discloses_no_values_by_condition_cannot_be_compared(
+    cards: list[Path], tmp_path: Path
+) -> None:
+    document = json.loads(cards[0].read_text("utf-8"))
+    del document["by_condition"]
+    (tmp_path / "card.json").write_bytes(rfc8785.dumps(document))
+    assert validate(tmp_path / "card.json").verdict == "valid"
+    with pytest.raises(UsageError, match="no values by condition"):
+        compare([tmp_path / "card.json", cards[1]])
+
+
+def test_one_card_or_one_twice_is_no_comparison(cards: list[Path]) -> None:
+    with pytest.raises(UsageError, match="two or more"):
+        compare(cards[:1])
+    with pytest.raises(UsageError, match="the same scorecard"):
+        compare([cards[0], cards[1], cards[0]])
+
+
+def test_models_of_one_name_are_told_apart(cards: list[Path], tmp_path: Path) -> None:
+    newer = changed(cards[0], tmp_path / "newer.json", "/model/version", "2")
+    assert compare([cards[0], newer]).names == ["a-model 0", "a-model 2"]
+    again = changed(cards[0], tmp_path / "again.json", "/training", {"datasets": ["x"]})
+    assert all("(" in name for name in compare([cards[0], again]).names)
+
+
+def test_coverage_is_shown_where_it_is_not_whole(cards: list[Path], tmp_path: Path) -> None:
+    assert "coverage" not in render_league(compare(cards))
+    part = changed(cards[1], tmp_path / "part.json", "/coverage", 0.5)
+    assert "50%" in render_league(compare([cards[0], part]))
+
+
+def test_levels_are_shown_where_they_differ(cards: list[Path], tmp_path: Path) -> None:
+    assert "level" not in render_league(compare(cards))
+    other = changed(cards[1], tmp_path / "other.json", "/level", "profiles")
+    assert "profiles" in render_league(compare([cards[0], other]))
+
+
+def test_csv_has_a_row_for_each_metric_and_model(cards: list[Path]) -> None:
+    league = compare(cards)
+    rows = list(csv.DictReader(io.StringIO(render_csv(league))))
+    assert tuple(rows[0]) == COLUMNS
+    assert len(rows) == 3 * (len(league.document["metrics"]) + 1)
+    assert {row["model"] for row in rows} == set(league.names)
+    assert rows[-1]["metric"] == "mean-rank"
+
+
+def test_text_shows_pairs_and_all_metrics_when_asked(cards: list[Path]) -> None:
+    league = compare(cards)
+    short, long = render_league(league), render_league(league, pairs=True, every=True)
+    assert "a-model − no-change" in long
+    assert "a-model − no-change" not in short
+    assert "de-auroc" in long
+    assert "de-auroc" not in short

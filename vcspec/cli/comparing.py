@@ -1,0 +1,50 @@
+"""`vcspec compare`."""
+
+import click
+
+from vcspec.cli.output import colour, emit, width
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  vcspec compare mine.json other.json
+  vcspec compare *.json --pairs
+  vcspec compare a.json b.json --format csv -o ranks.csv"""
+)
+@click.argument("cards", nargs=-1, required=True, metavar="CARD CARD…")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+@click.option("--pairs", is_flag=True, help="Print the difference of every two models as well.")
+@click.option("--all", "all_", is_flag=True, help="Print all metrics, not the headline alone.")
+def compare(
+    cards: tuple[str, ...], format_: str, output: str | None, *, pairs: bool, all_: bool
+) -> None:
+    """Say which of several models is better, and how sure that is.
+
+    CARDs are scorecards (`vcspec score … -o CARD`) of one question: one split, reference, suite and
+    version. Conditions are drawn anew for all models together; a rank comes with its range, and
+    models that the conditions cannot tell apart share a tier.
+    """
+    from vcspec.actions.compare import compare as action
+
+    league = action(cards)
+    if format_ == "json":
+        emit(league.to_json(), output)
+        return
+    from vcspec.render.league_text import render_csv, render_league
+
+    if format_ == "csv":
+        emit(render_csv(league).rstrip("\n"), output)
+        return
+    text = render_league(
+        league, pairs=pairs, every=all_, colour=colour() and not output, width=width()
+    )
+    emit(text, output)

@@ -1,0 +1,177 @@
+"""Comparisons of models: as text, the headline first, and as CSV."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from vcspec.model.league import COLUMNS, League
+from vcspec.render.report_text import drawn, shown
+from vcspec.render.scorecard_text import ARROW, number
+from vcspec.standard import standard
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+PLAIN = {"coverage": "100%", "level": "cells"}  # what goes without saying
+
+
+def render_csv(league: League) -> str:
+    """One row a metric and model, the mean rank last; empty where there is nothing."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in league.rows())
+    return text.getvalue()
+
+
+def render_league(
+    league: League,
+    *,
+    pairs: bool = False,
+    every: bool = False,
+    colour: bool = False,
+    width: int | None = None,
+) -> str:
+    """Models by their mean rank, then metric by metric, and what can be told apart.
+
+    Args:
+        league: the comparison.
+        pairs: show the difference of every two models in each metric shown.
+        every: show all metrics; else the suite's headline.
+        colour: whether the terminal shows colours.
+        width: columns of the terminal; None does not wrap.
+    """
+    document = league.document
+    headline = standard().suites[document["question"]["suite"]]["headline"]
+    metrics = list(document["metrics"]) if every else headline
+    parts: list[Any] = [_question(document["question"]), "", _overall(league), ""]
+    parts += [_metrics(league, metrics), ""]
+    if pairs:
+        parts += [_pairs(league, metrics), ""]
+    if len(headline) > 1:
+        parts += [_agreement(document["agreement"], headline), ""]
+    parts += [_legend(document)]
+    return drawn(parts, colour=colour, width=width)
+
+
+def _question(question: Mapping[str, Any]) -> str:
+    split = question["inputs"]["split"]
+    simulated = "  simulated data" if question["simulated"] else ""
+    size = f"{question['conditions']} conditions × {question['features']} features"
+    return (
+        f"{question['claim']}  {split['id']}@{split['version']}  {size}  "
+        f"suite {question['suite']}{simulated}"
+    )
+
+
+def _table(*headings: str, left: int = 1) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for at, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if at < left else "right", no_wrap=True)
+    return table
+
+
+def _bounds(found: Mapping[str, Any] | None) -> str:
+    return f"[{number(found['low'])}, {number(found['high'])}]" if found else "—"
+
+
+def _range(found: Mapping[str, int] | None) -> str:
+    if not found:
+        return "—"
+    low, high = found["low"], found["high"]
+    return str(low) if low == high else f"{low}–{high}"
+
+
+def _percent(share: float | None) -> str:
+    return "—" if share is None else f"{share:.0%}"
+
+
+def _overall(league: League) -> "Table":
+    """Models, best first."""
+    overall, models = league.document["overall"], league.document["models"]
+    also = {
+        "coverage": [_percent(model["coverage"]) for model in models],
+        "level": [str(model["level"]) for model in models],
+    }
+    shows = [name for name, cells in also.items() if set(cells) - {PLAIN[name]}]
+    table = _table("model", "mean rank", "95 % interval", "rank", "best", "tier", *shows)
+    if overall["models"] is None:
+        return table
+    for at in _order(overall["models"]):
+        found = overall["models"][at]
+        cells = [
+            number(found["value"]),
+            _bounds(found["interval"]),
+            _range(found["ranks"]),
+            _percent(found["best"]),
+            "—" if found["tier"] is None else str(found["tier"]),
+            *(also[name][at] for name in shows),
+        ]
+        table.add_row(shown(league.names[at]), *cells)
+    return table
+
+
+def _order(models: Sequence[Mapping[str, Any]]) -> list[int]:
+    return sorted(range(len(models)), key=lambda at: (models[at]["rank"], at))
+
+
+def _metrics(league: League, metrics: Iterable[str]) -> "Table":
+    """A row a metric, a column a model: value, interval, range of ranks."""
+    models = league.document["overall"]["models"]
+    order = _order(models) if models else list(range(len(league.names)))
+    table = _table("metric", "", *(shown(league.names[at]) for at in order), left=2)
+    for metric in metrics:
+        found = league.document["metrics"][metric]
+        cells = ["—"] * len(order)
+        if found["models"] is not None:
+            cells = [_cell(found["models"][at]) for at in order]
+        table.add_row(metric, ARROW[found["direction"]], *cells)
+    return table
+
+
+def _cell(model: Mapping[str, Any]) -> str:
+    bounds = f"\n{_bounds(model['interval'])}" if model["interval"] else ""
+    ranks = f"  #{_range(model['ranks'])}" if model["ranks"] else ""
+    return f"{number(model['value'])}{ranks}{bounds}"
+
+
+def _pairs(league: League, metrics: Iterable[str]) -> "Table":
+    table = _table("metric", "models", "difference", "95 % interval", "first is better", left=2)
+    for metric in metrics:
+        for pair in league.document["metrics"][metric]["pairs"] or ():
+            one, other = (shown(league.names[at]) for at in pair["models"])
+            share = _percent(pair["first_is_better"])
+            cells = (number(pair["difference"]), _bounds(pair["interval"]), share)
+            table.add_row(metric, f"{one} − {other}", *cells)
+    return table
+
+
+def _agreement(agreement: Mapping[str, Any], headline: Sequence[str]) -> "Table":
+    """Kendall's tau between the headline metrics' orders of the models."""
+    used = [name for name in headline if name in agreement["metrics"]]
+    place = [agreement["metrics"].index(name) for name in used]
+    table = _table("Kendall's tau", *used)
+    for name, row in zip(used, place, strict=True):
+        table.add_row(name, *(number(agreement["kendall"][row][column]) for column in place))
+    return table
+
+
+def _legend(document: Mapping[str, Any]) -> str:
+    overall, agreement = document["overall"], document["agreement"]
+    left_out = "".join(f" {name} is left out: {why}." for name, why in overall["left_out"].items())
+    effective = agreement["effective_number"]
+    counted = (
+        f"{len(agreement['metrics'])} metrics amount to {number(effective)} independent ones. "
+        if effective is not None
+        else ""
+    )
+    return (
+        f"Mean rank over {', '.join(overall['counted']) or 'no metric'}.{left_out} rank: 95 % of "
+        f"{document['bootstrap']['resamples']} draws of conditions. best: share of draws. Models "
+        f"of a tier cannot be told apart from its first. {counted}"
+        "↑ higher is better, ↓ lower is better."
+    )
