@@ -1,0 +1,65 @@
+"""Composites against the arithmetic of the published rule sets, written out."""
+
+import numpy as np
+import pytest
+
+from vcspec.metrics.composite import composite
+
+INF = float("inf")
+ENTRIES = {
+    "gain": {"direction": "higher", "perfect": 1.0},
+    "loss": {"direction": "lower", "perfect": 0.0},
+}
+VALUES = {"gain": np.array([0.5, np.nan, 0.7]), "loss": np.array([0.2, 0.4, np.nan])}
+ANCHORS = {
+    "gain": {"context-mean": np.array([0.2, 0.2, 0.2]), "replicate": np.array([0.8, 0.8, 0.8])},
+    "loss": {"context-mean": np.array([0.5, 0.5, 0.5]), "replicate": np.array([0.1, 0.1, 0.1])},
+}
+
+
+def rule(one, members):
+    return {"zero": "context-mean", "one": one, "members": members}
+
+
+def test_from_a_baseline_to_perfection():
+    both = rule("perfect", {"gain": [0.0, INF], "loss": [0.0, INF]})
+    found = composite(both, ENTRIES, VALUES, ANCHORS)
+    gain, loss = (0.6 - 0.2) / (1 - 0.2), 1 - 0.3 / 0.5
+    assert found.members == pytest.approx({"gain": gain, "loss": loss})
+    assert found.value == pytest.approx((gain + loss) / 2)
+    assert found.reasons == {}
+
+
+def test_from_a_baseline_to_the_replicate():
+    both = rule("replicate", {"gain": [-INF, INF], "loss": [-6.0, INF]})
+    found = composite(both, ENTRIES, VALUES, ANCHORS)
+    assert found.members == pytest.approx({"gain": 0.4 / 0.6, "loss": (0.3 - 0.5) / (0.1 - 0.5)})
+
+
+def test_scores_are_cut_at_the_bounds_of_the_member():
+    bad = {"gain": np.array([0.0]), "loss": np.array([50.0])}
+    bounds = rule("replicate", {"gain": [0.0, 1.0], "loss": [-6.0, INF]})
+    assert composite(bounds, ENTRIES, bad, ANCHORS).members == {"gain": 0.0, "loss": -6.0}
+    good = {"gain": np.array([1.0]), "loss": np.array([0.0])}
+    assert composite(bounds, ENTRIES, good, ANCHORS).members["gain"] == 1.0
+
+
+def test_a_member_without_a_score_leaves_no_mean_behind():
+    both = rule("perfect", {"gain": [0.0, INF], "loss": [0.0, INF]})
+    nothing = {**VALUES, "loss": np.array([np.nan])}
+    found = composite(both, ENTRIES, nothing, ANCHORS)
+    assert (found.value, found.members["loss"]) == (None, None)
+    assert found.reasons == {"loss": "value-undefined"}
+    assert composite(both, ENTRIES, VALUES, {}).reasons == dict.fromkeys(ENTRIES, "no-reference")
+
+
+def test_a_one_that_is_no_better_than_zero_spans_no_scale():
+    flat = {"gain": {**ANCHORS["gain"], "replicate": np.array([0.2])}}
+    found = composite(rule("replicate", {"gain": [0.0, 1.0]}), ENTRIES, VALUES, flat)
+    assert found.reasons == {"gain": "replicate-not-better-than-context-mean"}
+
+
+def test_a_baseline_that_the_split_does_not_admit_is_named():
+    lone = {"gain": {"replicate": np.array([0.8])}}
+    found = composite(rule("perfect", {"gain": [0.0, 1.0]}), ENTRIES, VALUES, lone)
+    assert found.reasons == {"gain": "context-mean-not-admitted"}
