@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vcspec.standard import Standard, known_versions, packaged, standard
+from vcspec.standard import Standard, definition_digest, known_versions, packaged, standard
 
 BLOCK = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -58,6 +58,60 @@ def metrics(known: Standard) -> str:
     return _table(
         ("metric", "title", "formula", "better", "range", "perfect", "null", "level"), rows
     )
+
+
+FACTS = {
+    "formula": "Formula",
+    "estimator": "Estimated from",
+    "reference_point": "Compared with",
+    "controls": "Controls",
+    "gene_set": "Features",
+    "parameters": "Parameters",
+    "ties": "Ties",
+    "nan": "Not finite",
+    "empty": "Undefined where",
+    "undefined_prediction": "Prediction undefined",
+    "aggregation": "Aggregation",
+    "needs": "Needs",
+    "unit": "Unit",
+    "source": "Source",
+    "reproduces": "Reproduces",
+    "differs": "Differs from it",
+}
+"""Field of a metric's entry → what a page calls it."""
+
+
+def metric_pages(known: Standard) -> str:
+    """Every metric's whole entry, one section each, by what it needs."""
+    return "\n\n".join(_metric_page(known, name) for name in known.metrics)
+
+
+def _metric_page(known: Standard, name: str) -> str:
+    entry = known.metrics[name]
+    low, high = (_number(bound) for bound in entry["range"])
+    head = (
+        f"{entry['direction']} is better · {low} … {high} · perfect {_number(entry['perfect'])} · "
+        f"null {_number(entry['null'])} · worst {_number(entry.get('worst', '—'))} · "
+        f"one value a {entry.get('per', 'condition')} · level {entry['level']}"
+    )
+    suites = [suite for suite, found in known.suites.items() if name in found["metrics"]]
+    rows = [(title, _fact(entry[field])) for field, title in FACTS.items() if entry.get(field)]
+    twins = ", ".join(f"[{other}](#{other})" for other in entry["not_averaged_with"])
+    rows += [("Never averaged with", twins)] if twins else []
+    rows += [("In the suites", ", ".join(suites))] if suites else []
+    rows += [("Definition", f"`{definition_digest(known.version, name)}`")]
+    return f"### {name}\n\n**{entry['title']}.** {head}\n\n{_table(('field', 'definition'), rows)}"
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {_number(inner)}" for name, inner in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def notation(known: Standard) -> str:
+    """What the symbols of formulas stand for."""
+    return _table(("symbol", "stands for"), known.notation.items())
 
 
 def suites(known: Standard) -> str:
@@ -158,6 +212,8 @@ def _yes(value: bool) -> str:  # noqa: FBT001 - a cell of a table
 TABLES: Mapping[str, Callable[[Standard], str]] = {
     "rules": rules,
     "metrics": metrics,
+    "metric pages": metric_pages,
+    "notation": notation,
     "suites": suites,
     "strategies": strategies,
     "baselines": baselines,

@@ -51,6 +51,11 @@ class Standard:
         return self._toml("metrics")
 
     @cached_property
+    def notation(self) -> Table:
+        """Symbol of a formula → what it stands for."""
+        return self._toml("notation")
+
+    @cached_property
     def strategies(self) -> Table:
         """Name → split strategy."""
         return self._toml("strategies")
