@@ -41,23 +41,19 @@ def rules(known: Standard) -> str:
 
 
 def metrics(known: Standard) -> str:
-    """All metrics."""
+    """All metrics, in short."""
     rows = (
         (
-            name,
+            f"[{name}](#{name})",
             entry["title"],
-            entry["formula"],
             entry["direction"],
-            " … ".join(_number(bound) for bound in entry["range"]),
-            _number(entry["perfect"]),
             _number(entry["null"]),
             entry["level"],
+            entry["per"],
         )
         for name, entry in known.metrics.items()
     )
-    return _table(
-        ("metric", "title", "formula", "better", "range", "perfect", "null", "level"), rows
-    )
+    return _table(("metric", "title", "better", "null", "level", "one value a"), rows)
 
 
 FACTS = {
@@ -91,8 +87,8 @@ def _metric_page(known: Standard, name: str) -> str:
     low, high = (_number(bound) for bound in entry["range"])
     head = (
         f"{entry['direction']} is better · {low} … {high} · perfect {_number(entry['perfect'])} · "
-        f"null {_number(entry['null'])} · worst {_number(entry.get('worst', '—'))} · "
-        f"one value a {entry.get('per', 'condition')} · level {entry['level']}"
+        f"null {_number(entry['null'])} · worst {_number(entry['worst'])} · "
+        f"one value a {entry['per']} · level {entry['level']}"
     )
     suites = [suite for suite, found in known.suites.items() if name in found["metrics"]]
     rows = [(title, _fact(entry[field])) for field, title in FACTS.items() if entry.get(field)]

@@ -47,8 +47,15 @@ class Standard:
 
     @cached_property
     def metrics(self) -> Table:
-        """Name → metric."""
-        return self._toml("metrics")
+        """Name → metric; what an entry takes from the one that it is `like` is filled in."""
+        stated = self._toml("metrics")
+
+        def whole(name: str) -> dict[str, Any]:
+            own = dict(stated[name])
+            like = own.pop("like", None)
+            return {**whole(like), **own} if like else own
+
+        return MappingProxyType({name: MappingProxyType(whole(name)) for name in stated})
 
     @cached_property
     def notation(self) -> Table:

@@ -14,8 +14,17 @@ import numpy as np
 import scipy.stats
 
 SPEC = Path(__file__).parents[2] / "spec" / "1.0"
-METRICS = tomllib.loads((SPEC / "metrics.toml").read_text("utf-8"))
+STATED = tomllib.loads((SPEC / "metrics.toml").read_text("utf-8"))
 Vector = np.ndarray
+
+
+def entry(name: str) -> dict[str, Any]:
+    own = dict(STATED[name])
+    like = own.pop("like", None)
+    return {**(entry(like) if like else {}), **own}
+
+
+METRICS = {name: entry(name) for name in STATED}
 Outcome = float | str  # a value, or the reason why there is none
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcspec.metrics import METRICS, compute
-from vcspec.model.comparison import Comparison, Expression, Side
+from vcspec.model.comparison import Comparison, Expression, Pooled, Side, Space
 from vcspec.model.matrix import rows_of_dense, stack
 from vcspec.standard import standard
 from vcspec.statistics.expression import differential_expression
@@ -34,10 +34,12 @@ FIELDS = {
     "empty": str,
     "undefined_prediction": str,
     "aggregation": str,
+    "per": str,
     "direction": str,
     "range": list,
     "perfect": float,
     "null": (float, str),
+    "worst": (float, str),
     "unit": str,
     "level": str,
     "needs": list,
@@ -45,6 +47,19 @@ FIELDS = {
     "not_averaged_with": list,
     "source": str,
 }
+OPTIONAL = {"estimates": str, "reproduces": str, "differs": str}
+NEEDS = {
+    "means",
+    "truth-expression",
+    "prediction-expression",
+    "linear",
+    "pooled",
+    "variance",
+    "sample",
+    "space",
+    "deviation",
+}
+PROFILES = {"means", "truth-expression", "space", "deviation"}
 each_metric = pytest.mark.parametrize("name", ALL)
 
 
@@ -84,14 +99,64 @@ def side(blocks, controls, *, rows=rows_of_dense, together=PERTURBATIONS):
         *(np.vstack([getattr(part, name) for part in parts]) for name in ("z", "p_value", "fdr"))
     )
     mean = np.array([mean_profile(rows(block)) for block in blocks])
-    return Side(mean, np.array(base)[context_of], expression)
+    amounts, control_amounts = (
+        [np.expm1(np.minimum(cells.astype(np.float64), 12)) for cells in group]
+        for group in (blocks, controls)
+    )
+    return Side(
+        mean,
+        np.array(base)[context_of],
+        expression,
+        linear=np.array([cells.mean(axis=0) for cells in amounts]),
+        control_linear=np.array([cells.mean(axis=0) for cells in control_amounts])[context_of],
+        pooled=pooled(amounts, control_amounts),
+    )
+
+
+def pooled(amounts, control_amounts):
+    def profiles(groups):
+        sums = np.array([cells.sum(axis=0) for cells in groups])
+        return np.log1p(50_000 * sums / sums.sum(axis=1, keepdims=True))
+
+    def noise(groups):
+        found = []
+        for cells in groups:
+            left = cells.sum(axis=0) - cells
+            values = np.log1p(50_000 * left / left.sum(axis=1, keepdims=True))
+            away = np.square(values - values.mean(axis=0)).sum()
+            found.append((len(cells) - 1) / len(cells) * away)
+        return np.array(found)
+
+    return Pooled(
+        profiles(amounts),
+        noise(amounts),
+        profiles(control_amounts)[context_of],
+        noise(control_amounts)[context_of],
+    )
 
 
 def comparison(truth, prediction):
     centre = np.array([truth.mean[c == context_of].mean(axis=0) for c in range(CONTEXTS)])[
         context_of
     ]
-    return Comparison(truth, prediction, context_of, centre, np.arange(FEATURES) < PERTURBATIONS)
+    return Comparison(
+        truth,
+        prediction,
+        context_of,
+        centre,
+        np.arange(FEATURES) < PERTURBATIONS,
+        tuple(np.array([number % PERTURBATIONS]) for number in range(len(context_of))),
+        space(),
+    )
+
+
+@cache
+def space():
+    """Principal axes of the screen's controls."""
+    cells = np.concatenate(screen()[1]).astype(np.float64)
+    offset = cells.mean(axis=0)
+    axes = np.linalg.svd(cells - offset, full_matrices=False)[2][:10].T
+    return Space(axes, offset, np.arange(0, FEATURES, 5))
 
 
 @cache
@@ -153,10 +218,10 @@ def test_no_metric_of_the_standard_is_without_code():
 @each_metric
 def test_an_entry_says_everything(name):
     entry = ENTRIES[name]
-    assert set(entry) == set(FIELDS)
-    for field, kind in FIELDS.items():
-        assert isinstance(entry[field], kind), field
-        assert entry[field] != "", field
+    assert set(entry) - set(OPTIONAL) == set(FIELDS)
+    for field, kind in {**FIELDS, **OPTIONAL}.items():
+        assert isinstance(entry.get(field, "-"), kind), field
+        assert entry.get(field) != "", field
 
 
 @each_metric
@@ -176,18 +241,18 @@ def test_an_entry_does_not_contradict_itself(name):
     assert entry["undefined_prediction"] in {"null", "never"}
     assert entry["undefined_prediction"] == "never" or isinstance(entry["null"], float)
     assert isinstance(entry["null"], str) or low <= entry["null"] <= high
-    assert set(entry["needs"]) <= {"means", "truth-expression", "prediction-expression"}
-    assert entry["level"] == ("cells" if "prediction-expression" in entry["needs"] else "profiles")
+    bad = low if entry["direction"] == "higher" else high
+    assert entry["worst"] == ("worst-seen" if np.isinf(bad) else bad)
+    assert entry["per"] in {"condition", "context"}
+    assert set(entry["needs"]) <= NEEDS
+    assert entry["level"] == ("profiles" if set(entry["needs"]) <= PROFILES else "cells")
     for other in entry["not_averaged_with"]:
         assert name in ENTRIES[other]["not_averaged_with"]
 
 
 @each_metric
 def test_no_conditions_have_no_scores(name):
-    whole, nobody = comparison(truth(), some()), np.zeros(0, dtype=np.int64)
-    sides = (at(which, nobody) for which in (whole.truth, whole.prediction))
-    empty = Comparison(*sides, nobody, whole.centre[nobody], whole.is_target)
-    assert compute([name], empty)[name].reasons == ()
+    assert compute([name], comparison(truth(), some()).rows(0, 0))[name].reasons == ()
 
 
 def test_suites_name_metrics_of_the_standard():
@@ -201,6 +266,7 @@ def test_headlines_are_not_functions_of_each_other():
     for suite in standard().suites.values():
         for name in suite["headline"]:
             assert not set(ENTRIES[name]["not_averaged_with"]) & set(suite["headline"])
+            assert not ENTRIES[name].get("reproduces") or suite.get("reproduces")
 
 
 @each_metric
@@ -258,17 +324,29 @@ def prevalence(alpha):
 def test_no_information_scores_the_declared_null(name):
     entry = ENTRIES[name]
     null, parameters = entry["null"], entry["parameters"]
+    number = PERTURBATIONS
+    known = {
+        "1 / N": 1 / number,
+        "(N - 1) / 2 N": (number - 1) / (2 * number),
+        "(N + 1) / 2 N": (number + 1) / (2 * number),
+        "share without true calls": 0.0,
+    }
     if null == "k / features":
         null = parameters["k"] / FEATURES
+    elif null == "k / (2 features - k)":
+        null = parameters["k"] / (2 * FEATURES - parameters["k"])
+    elif null in known:
+        null = known[null]
     elif null == "prevalence":
         null = np.nanmean(prevalence(parameters["alpha"]))
     elif isinstance(null, str):
-        assert null == "no-change"  # the name of a baseline: its own value is the null
-        assert average(name, no_information(entry)) == average(
-            name, replace(truth(), mean=truth().control)
-        )
+        assert null in {"no-change", "context-mean"}  # a baseline: its own value is the null
+        assert (null == "context-mean") == (entry["reference_point"] == "training-mean")
+        assert np.isfinite(average(name, no_information(entry)))
         return
-    assert average(name, no_information(entry)) == pytest.approx(null, abs=1e-9)
+    # A target of its own for every condition leaves a trace of the condition in any prediction.
+    near = 0.1 if parameters.get("without") == "own" else 1e-9
+    assert average(name, no_information(entry)) == pytest.approx(null, abs=near)
 
 
 @given(st.randoms(use_true_random=False))
@@ -301,12 +379,19 @@ def test_how_cells_are_blocked_does_not_matter(cuts, together):
 def test_the_order_of_features_does_not_matter(name):
     order = np.random.default_rng(0).permutation(FEATURES)
     whole = comparison(truth(), some())
-    everyone = np.arange(len(whole))
+    place = np.argsort(order)
     mixed = Comparison(
-        *(at(which, everyone, order) for which in (whole.truth, whole.prediction)),
+        *(at(which, slice(None), order) for which in (whole.truth, whole.prediction)),
         whole.context,
         whole.centre[:, order],
         whole.is_target[order],
+        tuple(place[own] for own in whole.targets),
+        replace(
+            whole.space,
+            loadings=whole.space.loadings[order],
+            offset=whole.space.offset[order],
+            panel=place[whole.space.panel],
+        ),
     )
     before, after = (compute([name], which)[name] for which in (whole, mixed))
     assert before.reasons == after.reasons
@@ -317,19 +402,23 @@ def test_the_order_of_features_does_not_matter(name):
 def test_contexts_do_not_touch_each_other(context):
     rows = np.flatnonzero(context_of == context)
     whole = comparison(truth(), some())
-    part = Comparison(
-        *(at(which, rows) for which in (whole.truth, whole.prediction)),
-        whole.context[rows],
-        whole.centre[rows],
-        whole.is_target,
-    )
+    part = whole.rows(rows[0], rows[-1] + 1)
     together, apart = compute(ALL, whole), compute(ALL, part)
     for name in ALL:
         np.testing.assert_array_equal(apart[name].values, together[name].values[rows])
 
 
 def at(which, rows, features=slice(None)):
-    found = which.expression
-    means = (part[rows][:, features] for part in (which.mean, which.control))
-    tests = (part[rows][:, features] for part in (found.z, found.p_value, found.fdr))
-    return Side(*means, Expression(*tests))
+    def part(values):
+        return None if values is None else values[rows][:, features]
+
+    found, sums = which.expression, which.pooled
+    return replace(
+        which,
+        mean=part(which.mean),
+        control=part(which.control),
+        expression=Expression(part(found.z), part(found.p_value), part(found.fdr)),
+        linear=part(which.linear),
+        control_linear=part(which.control_linear),
+        pooled=replace(sums, profile=part(sums.profile), control=part(sums.control)),
+    )

@@ -66,7 +66,9 @@ def awkward(seed, flavour, features=24):
     context = np.array([0, 0, 0, 1, 1, 1, 1, 2])
     centre = np.where(context[:, None] == 2, np.nan, rng.normal(size=(8, features)))
     is_target = rng.random(features) < 0.2
-    return Comparison(side(truth, control), side(prediction, control), context, centre, is_target)
+    sides = side(truth, control), side(prediction, control)
+    targets = tuple(np.arange(row, row + row % 3) for row in range(8))
+    return Comparison(*sides, context, centre, is_target, targets)
 
 
 def of_means(truth, prediction, control=0.0):
@@ -79,6 +81,7 @@ def of_means(truth, prediction, control=0.0):
         np.zeros(len(truth), dtype=np.int64),
         base,
         np.zeros(truth.shape[1], dtype=bool),
+        (np.zeros(0, dtype=np.int64),) * len(truth),
     )
 
 

@@ -155,7 +155,7 @@ def _document(
             values[:, at],
             first.contexts,
             entries[metric]["direction"],
-            entries[metric].get("per", "condition"),
+            entries[metric]["per"],
         )
         for at, metric in enumerate(first.metrics)
     }

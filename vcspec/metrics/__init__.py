@@ -1,16 +1,27 @@
 """Metrics: pure functions of a Comparison, each the meaning of one name of the standard."""
 
-from vcspec.metrics import agreement, calls, distances, overlap, ranking, retrieval
+from vcspec.metrics import (
+    agreement,
+    calls,
+    cell_eval,
+    distances,
+    overlap,
+    ranking,
+    retrieval,
+    vcc_2026,
+)
 from vcspec.metrics.suite import METRICS, compute, metric
 
 __all__ = [
     "METRICS",
     "agreement",
     "calls",
+    "cell_eval",
     "compute",
     "distances",
     "metric",
     "overlap",
     "ranking",
     "retrieval",
+    "vcc_2026",
 ]

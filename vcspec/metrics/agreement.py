@@ -9,11 +9,13 @@ from vcspec.metrics.changes import (
     is_constant,
     is_empty,
     is_finite,
+    log_ratio,
     settled,
     share,
     significant,
     where_significant,
 )
+from vcspec.metrics.distances import response_weights
 from vcspec.metrics.ordering import mid_ranks
 from vcspec.metrics.suite import UNDEFINED_PREDICTION, metric
 from vcspec.model.comparison import Comparison, Scores
@@ -44,6 +46,63 @@ def cosine_delta(comparison: Comparison) -> Scores:
     return scores.undefined_where(is_empty(prediction), UNDEFINED_PREDICTION)
 
 
+@metric("pearson")
+def pearson(comparison: Comparison) -> Scores:
+    """Linear agreement of the profiles, which mostly says which features are abundant."""
+    truth, prediction = (settled(side.mean) for side in (comparison.truth, comparison.prediction))
+    found = _correlation(truth, prediction, np.zeros(len(truth), dtype=bool))
+    values = np.where(is_constant(prediction) & ~is_constant(truth), 0.0, found.values)
+    return Scores.of(values, is_constant(truth), "constant-truth")
+
+
+@metric("weighted-pearson-delta-centred")
+def weighted_pearson_delta_centred(comparison: Comparison) -> Scores:
+    """Linear agreement of what sets the condition apart, features weighted by the true response."""
+    weight, flat = response_weights(comparison)
+    absent = ~is_finite(comparison.centre)
+    centre = np.where(absent[:, np.newaxis], 0, comparison.centre)
+    truth, prediction = (
+        _weighed(settled(side.mean - centre), weight)
+        for side in (comparison.truth, comparison.prediction)
+    )
+    scores = Scores.of(_cosine(truth, prediction), absent, "no-reference-point")
+    scores = scores.undefined_where(flat, "no-weights")
+    scores = scores.undefined_where(is_empty(truth), "constant-truth")
+    return scores.undefined_where(is_empty(prediction), UNDEFINED_PREDICTION)
+
+
+@metric("spearman-delta")
+def spearman_delta(comparison: Comparison) -> Scores:
+    """Agreement in rank of the changes from control, over all features."""
+    return _rank_correlation(change(comparison.truth), change(comparison.prediction))
+
+
+@metric("cosine-log-means")
+@metric("spearman-log-means")
+def of_log_means(comparison: Comparison, *, offset: float, ranks: bool) -> Scores:
+    """Agreement of log2((mean + offset) / (control + offset)) of means of log1p values."""
+    sides = comparison.truth, comparison.prediction
+    truth, prediction = (log_ratio(side, offset) for side in sides)
+    if ranks:
+        return _rank_correlation(truth, prediction)
+    scores = Scores.of(_cosine(truth, prediction), is_empty(truth), "constant-truth")
+    return scores.undefined_where(is_empty(prediction), UNDEFINED_PREDICTION)
+
+
+@metric("pearson-delta-components")
+@metric("spearman-delta-components")
+def delta_components(comparison: Comparison, *, ranks: bool) -> Scores:
+    """Agreement of the changes along the pinned axes."""
+    assert comparison.space is not None  # needs `space`
+    axes = comparison.space.loadings
+    truth, prediction = (
+        settled(side.delta @ axes) for side in (comparison.truth, comparison.prediction)
+    )
+    if ranks:
+        return _rank_correlation(truth, prediction)
+    return _correlation(truth, prediction, np.zeros(len(truth), dtype=bool))
+
+
 @metric("spearman-lfc")
 def spearman_lfc(
     comparison: Comparison, *, alpha: float, fewest: int, pseudocount: float
@@ -69,6 +128,20 @@ def _correlation(truth: Array, prediction: Array, absent: Mask) -> Scores:
     scores = Scores.of(value, absent, "no-reference-point")
     scores = scores.undefined_where(is_constant(truth), "constant-truth")
     return scores.undefined_where(is_constant(prediction), UNDEFINED_PREDICTION)
+
+
+def _rank_correlation(truth: Array, prediction: Array) -> Scores:
+    """Spearman correlation over features."""
+    absent = np.zeros(len(truth), dtype=bool)
+    return _correlation(mid_ranks(truth), mid_ranks(prediction), absent)
+
+
+def _weighed(values: Array, weight: Array) -> Array:
+    """Values less their weighted mean, by the root of their weight; 0 for a constant row."""
+    middle = (weight * values).sum(axis=1, keepdims=True)
+    seen = np.where(weight > 0, values, np.nan)
+    flat = np.nanmax(seen, axis=1, initial=-np.inf) == np.nanmin(seen, axis=1, initial=np.inf)
+    return np.where(flat[:, np.newaxis], 0, np.sqrt(weight) * (values - middle))
 
 
 def _centred(values: Array, member: Mask) -> Array:

@@ -37,6 +37,12 @@ def fold_change(side: Side, pseudocount: float) -> Array:
     return settled(log_fold_change(side.mean, side.control, pseudocount=pseudocount))
 
 
+def log_ratio(side: Side, offset: float) -> Array:
+    """(conditions, features) log2((mean + offset) / (control + offset)), of means not below 0."""
+    mean, control = (np.log2(np.maximum(part, 0) + offset) for part in (side.mean, side.control))
+    return settled(mean - control)
+
+
 def tested(side: Side) -> Expression:
     """The side's differential expression.
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from vcspec.metrics.changes import change, is_constant, share, tested
+from vcspec.metrics.changes import Mask, change, is_constant, is_finite, settled, share, tested
 from vcspec.metrics.suite import metric
-from vcspec.model.comparison import Comparison, Scores
+from vcspec.model.comparison import Comparison, Scores, Side
 from vcspec.model.matrix import Array
 
 
@@ -40,12 +40,65 @@ def r2_delta(comparison: Comparison) -> Scores:
     return Scores.of(1 - share(error, variation), is_constant(truth), "constant-truth")
 
 
+@metric("r2")
+def r2(comparison: Comparison) -> Scores:
+    """Share of the variance of the true profile, over features, that is predicted; at most 1."""
+    truth = comparison.truth.mean
+    variation = np.square(truth - truth.mean(axis=1, keepdims=True)).sum(axis=1)
+    value = 1 - share(_squared_gap(comparison).sum(axis=1), variation)
+    return Scores.of(value, is_constant(settled(truth)), "constant-truth")
+
+
 @metric("weighted-mse")
 def weighted_mse(comparison: Comparison) -> Scores:
     """Squared gap where the truth responds; undefined where all features respond alike."""
+    weight, flat = response_weights(comparison)
+    return Scores.of((weight * _squared_gap(comparison)).sum(axis=1), flat, "no-weights")
+
+
+@metric("weighted-r2-delta-centred")
+def weighted_r2_delta_centred(comparison: Comparison) -> Scores:
+    """Share of the weighted variance of what sets the condition apart that is predicted."""
+    weight, flat = response_weights(comparison)
+    absent = ~is_finite(comparison.centre)
+    centre = np.where(absent[:, np.newaxis], 0, comparison.centre)
+    truth = settled(comparison.truth.mean - centre)
+    middle = (weight * truth).sum(axis=1, keepdims=True)
+    variation = (weight * np.square(truth - middle)).sum(axis=1)
+    value = 1 - share((weight * _squared_gap(comparison)).sum(axis=1), variation)
+    scores = Scores.of(value, absent, "no-reference-point").undefined_where(flat, "no-weights")
+    return scores.undefined_where(variation == 0, "constant-truth")
+
+
+@metric("mse-components")
+def mse_components(comparison: Comparison) -> Scores:
+    """Squared gap along the pinned axes."""
+    assert comparison.space is not None  # needs `space`
+    gap = (comparison.prediction.mean - comparison.truth.mean) @ comparison.space.loadings
+    return Scores.defined(np.square(gap).mean(axis=1))
+
+
+@metric("rmse-signed-log-p")
+def rmse_signed_log_p(comparison: Comparison, *, smallest: float) -> Scores:
+    """Root mean squared gap of the evidence with its sign; in powers of ten of p."""
+
+    def evidence(side: Side) -> Array:
+        found = tested(side)
+        return np.asarray(-np.sign(found.z) * np.log10(np.maximum(found.p_value, smallest)))
+
+    gap = evidence(comparison.prediction) - evidence(comparison.truth)
+    return Scores.defined(np.sqrt(np.square(gap).mean(axis=1)))
+
+
+def response_weights(comparison: Comparison) -> tuple[Array, Mask]:
+    """(conditions, features) weights that sum to 1, largest where the truth responds most.
+
+    Returns:
+        the weights, 0 where all features of a condition respond alike; and where they do.
+    """
     response = np.abs(tested(comparison.truth).z)
     lowest, highest = response.min(axis=1, keepdims=True), response.max(axis=1, keepdims=True)
     flat = is_constant(response)
     weight = np.square((response - lowest) / np.where(flat[:, np.newaxis], 1, highest - lowest))
-    value = share((weight * _squared_gap(comparison)).sum(axis=1), weight.sum(axis=1))
-    return Scores.of(value, flat, "no-weights")
+    total = weight.sum(axis=1, keepdims=True)
+    return weight / np.where(total > 0, total, 1), flat

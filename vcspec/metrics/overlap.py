@@ -5,17 +5,20 @@ truth that straddles the k-th place shortens the list to the features above the 
 truth itself always scores 1 and a constant always scores list / features.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from vcspec.metrics.changes import (
     Mask,
     change,
     fold_change,
+    share,
     significant,
     where_significant,
 )
 from vcspec.metrics.ordering import chance_of_top, untied_size
-from vcspec.metrics.suite import metric
+from vcspec.metrics.suite import UNDEFINED_PREDICTION, metric
 from vcspec.model.comparison import Comparison, Scores
 from vcspec.model.matrix import Array
 
@@ -30,7 +33,12 @@ def effect_overlap(comparison: Comparison, *, k: int) -> Scores:
     return Scores.of(value, trivial, "too-few-features").undefined_where(tied, "tied-truth")
 
 
+@metric("de-overlap-20")
 @metric("de-overlap-50")
+@metric("de-overlap-100")
+@metric("de-overlap-200")
+@metric("de-overlap-500")
+@metric("des")
 def de_overlap(comparison: Comparison, *, k: int, alpha: float, pseudocount: float) -> Scores:
     """Share of the most changed significant features of the truth that the prediction finds."""
     sides = comparison.truth, comparison.prediction
@@ -38,6 +46,29 @@ def de_overlap(comparison: Comparison, *, k: int, alpha: float, pseudocount: flo
     truth, prediction = (np.abs(fold_change(side, pseudocount)) for side in sides)
     value, tied = _overlap((truth, prediction), (found, called), k)
     return where_significant(value, found).undefined_where(tied, "tied-truth")
+
+
+@metric("effect-iou-50")
+def effect_iou(comparison: Comparison, *, k: int) -> Scores:
+    """The same lists as a share of what either holds."""
+    overlap = effect_overlap(comparison, k=k)
+    return replace(overlap, values=overlap.values / (2 - overlap.values))
+
+
+@metric("de-precision-at-20")
+@metric("de-precision-at-50")
+@metric("de-precision-at-100")
+@metric("de-precision-at-200")
+@metric("de-precision-at-500")
+def de_precision_at(comparison: Comparison, *, k: int, alpha: float, pseudocount: float) -> Scores:
+    """Share of the most changed calls of the prediction that the truth calls at all."""
+    sides = comparison.truth, comparison.prediction
+    found, called = (significant(side, alpha) for side in sides)
+    size = np.where(called, np.abs(fold_change(comparison.prediction, pseudocount)), -1.0)
+    length = np.minimum(called.sum(axis=1), k)
+    hits = (chance_of_top(size, np.maximum(length, 1)) * called * found).sum(axis=1)
+    scores = where_significant(share(hits, length), found)
+    return scores.undefined_where(length == 0, UNDEFINED_PREDICTION)
 
 
 def _overlap(size: tuple[Array, Array], members: tuple[Mask, Mask], k: int) -> tuple[Array, Mask]:

@@ -1,81 +1,155 @@
 """Whether a prediction is nearer to its own truth than to the truths of other conditions.
 
-Only conditions of the same context compete, so that telling contexts apart earns nothing.
+Only conditions of the same context compete, so that telling contexts apart earns nothing. Published
+forms differ in what is compared, which side is ranked, how ties are counted and by what the rank is
+divided; every one of them is this function with other parameters.
 """
 
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from vcspec.metrics.changes import change, is_empty
+from vcspec.metrics.changes import Mask, change, is_empty, log_ratio, settled
+from vcspec.metrics.contexts import contexts
 from vcspec.metrics.suite import metric
-from vcspec.model.comparison import Comparison, Scores
+from vcspec.model.comparison import Comparison, Scores, Side
 from vcspec.model.matrix import Array
 from vcspec.statistics.distances import pairwise
 
 Gap = Callable[[Array, Array], Array]
+Sides = tuple[Array, Array]
+
+NAMES = (
+    "discrimination-l1",
+    "discrimination-l2",
+    "discrimination-cosine",
+    "discrimination-pearson",
+    "discrimination-l2-expression",
+    "discrimination-l2-transposed",
+    "discrimination-cosine-components",
+    "centroid-accuracy",
+    "rank-rmse",
+    "rank-cosine",
+    "rank-pearson",
+    "retrieval-pearson",
+    "vcc-2025-primer-discrimination",
+    "vcc-2026-discrimination",
+    "cell-eval-discrimination-l1",
+    "cell-eval-discrimination-l2",
+    "cell-eval-discrimination-cosine",
+)
 
 
-@metric("discrimination-l1", across=True)
-def discrimination_l1(comparison: Comparison) -> Scores:
-    """Share of competing truths that are farther than the own one; sum of absolute gaps."""
-    return _discrimination(comparison, partial(pairwise, squared=False))
-
-
-@metric("discrimination-l2", across=True)
-def discrimination_l2(comparison: Comparison) -> Scores:
-    """Share of competing truths that are farther than the own one; Euclidean distance."""
-    return _discrimination(comparison, _squared)
-
-
-@metric("discrimination-cosine", across=True)
-def discrimination_cosine(comparison: Comparison) -> Scores:
-    """Share of competing truths that point farther away than the own one; cosine distance."""
-    kept = ~comparison.is_target
-    silent = is_empty(change(comparison.truth)[:, kept])
-    return _discrimination(comparison, _cosine_gap).undefined_where(silent, "constant-truth")
-
-
-@metric("centroid-accuracy", across=True)
-def centroid_accuracy(comparison: Comparison) -> Scores:
-    """Share of competing truths that are strictly farther than the own one; Euclidean distance."""
-
-    def rank(own: Array, gaps: Array) -> Array:
-        return np.asarray((gaps > own).sum(axis=1), dtype=np.float64)
-
-    truth, prediction = comparison.truth.mean, comparison.prediction.mean
-    return _among_context(comparison, (prediction, truth), _squared, rank)
-
-
-def _discrimination(comparison: Comparison, gap: Gap) -> Scores:
-    kept = ~comparison.is_target
-
-    def rank(own: Array, gaps: Array) -> Array:
-        tied_others = (gaps == own).sum(axis=1) - 1
-        return np.asarray((gaps > own).sum(axis=1) + tied_others / 2)
-
-    sides = change(comparison.prediction)[:, kept], change(comparison.truth)[:, kept]
-    scores = _among_context(comparison, sides, gap, rank)
-    return scores.undefined_where(np.full(len(comparison), not kept.any()), "too-few-features")
-
-
-def _among_context(
+def discrimination(  # noqa: PLR0913 - what published forms differ in
     comparison: Comparison,
-    sides: tuple[Array, Array],
-    gap: Gap,
-    beaten: Callable[[Array, Array], Array],
+    *,
+    distance: str,
+    of: str,
+    ranked: str,
+    ties: str,
+    scale: str,
+    without: str,
 ) -> Scores:
-    """Share of the context's other conditions that each prediction beats."""
+    """Where the own counterpart stands among those of the context.
+
+    Args:
+        comparison: truth beside prediction.
+        distance: `l1`, `l2`, `cosine` or `pearson`.
+        of: what is compared: `expression`, `change`, `fold-change`, `components` or `pooled`.
+        ranked: `truths` by their distance to each prediction, or `predictions` to each truth.
+        ties: how counterparts as far as the own one count: `half`, `lost`, `won`, or by `position`,
+            lost where they come first in the order of the split.
+        scale: from the number k of N that are nearer: `others` 1 - k / (N - 1), `all` 1 - k / N,
+            `rank` k / N, `twice` 1 - 2 k / N.
+        without: which features are left out: those that any perturbation `targets`, those that the
+            ranked condition's `own` perturbation targets, or `none`.
+    """
+    sides = _compared(comparison, of)
+    if without == "targets":
+        kept = ~comparison.is_target
+        sides = sides[0][:, kept], sides[1][:, kept]
     values, alone = np.full(len(comparison), np.nan), np.zeros(len(comparison), dtype=bool)
-    for context in np.unique(comparison.context):
-        rows = np.flatnonzero(comparison.context == context)
+    for rows in contexts(comparison):
         if len(rows) == 1:
             alone[rows] = True
             continue
-        gaps = gap(sides[0][rows], sides[1][rows])  # (predictions, truths)
-        values[rows] = beaten(np.diagonal(gaps)[:, np.newaxis], gaps) / (len(rows) - 1)
-    return Scores.of(values, alone, "single-condition-in-context")
+        pair = sides[0][rows], sides[1][rows]
+        targets = [comparison.targets[row] for row in rows] if without == "own" else None
+        gaps = _gaps(pair, distance, targets)  # (predictions, truths)
+        nearer = _nearer(gaps if ranked == "truths" else gaps.T, ties)
+        values[rows] = SCALES[scale](nearer, len(rows))
+    scores = Scores.of(values, alone, "single-condition-in-context")
+    empty = np.full(len(comparison), not sides[1].shape[1])
+    scores = scores.undefined_where(empty, "too-few-features")
+    if distance in {"l1", "l2"} or without == "own":
+        return scores
+    return scores.undefined_where(_is_silent(sides[1], distance), "constant-truth")
+
+
+for _name in NAMES:
+    metric(_name, across=True)(partial(discrimination))
+
+SCALES: dict[str, Callable[[Array, int], Array]] = {
+    "others": lambda nearer, number: 1 - nearer / (number - 1),
+    "all": lambda nearer, number: 1 - nearer / number,
+    "rank": lambda nearer, number: nearer / number,
+    "twice": lambda nearer, number: 1 - 2 * nearer / number,
+}
+OFFSET = 0.1  # added to means before the logarithm of `fold-change`, as PerturBench does
+
+
+def _compared(comparison: Comparison, of: str) -> Sides:
+    """What is compared of both sides, prediction first; each (conditions, dimensions)."""
+
+    def taken(side: Side) -> Array:
+        if of == "expression":
+            return side.mean
+        if of == "change":
+            return change(side)
+        if of == "fold-change":
+            return log_ratio(side, OFFSET)
+        if of == "components":
+            assert comparison.space is not None  # needs `space`
+            return settled(side.delta @ comparison.space.loadings)
+        assert side.pooled is not None  # needs `pooled`
+        return settled(side.pooled.profile - side.pooled.control)
+
+    return taken(comparison.prediction), taken(comparison.truth)
+
+
+def _nearer(gaps: Array, ties: str) -> Array:
+    """(n,) how many stand before the own one, of (n, n) distances with the own on the diagonal."""
+    own = np.diagonal(gaps)[:, np.newaxis]
+    closer, tied = (gaps < own).sum(axis=1), gaps == own
+    others = tied.sum(axis=1) - 1
+    if ties == "half":
+        return np.asarray(closer + others / 2)
+    if ties == "lost":
+        return np.asarray(closer + others, dtype=np.float64)
+    if ties == "won":
+        return np.asarray(closer, dtype=np.float64)
+    before = np.tril(tied, -1).sum(axis=1)
+    return np.asarray(closer + before, dtype=np.float64)
+
+
+def _gaps(sides: Sides, distance: str, targets: list[NDArray[np.int64]] | None) -> Array:
+    """(predictions, truths) distances, or what orders like them."""
+    if targets is None or not any(map(len, targets)):
+        return GAPS[distance](*sides)
+    rows = []
+    truth = sides[1].copy()
+    for prediction, own in zip(sides[0], targets, strict=True):
+        masked = prediction[np.newaxis].copy()
+        masked[:, own], truth[:, own] = 0, 0  # what is zero on both sides adds nothing
+        rows.append(GAPS[distance](masked, truth)[0])
+        truth[:, own] = sides[1][:, own]
+    return np.array(rows)
+
+
+def _absolute(left: Array, right: Array) -> Array:
+    return pairwise(left, right, squared=False)
 
 
 def _squared(left: Array, right: Array) -> Array:
@@ -91,3 +165,24 @@ def _cosine_gap(left: Array, right: Array) -> Array:
     ]
     silent = (norms[0] == 0) | (norms[1].T == 0)
     return np.where(silent, 1.0, _squared(directions[0], directions[1]) / 2)
+
+
+def _pearson_gap(left: Array, right: Array) -> Array:
+    """One less Pearson's correlation; 1 where a side is constant."""
+    return _cosine_gap(*(_about_zero(side) for side in (left, right)))
+
+
+GAPS: dict[str, Gap] = {
+    "l1": _absolute,
+    "l2": _squared,
+    "cosine": _cosine_gap,
+    "pearson": _pearson_gap,
+}
+
+
+def _about_zero(values: Array) -> Array:
+    return settled(values - values.mean(axis=1, keepdims=True))
+
+
+def _is_silent(truth: Array, distance: str) -> Mask:
+    return is_empty(_about_zero(truth) if distance == "pearson" else truth)

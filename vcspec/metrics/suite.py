@@ -68,9 +68,9 @@ def _rounded(scores: Scores) -> Scores:
 
 def _scores(name: str, comparison: Comparison) -> Scores:
     function, entry = METRICS[name], standard().metrics[name]
-    if _lacks_cells(entry["needs"], comparison):
+    if lack := _lack(entry["needs"], comparison):
         nowhere = np.full(len(comparison), np.nan)
-        return Scores.of(nowhere, np.ones(len(comparison), dtype=bool), "needs-cells")
+        return Scores.of(nowhere, np.ones(len(comparison), dtype=bool), lack)
     scores = function(comparison, **entry["parameters"])
     void = np.array([reason == UNDEFINED_PREDICTION for reason in scores.reasons], dtype=bool)
     if not void.any():
@@ -89,9 +89,24 @@ def _few_at_a_time(comparison: Comparison) -> Iterator[Comparison]:
         yield comparison.rows(start, start + step)
 
 
-def _lacks_cells(needs: Iterable[str], comparison: Comparison) -> bool:
-    sides = {"truth-expression": comparison.truth, "prediction-expression": comparison.prediction}
-    return any(sides[need].expression is None for need in needs if need in sides)
+def _lack(needs: Iterable[str], comparison: Comparison) -> str:
+    """Why the comparison does not hold what a metric needs; empty where it does."""
+    truth, prediction = comparison.truth, comparison.prediction
+    held = {
+        "means": (truth.mean, prediction.mean),
+        "truth-expression": (truth.expression,),
+        "prediction-expression": (prediction.expression,),
+        "space": (comparison.space,),
+        "deviation": (prediction.deviation,),
+    }
+    for need in needs:
+        found = held.get(need) or tuple(getattr(side, need) for side in (truth, prediction))
+        if any(part is None for part in found):
+            return _LACKS.get(need, "needs-cells")
+    return ""
+
+
+_LACKS = {"space": "no-pinned-space", "deviation": "no-stated-deviation"}
 
 
 def _neutral(side: Side, broken: Mask) -> Side:
@@ -106,4 +121,4 @@ def _neutral(side: Side, broken: Mask) -> Side:
             p_value=np.where(row, 1, found.p_value),
             fdr=np.where(row, 1, found.fdr),
         )
-    return Side(np.where(row, side.control, side.mean), side.control, found)
+    return replace(side, mean=np.where(row, side.control, side.mean), expression=found)

@@ -51,7 +51,7 @@ def log_fold_change(mean: Array, control: Array, *, pseudocount: float) -> Array
     if pseudocount == 1:
         # The same number without the detour that overflows for a mean above 709.
         return (mean - control) / np.log(2)
-    above, below = np.expm1(mean) + pseudocount, np.expm1(control) + pseudocount
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        above, below = np.expm1(mean) + pseudocount, np.expm1(control) + pseudocount
         change = np.log2(above / below)
     return np.where((above == 0) & (below == 0), 0.0, change)
