@@ -160,7 +160,7 @@ def test_only_a_sound_split_has_a_reference(screen: tiny.Screen, tmp_path: Path)
 
 def test_a_suite_that_does_not_exist_is_an_error(screen: tiny.Screen, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match=r"core-1\.0"):
-        reference(screen.split, screen.dataset, tmp_path / "ref.zarr", suite="core-2.0")
+        reference(screen.split, screen.dataset, tmp_path / "ref.zarr", suites=["core-2.0"])
 
 
 def allowed(screen: tiny.Screen) -> Allowed:

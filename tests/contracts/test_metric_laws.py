@@ -156,7 +156,8 @@ def space():
     cells = np.concatenate(screen()[1]).astype(np.float64)
     offset = cells.mean(axis=0)
     axes = np.linalg.svd(cells - offset, full_matrices=False)[2][:10].T
-    return Space(axes, offset, np.arange(0, FEATURES, 5))
+    along = np.square((cells - offset) @ axes).mean(axis=0)
+    return Space(axes, offset, np.arange(0, FEATURES, 5), along)
 
 
 @cache

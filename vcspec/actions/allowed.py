@@ -8,12 +8,15 @@ import numpy as np
 from vcspec.actions.cells import ConditionCells
 from vcspec.baselines.cells import dispersed, unchanged
 from vcspec.baselines.profiles import Profiles, predicted
+from vcspec.model.comparison import Space
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Rows, stack
 from vcspec.model.training import Training
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
+from vcspec.statistics.axes import FITTED, pinned_space
+from vcspec.statistics.cellwise import drawn, stacked
 from vcspec.statistics.moments import mean_profile
 from vcspec.statistics.sides import Control
 
@@ -62,9 +65,26 @@ class Allowed:
     def controls(self) -> dict[str, Control]:
         """Context → its control cells, of conditions with the role train or inference-input."""
         return {
-            context: Control(stack([self.cells.of(key) for key in keys]))
-            for context, keys in self.control_keys.items()
+            context: Control(piece.log1p, piece)
+            for context, piece in (
+                (context, stacked([self.cells.piece(key) for key in keys]))
+                for context, keys in self.control_keys.items()
+            )
         }
+
+    @cached_property
+    def space(self) -> Space:
+        """Axes and features that what may be fitted on pins; from at most `FITTED` of its cells."""
+        keys = [condition.key for condition in self.table.having("train", "inference-input")]
+        sizes = np.array([self.cells.count(key) for key in keys])
+        ends = np.cumsum(sizes)
+        places = drawn(int(ends[-1]), FITTED)
+        rows = [
+            self.cells.of(key).take(inside - (end - size))
+            for key, size, end in zip(keys, sizes, ends, strict=True)
+            if len(inside := places[(places >= end - size) & (places < end)])
+        ]
+        return pinned_space(stack(rows))
 
     @cached_property
     def control_keys(self) -> dict[str, list[str]]:

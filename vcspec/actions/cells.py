@@ -13,6 +13,7 @@ from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows, stack
 from vcspec.model.store import Column
 from vcspec.rules.subject import Run, Subject
+from vcspec.statistics.cellwise import Piece
 
 
 class ConditionCells:
@@ -53,6 +54,11 @@ class ConditionCells:
         """(cells, features) log1p values of the condition, float32."""
         run = self.runs[key]
         return self.scale.log1p(self._stored(run), self._totals(run))
+
+    def piece(self, key: str) -> Piece:
+        """The cells of the condition, with their amounts."""
+        run = self.runs[key]
+        return self.scale.piece(self._stored(run), self._totals(run))
 
     @property
     def scale(self) -> Scale:

@@ -9,25 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.actions.allowed import Allowed
+from vcspec.actions.stored_side import conditions_of, controls_of, space_of, written
+from vcspec.actions.suites import metrics_of, needs_space
 from vcspec.actions.validate import require_valid
 from vcspec.engine.cells import StoredCells
 from vcspec.engine.controls import StoredControl, all_sorted
 from vcspec.engine.settings import Settings
 from vcspec.engine.sweep import Group, sweep
 from vcspec.engine.visit import Wants
-from vcspec.model.comparison import Comparison, Expression, Side
+from vcspec.metrics import taking
+from vcspec.model.comparison import Comparison, Expression, Side, Space
+from vcspec.model.condition import targets_of
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.store import Damaged
 from vcspec.model.training import Training
 from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject, bounds_of
+from vcspec.statistics.cellwise import Cellwise, Taking, with_cellwise
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.storage.kept_arrays import kept, look_up
 from vcspec.storage.opening import open_store
 from vcspec.version import __version__
-
-SUITE = "core-1.0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +40,16 @@ class KeptControl:
     Attributes:
         mean: (features,) mean profile.
         sorted: the cells, sorted.
+        taken: what metrics ask for beyond that.
     """
 
     mean: Array
     sorted: SortedControl
+    taken: Cellwise
+
+    def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:  # noqa: ARG002 - kept
+        """What was taken of the cells beyond their mean."""
+        return self.taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +66,10 @@ class Measured:
         expression: of the conditions.
         centre: (contexts, features) mean training profiles.
         is_target: (features,) whether a feature is the target of a perturbation.
-        suite: of metrics.
+        targets: for each condition the numbers of the features that it targets.
+        taken: of each condition, what metrics ask for beyond means and tests.
+        space: pinned feature spaces; None where no metric asks for one.
+        suites: of metrics.
         subjects: the dataset, where it was read.
     """
 
@@ -70,14 +82,26 @@ class Measured:
     expression: Expression
     centre: Array
     is_target: NDArray[np.bool_]
-    suite: str = SUITE
+    targets: tuple[NDArray[np.int64], ...]
+    taken: list[Cellwise]
+    space: Space | None
+    suites: Sequence[str]
     subjects: Sequence[Subject] = ()
 
     def comparison(self, prediction: Side) -> Comparison:
         """Truth beside prediction."""
         base = np.array([control.mean for control in self.controls])[self.number]
         truth = Side(self.mean, base, self.expression)
-        return Comparison(truth, prediction, self.number, self.centre[self.number], self.is_target)
+        known = [control.taken for control in self.controls]
+        return Comparison(
+            with_cellwise(truth, self.taken, known, self.number),
+            prediction,
+            self.number,
+            self.centre[self.number],
+            self.is_target,
+            self.targets,
+            self.space,
+        )
 
     def anchors(self, metric: str) -> Mapping[str, Array]:  # noqa: ARG002 - none for any
         """There are none."""
@@ -87,13 +111,16 @@ class Measured:
         """There is no reference."""
 
 
-def measured(split: Subject, dataset: str, settings: Settings, *, cached: bool) -> Measured:
+def measured(
+    split: Subject, dataset: str, settings: Settings, suites: Sequence[str], *, cached: bool
+) -> Measured:
     """What `split` tests, as measured in the dataset at `dataset`.
 
     Args:
         split: a sound split.
         dataset: path or URL of its dataset.
         settings: how the pass over its cells is run.
+        suites: of metrics that it is asked for.
         cached: keep the result in the cache, and take it from there if it is there.
 
     Raises:
@@ -102,9 +129,9 @@ def measured(split: Subject, dataset: str, settings: Settings, *, cached: bool) 
         Mismatch: it is not the one that the split pins.
     """
     pinned = split.document["datasets"][0]["content"]
-    name = f"{split.claimed_content()} {pinned} {__version__}"
+    name = f"{split.claimed_content()} {pinned} {__version__} {' '.join(suites)}"
     held = look_up("truth", name) if cached else None
-    asked = _Asked(split)
+    asked = _Asked(split, suites)
     if held is not None:
         return asked.measured(held)
     opened = _opened(dataset, settings)
@@ -117,10 +144,13 @@ def measured(split: Subject, dataset: str, settings: Settings, *, cached: bool) 
 class _Asked:
     """Which conditions are wanted, and how their statistics become a Measured."""
 
-    def __init__(self, split: Subject) -> None:
+    def __init__(self, split: Subject, suites: Sequence[str]) -> None:
         from vcspec.rules.split import Table
 
         self.split = split
+        self.suites = suites
+        metrics = metrics_of(suites)
+        self.taking, self.needs_space = taking(metrics), needs_space(metrics)
         self.table = Table(split)
         self.tested = self.table.tested
 
@@ -131,10 +161,11 @@ class _Asked:
     def measured(self, arrays: Mapping[str, Any]) -> Measured:
         contexts = [condition.context_key for condition in self.tested]
         controls = []
+        taken = controls_of(arrays.get, len(self.contexts))
         for at in range(len(self.contexts)):
             start, values, ties = (arrays[f"{name}-{at}"] for name in ("start", "values", "ties"))
             known = SortedControl(start, values, ties, int(arrays["cells"][at]))
-            controls.append(KeptControl(arrays["control"][at], known))
+            controls.append(KeptControl(arrays["control"][at], known, taken[at]))
         return Measured(
             keys=[condition.key for condition in self.tested],
             contexts=contexts,
@@ -145,6 +176,10 @@ class _Asked:
             expression=Expression(arrays["z"], arrays["p_value"], arrays["fdr"]),
             centre=arrays["centre"],
             is_target=self.split.column("var", "is_target").values.astype(bool),
+            targets=targets_of(self.tested, self.split.features),
+            taken=conditions_of(arrays.get, len(self.tested)),
+            space=space_of(arrays.get),
+            suites=self.suites,
         )
 
 
@@ -153,8 +188,10 @@ def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
     place = dataset.store.target
     allowed = Allowed(asked.split, dataset)
     controls = _controls(allowed)
+    space = allowed.space if asked.needs_space else None
+    chosen = [controls[name] for name in asked.contexts]
     try:
-        means, expression = _swept(asked, allowed, [controls[name] for name in asked.contexts])
+        means, expression, taken = _swept(asked, allowed, chosen, space)
     except Damaged:
         require_valid(examine(dataset, "data", place))  # says it with all else that is wrong
         raise
@@ -180,6 +217,7 @@ def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
         "control": np.array([base[name] for name in asked.contexts]),
         "centre": np.array([training.centre(name) for name in asked.contexts]),
         "cells": np.array([controls[name].sorted.cells for name in asked.contexts]),
+        **written(taken, [control.cellwise(asked.taking, space) for control in chosen], space),
     }
     for at, name in enumerate(asked.contexts):
         known = controls[name].sorted
@@ -222,16 +260,22 @@ def _controls(allowed: Allowed) -> dict[str, StoredControl]:
 
 
 def _swept(
-    asked: _Asked, allowed: Allowed, controls: Sequence[StoredControl]
-) -> tuple[dict[str, Array], Expression]:
-    """Mean profile of every condition by its key, and the tests of the tested ones."""
+    asked: _Asked, allowed: Allowed, controls: Sequence[StoredControl], space: Space | None
+) -> tuple[dict[str, Array], Expression, list[Cellwise]]:
+    """Mean profile of every condition by its key, and what is taken of the tested ones."""
     dataset, cells = allowed.dataset, allowed.cells
     number = {
         condition.key: asked.contexts.index(condition.context_key) for condition in asked.tested
     }
     runs = dataset.runs
     groups = [Group(run.start, run.stop, number.get(run.key, -1)) for run in runs]
-    wants = Wants(notes=True, bounds=bounds_of(dataset.document), leaves=True, scale=cells.scale)
+    wants = Wants(
+        notes=True,
+        bounds=bounds_of(dataset.document),
+        leaves=True,
+        scale=cells.scale,
+        taking=asked.taking,
+    )
     swept = dataset.reading(
         lambda: sweep(
             StoredCells(dataset.store),
@@ -240,6 +284,7 @@ def _swept(
             wants,
             dataset.settings,
             totals=cells.totals,
+            space=space,
             what="measured cells",
         )
     )
@@ -252,4 +297,6 @@ def _swept(
     found = [run.key for run in runs if run.key in number]
     place = {key: at for at, key in enumerate(found)}
     order = np.array([place[condition.key] for condition in asked.tested], dtype=np.int64)
-    return means, swept.expression.take(order)
+    by_key = dict(zip((run.key for run in runs), swept.cellwise, strict=False))
+    taken = [by_key.get(condition.key, Cellwise()) for condition in asked.tested]
+    return means, swept.expression.take(order), taken

@@ -5,21 +5,23 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
+from vcspec.actions.suites import Wanted
 from vcspec.engine.cells import Cells, StoredCells
 from vcspec.engine.controls import all_sorted
 from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
-from vcspec.model.comparison import Side
+from vcspec.model.comparison import Side, Space
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
 from vcspec.rules.subject import Subject, bounds_of
+from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Taking, with_cellwise
 from vcspec.statistics.labels import Grouped
 from vcspec.statistics.ranksum import SortedControl
 
@@ -35,13 +37,28 @@ class Control(Protocol):
     def sorted(self) -> SortedControl:
         """The control cells, sorted."""
 
+    def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:
+        """What is wanted of the control cells beyond their mean."""
+
+
+class Asked(Protocol):
+    """Which conditions a prediction is asked for, and what they are compared with."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Of the conditions."""
+
+    @property
+    def number(self) -> NDArray[np.int64]:
+        """(conditions,) number of each one's control."""
+
+    @property
+    def controls(self) -> Sequence[Control]:
+        """One for each context."""
+
 
 def predicted_side(
-    subject: Subject,
-    cells: ConditionCells,
-    keys: Sequence[str],
-    number: NDArray[np.int64],
-    controls: Sequence[Control],
+    subject: Subject, cells: ConditionCells, asked: Asked, wanted: Wanted
 ) -> Side | None:
     """Statistics of the predicted conditions; None where the rows are not sound.
 
@@ -51,10 +68,10 @@ def predicted_side(
     Args:
         subject: predictions whose axes are sound, and which hold every condition once.
         cells: how its values are scaled.
-        keys: of the conditions, in the order of the result.
-        number: (conditions,) number of the control of each.
-        controls: one for each context.
+        asked: the conditions, in the order of the result, and their controls.
+        wanted: what is taken of them.
     """
+    keys, number, controls = asked.keys, asked.number, asked.controls
     is_cells = subject.document["level"] == "cells"
     stretches = subject.stretches
     place = {key: at for at, key in enumerate(keys)}
@@ -69,7 +86,15 @@ def predicted_side(
     ]
     workers = subject.settings.budget.workers
     known = all_sorted(controls, workers) if is_cells else []
-    swept = _swept(subject, cells, grouped, groups, known)
+    taking = wanted.taking if is_cells else NOTHING_MORE
+    wants = Wants(
+        notes=True,
+        bounds=bounds_of(subject.document),
+        leaves=True,
+        scale=cells.scale,
+        taking=taking,
+    )
+    swept = _swept(subject, cells, grouped, _Pass(groups, known, wants, wanted.space))
     if swept.means is None:
         return None
     means, back = swept.means, np.argsort(order)
@@ -80,17 +105,24 @@ def predicted_side(
         # Rounded alike, a pasted control differs from the control by nothing.
         return Side(means, base.astype(np.float32).astype(np.float64)[number], None)
     assert swept.expression is not None  # every condition was tested
-    return Side(means, base[number], swept.expression.take(back))
+    side = Side(means, base[number], swept.expression.take(back))
+    if not taking:
+        return side
+    taken = [control.cellwise(taking, wanted.space) for control in controls]
+    return with_cellwise(side, [swept.cellwise[at] for at in back], taken, number)
 
 
-def _swept(
-    subject: Subject,
-    cells: ConditionCells,
-    grouped: Grouped,
-    groups: Sequence[Group],
-    controls: Sequence[SortedControl],
-) -> Swept:
-    wants = Wants(notes=True, bounds=bounds_of(subject.document), leaves=True, scale=cells.scale)
+class _Pass(NamedTuple):
+    """One pass over the cells: which groups, against which controls, for what."""
+
+    groups: Sequence[Group]
+    controls: Sequence[SortedControl]
+    wants: Wants
+    space: Space | None
+
+
+def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pass) -> Swept:
+    groups, controls, wants, space = asked
     node = subject.node("/X")
     is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
     if is_direct:
@@ -104,6 +136,7 @@ def _swept(
                 together,
                 subject.settings,
                 totals=cells.totals,
+                space=space,
                 what="cells",
             )
         )
@@ -115,7 +148,8 @@ def _swept(
             return Swept()
         totals = None if cells.totals is None else grouped.ordered(cells.totals)
         second = replace(wants, notes=False, leaves=False)
-        return sweep(spilled, groups, controls, second, subject.settings, totals=totals)
+        settings = subject.settings
+        return sweep(spilled, groups, controls, second, settings, totals=totals, space=space)
 
 
 def _spilled(

@@ -1,7 +1,8 @@
 """reference: what the scorer needs to know of a split's truth, computed once."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from numpy.typing import NDArray
 
 import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
+from vcspec.actions.stored_side import written
+from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space
 from vcspec.actions.validate import checked
-from vcspec.metrics import compute
-from vcspec.model.comparison import Comparison, Scores, Side
-from vcspec.model.errors import UnknownName
-from vcspec.model.matrix import Array, Rows, stack
+from vcspec.metrics import compute, taking
+from vcspec.model.comparison import Comparison, Scores, Side, Space
+from vcspec.model.condition import targets_of
+from vcspec.model.matrix import Array, stack
 from vcspec.standard import CURRENT, definition_digest, standard
-from vcspec.statistics.sides import Cells, Control, side
+from vcspec.statistics.cellwise import Piece, parts_of
+from vcspec.statistics.sides import Cells, Control
 from vcspec.storage.artefacts import write_arrays
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.writing import require_free
@@ -29,9 +33,22 @@ FEWEST_CELLS = 4
 
 
 def reference(
-    split: Path_, dataset: Path_, target: Path_, *, suite: str = "core-1.0", overwrite: bool = False
+    split: Path_,
+    dataset: Path_,
+    target: Path_,
+    *,
+    suites: Sequence[str] = DEFAULT,
+    overwrite: bool = False,
 ) -> str:
     """Write the reference of the split at `target`.
+
+    Args:
+        split: a sound split.
+        dataset: the one that it pins.
+        target: where the reference is written.
+        suites: of metrics that predictions are scored by; the first is the one that `score` takes
+            unasked.
+        overwrite: replace a store that is already there.
 
     Returns:
         The content digest.
@@ -41,35 +58,46 @@ def reference(
         UsageError: split or dataset are not sound.
         Mismatch: the dataset is not the one that the split pins.
     """
-    metrics = list(_suite(suite)["metrics"])
+    metrics = metrics_of(suites)
     require_free(Path(target), overwrite=overwrite)
     allowed = Allowed(
         checked(os.fspath(split), "split", level="full"),
         checked(os.fspath(dataset), "dataset", level="full"),
     )
-    truth = _truth(allowed)
-    subjects, anchors = _anchors(allowed, truth, metrics)
-    _write(Path(target), allowed, suite, truth, (subjects, metrics, anchors), overwrite=overwrite)
+    space = allowed.space if needs_space(metrics) else None
+    wanted = Wanted(metrics, taking(metrics), space)
+    truth = wanted.side(_measured_cells(allowed, wanted))
+    subjects, anchors = _anchors(allowed, truth, wanted)
+    found = _Found(truth, subjects, anchors)
+    _write(Path(target), allowed, suites, wanted, found, overwrite=overwrite)
     return sealed_content(Path(target))
 
 
-def _suite(name: str) -> Mapping[str, Any]:
-    known = standard().suites
-    if name not in known:
-        message = f"the standard defines no suite {name!r}; it has {', '.join(known)}"
-        raise UnknownName(message)
-    found: Mapping[str, Any] = known[name]
-    return found
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What goes into a reference.
+
+    Attributes:
+        truth: of the test conditions.
+        subjects: names of the anchors.
+        anchors: (anchors, metrics, conditions) values, NaN where undefined.
+    """
+
+    truth: Side
+    subjects: list[str]
+    anchors: Array
 
 
-def _truth(allowed: Allowed) -> Side:
-    return side(
-        (partial(allowed.cells.of, condition.key), allowed.controls[condition.context_key])
-        for condition in allowed.tested
-    )
+def _measured_cells(allowed: Allowed, wanted: Wanted) -> Iterator[tuple[Cells, Control]]:
+    """Of each test condition what reads its cells, and its control."""
+    read = allowed.cells.piece if wanted.taking else allowed.cells.of
+    for condition in allowed.tested:
+        yield partial(read, condition.key), allowed.controls[condition.context_key]
 
 
-def compared(allowed: Allowed, truth: Side, prediction: Side) -> Comparison:
+def compared(
+    allowed: Allowed, truth: Side, prediction: Side, space: Space | None = None
+) -> Comparison:
     """Truth beside prediction, over the test conditions of the split."""
     number = {context: place for place, context in enumerate(allowed.contexts)}
     context = np.array(
@@ -77,17 +105,19 @@ def compared(allowed: Allowed, truth: Side, prediction: Side) -> Comparison:
     )
     centres = np.array([allowed.training.centre(name) for name in allowed.contexts])
     is_target = allowed.split.column("var", "is_target").values.astype(bool)
-    return Comparison(truth, prediction, context, centres[context], is_target)
+    targets = targets_of(allowed.tested, allowed.split.features)
+    return Comparison(truth, prediction, context, centres[context], is_target, targets, space)
 
 
-def _anchors(allowed: Allowed, truth: Side, metrics: list[str]) -> tuple[list[str], Array]:
+def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], Array]:
     """Names of the anchors, and their values: (anchors, metrics, conditions), NaN if undefined."""
-    names, values = [REPLICATE], [_table(_replicate(allowed, metrics), metrics)]
+    metrics = wanted.metrics
+    names, values = [REPLICATE], [_table(_replicate(allowed, wanted), metrics)]
     for name in standard().tasks["perturbation-response"]["baselines"]:
         profiles = allowed.baseline_profiles(name)
         if not profiles.native.any():
             continue
-        predicted = side(
+        predicted = wanted.side(
             (
                 partial(allowed.baseline_cells, name, condition, profiles),
                 allowed.controls[condition.context_key],
@@ -95,7 +125,9 @@ def _anchors(allowed: Allowed, truth: Side, metrics: list[str]) -> tuple[list[st
             for condition in allowed.tested
         )
         names.append(name)
-        values.append(_table(compute(metrics, compared(allowed, truth, predicted)), metrics))
+        values.append(
+            _table(compute(metrics, compared(allowed, truth, predicted, wanted.space)), metrics)
+        )
     return names, np.array(values)
 
 
@@ -103,7 +135,7 @@ def _table(scores: dict[str, Scores], metrics: list[str]) -> Array:
     return np.array([scores[name].values for name in metrics])
 
 
-def _replicate(allowed: Allowed, metrics: list[str]) -> dict[str, Scores]:
+def _replicate(allowed: Allowed, wanted: Wanted) -> dict[str, Scores]:
     """Scores of one half of each condition's cells as a prediction of the other half."""
     controls = {context: _control_halves(allowed, context) for context in allowed.contexts}
 
@@ -112,9 +144,10 @@ def _replicate(allowed: Allowed, metrics: list[str]) -> dict[str, Scores]:
         for condition in allowed.tested:
             control = controls[condition.context_key][number]
             tasks.append((partial(_half, allowed, condition.key, number), control))
-        return side(tasks)
+        return wanted.side(tasks)
 
-    scores = compute(metrics, compared(allowed, half(0), half(1)))
+    halves = compared(allowed, half(0), half(1), wanted.space)
+    scores = compute(wanted.metrics, halves)
     few = [
         min(allowed.cells.count(condition.key), len(allowed.controls[condition.context_key].rows))
         < FEWEST_CELLS
@@ -123,17 +156,19 @@ def _replicate(allowed: Allowed, metrics: list[str]) -> dict[str, Scores]:
     return {name: found.undefined_where(few, "too-few-cells") for name, found in scores.items()}
 
 
-def _half(allowed: Allowed, key: str, number: int) -> Rows:
-    return _taken(allowed.cells.of(key), allowed.cells.halves(key)[number])
+def _half(allowed: Allowed, key: str, number: int) -> Piece:
+    return _taken(allowed.cells.piece(key), allowed.cells.halves(key)[number])
 
 
 def _control_halves(allowed: Allowed, context: str) -> tuple[Control, Control]:
-    cells = allowed.controls[context].rows
-    first, second = allowed.cells.halves(*allowed.control_keys[context])
-    return Control(_taken(cells, first)), Control(_taken(cells, second))
+    control = allowed.controls[context]
+    cells = control.piece or Piece.of(control.rows)
+    pieces = [_taken(cells, rows) for rows in allowed.cells.halves(*allowed.control_keys[context])]
+    first, second = (Control(piece.log1p, piece) for piece in pieces)
+    return first, second
 
 
-def _taken(cells: Rows, rows: NDArray[np.int64]) -> Rows:
+def _taken(cells: Piece, rows: NDArray[np.int64]) -> Piece:
     """The rows; where there are none the first cell, whose scores `too-few-cells` then hides."""
     return cells.take(rows if len(rows) else np.zeros(1, dtype=np.int64))
 
@@ -141,13 +176,13 @@ def _taken(cells: Rows, rows: NDArray[np.int64]) -> Rows:
 def _write(
     target: Path,
     allowed: Allowed,
-    suite: str,
-    truth: Side,
-    anchored: tuple[list[str], list[str], Array],
+    suites: Sequence[str],
+    wanted: Wanted,
+    found: _Found,
     *,
     overwrite: bool,
 ) -> None:
-    subjects, metrics, anchors = anchored
+    truth = found.truth
     controls = [allowed.controls[context] for context in allowed.contexts]
     number = np.repeat(np.arange(len(controls)), [len(control.rows) for control in controls])
     assert truth.expression is not None  # `side` always tests
@@ -160,13 +195,14 @@ def _write(
         "varm/centre": np.array([allowed.training.centre(c) for c in allowed.contexts]).T,
         "uns/contexts": np.array(allowed.contexts, dtype=object),
         "uns/control_contexts": number.astype(np.int64),
-        "uns/subjects": np.array(subjects, dtype=object),
-        "uns/metrics": np.array(metrics, dtype=object),
-        "uns/anchors": anchors,
+        "uns/subjects": np.array(found.subjects, dtype=object),
+        "uns/metrics": np.array(wanted.metrics, dtype=object),
+        "uns/anchors": found.anchors,
+        **_more(allowed, wanted, truth, controls),
     }
     write_arrays(
         target,
-        _document(allowed, suite, metrics),
+        _document(allowed, suites, wanted.metrics),
         arrays,
         obs=_conditions(allowed),
         var={
@@ -189,7 +225,15 @@ def _conditions(allowed: Allowed) -> dict[str, Any]:
     return {"_index": keys, **columns, "cells": cells}
 
 
-def _document(allowed: Allowed, suite: str, metrics: list[str]) -> dict[str, Any]:
+def _more(
+    allowed: Allowed, wanted: Wanted, truth: Side, controls: Sequence[Control]
+) -> dict[str, Any]:
+    """What metrics ask for beyond means and tests."""
+    known = [control.cellwise(wanted.taking, wanted.space) for control in controls]
+    return written(parts_of(truth, len(allowed.tested)), known, wanted.space)
+
+
+def _document(allowed: Allowed, suites: Sequence[str], metrics: list[str]) -> dict[str, Any]:
     stated = allowed.split.document
     pin = {"id": stated["id"], "version": stated["version"]}
     return {
@@ -200,7 +244,8 @@ def _document(allowed: Allowed, suite: str, metrics: list[str]) -> dict[str, Any
         "simulated": stated["simulated"],
         "split": {**pin, "content": allowed.split.claimed_content()},
         "datasets": stated["datasets"],
-        "suite": suite,
+        "suite": suites[0],
+        **({"suites": list(suites)} if len(suites) > 1 else {}),
         "definitions": {name: definition_digest(CURRENT, name) for name in metrics},
         "values": stated["values"],
         "condition": stated["condition"],

@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.predicted import Control, predicted_side
+from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
+from vcspec.actions.suites import DEFAULT, Wanted, metrics_of
 from vcspec.actions.traffic import tell_traffic
 from vcspec.actions.validate import by_digest, checked, examined, require_valid
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
 from vcspec.engine.settings import Settings
-from vcspec.metrics import compute
+from vcspec.metrics import compute, taking
 from vcspec.metrics.interval import RESAMPLES, SEED
 from vcspec.metrics.summary import summary
-from vcspec.model.comparison import Comparison, Expression, Scores, Side
+from vcspec.model.comparison import Comparison, Expression, Scores, Side, Space
+from vcspec.model.condition import targets_of
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.scorecard import Scorecard, by_condition, table_digest
@@ -29,6 +32,7 @@ from vcspec.model.store import Damaged
 from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
+from vcspec.statistics.cellwise import Cellwise, with_cellwise
 from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
@@ -59,8 +63,12 @@ class Truth(Protocol):
         """Artefacts that were opened for it, beside the split."""
 
     @property
-    def suite(self) -> str:
-        """Name of the suite of metrics."""
+    def suites(self) -> Sequence[str]:
+        """Names of the suites of metrics that it was made for."""
+
+    @property
+    def space(self) -> Space | None:
+        """Pinned feature spaces; None where there are none."""
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -86,8 +94,10 @@ class Reference:
         self.contexts = [condition.context_key for condition in subject.conditions]
         names = [str(name) for name in subject.array("/uns/contexts")]
         self.number = np.array([names.index(context) for context in self.contexts], dtype=np.int64)
-        self.suite = str(subject.document["suite"])
+        stated = subject.document
+        self.suites = [str(name) for name in stated.get("suites", [stated["suite"]])]
         self.values: Mapping[str, Any] = subject.document["values"]
+        self.space = space_of(in_store(subject))
         self.controls = self._controls(len(names))
 
     def _controls(self, contexts: int) -> list[StoredControl]:
@@ -95,26 +105,34 @@ class Reference:
         borders = np.searchsorted(of_cell, np.arange(contexts + 1)).tolist()
         cells, scale = StoredCells(self.subject.store, "/uns/control_cells"), Scale("log1p", 0)
         means = self.subject.array("/varm/control").T
+        found = controls_of(in_store(self.subject), contexts)
         return [
-            StoredControl(cells, (pair,), scale, known=mean)
-            for pair, mean in zip(pairwise(borders), means, strict=True)
+            StoredControl(cells, (pair,), scale, known=mean, taken=taken)
+            for pair, mean, taken in zip(pairwise(borders), means, found, strict=True)
         ]
 
     def truth(self) -> Side:
         """What was measured."""
         read = self.subject.array
         expression = Expression(read("/layers/z"), read("/layers/p_value"), read("/layers/fdr"))
-        return Side(read("/X"), read("/varm/control").T[self.number], expression)
+        side = Side(read("/X"), read("/varm/control").T[self.number], expression)
+        known = [control.taken or Cellwise() for control in self.controls]
+        taken = conditions_of(in_store(self.subject), len(self.keys))
+        return with_cellwise(side, taken, known, self.number)
 
     def comparison(self, prediction: Side) -> Comparison:
         """Truth beside prediction."""
         centre = self.subject.array("/varm/centre").T[self.number]
         is_target = self.subject.column("var", "is_target").values.astype(bool)
-        return Comparison(self.truth(), prediction, self.number, centre, is_target)
+        targets = targets_of(self.subject.conditions, self.subject.features)
+        sides = self.truth(), prediction
+        return Comparison(*sides, self.number, centre, is_target, targets, self.space)
 
     def anchors(self, metric: str) -> Mapping[str, Array]:
-        """Anchor → (conditions,) values of the metric."""
+        """Anchor → (conditions,) values of the metric; nothing where the reference has none."""
         subjects, metrics, values = self._anchors
+        if metric not in metrics:
+            return {}
         return dict(zip(subjects, values[:, metrics.index(metric)], strict=True))
 
     @cached_property
@@ -130,12 +148,13 @@ class Reference:
         return {**names, "content": self.subject.claimed_content()}
 
 
-def score(
+def score(  # noqa: PLR0913 - one for each file, and how it is read
     predictions: Target,
     *,
     split: Target | None = None,
     reference: Target | None = None,
     dataset: Target | None = None,
+    suites: Sequence[str] = (),
     cached: bool = False,
     settings: Settings | None = None,
 ) -> Scorecard:
@@ -146,6 +165,8 @@ def score(
         split: the split that it pins; looked for beside the predictions by its digest.
         reference: the reference of that split; looked for beside the predictions, then the split.
         dataset: measured cells to compare with in place of a reference; there are no anchors then.
+        suites: of metrics, computed in one pass; none takes the first that the reference was made
+            for, or `core-1.0`.
         cached: keep what was taken from the dataset, and use what was kept before.
         settings: how passes over the cells are run; nothing of it changes a number.
 
@@ -153,8 +174,22 @@ def score(
         Invalid: the predictions break a rule; the error carries the report.
         UsageError: split or reference are not found, or are not sound.
         Mismatch: the reference belongs to another split.
+        UnknownName: the standard has no such suite.
     """
-    name, chosen = os.fspath(predictions), settings or Settings()
+    metrics_of(suites)
+    chosen = settings or Settings()
+    subject = _opened(os.fspath(predictions), split, chosen)
+    found = _truth(subject, reference, dataset, suites, cached=cached)
+    asked = tuple(suites) or tuple(found.suites[:1])
+    metrics = tuple(metrics_of(asked))
+    side = _side(subject, found, Wanted(list(metrics), taking(metrics), found.space))
+    tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
+    scores = compute(metrics, found.comparison(side))
+    return _card(subject, found, asked, metrics, scores)
+
+
+def _opened(name: str, split: Target | None, chosen: Settings) -> Subject:
+    """Predictions that are sound as far as their axes tell."""
     report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
@@ -164,29 +199,37 @@ def score(
     if subject is None:
         message = f"{name} could not be opened"
         raise Unreadable(message)
-    found = _truth(subject, reference, dataset, cached=cached)
-    cells = ConditionCells(subject, found.values)
+    return subject
+
+
+def _side(subject: Subject, found: Truth, wanted: Wanted) -> Side:
+    """Statistics of the predictions, whose values are checked on the way."""
+    name = subject.store.target
     try:
-        side = predicted_side(subject, cells, found.keys, found.number, found.controls)
+        side = predicted_side(subject, ConditionCells(subject, found.values), found, wanted)
     except Damaged:
         side = None  # noted with the subject, and reported with all else that is wrong
     require_valid(examine(subject, "data", name))
     if side is None:
         message = f"{name} holds rows that no statistics can be taken of"
         raise Unreadable(message)
-    metrics = tuple(standard().suites[found.suite]["metrics"])
-    tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
-    return _card(subject, found, metrics, compute(metrics, found.comparison(side)))
+    return side
 
 
 def _truth(
-    subject: Subject, reference: Target | None, dataset: Target | None, *, cached: bool
+    subject: Subject,
+    reference: Target | None,
+    dataset: Target | None,
+    suites: Sequence[str],
+    *,
+    cached: bool,
 ) -> Truth:
     if dataset is not None and reference is None:
         from vcspec.actions.measured import measured  # brings all that a split allows
 
         split = subject.companions["split"]
-        return measured(split, os.fspath(dataset), subject.settings, cached=cached)
+        place = os.fspath(dataset)
+        return measured(split, place, subject.settings, suites or DEFAULT, cached=cached)
     return _reference(subject, reference)
 
 
@@ -221,7 +264,11 @@ def reference_of(target: str, split: str) -> Subject | None:
 
 
 def _card(
-    subject: Subject, found: Truth, metrics: tuple[str, ...], scores: Mapping[str, Scores]
+    subject: Subject,
+    found: Truth,
+    suites: tuple[str, ...],
+    metrics: tuple[str, ...],
+    scores: Mapping[str, Scores],
 ) -> Scorecard:
     values = np.array([scores[name].values for name in metrics])
     reasons = tuple(scores[name].reasons for name in metrics)
@@ -238,7 +285,7 @@ def _card(
         for name in metrics
     }
     document = {
-        **_identity(subject, found),
+        **_identity(subject, found, suites),
         "conditions": len(found.keys),
         "coverage": 1.0,
         "features": len(subject.features),
@@ -252,7 +299,7 @@ def _card(
     return Scorecard(document, metrics, tuple(found.keys), tuple(found.contexts), values, reasons)
 
 
-def _identity(subject: Subject, found: Truth) -> dict[str, Any]:
+def _identity(subject: Subject, found: Truth, suites: tuple[str, ...]) -> dict[str, Any]:
     split = subject.companions["split"]
     stated = split.document
     pin = {"id": stated["id"], "version": stated["version"]}
@@ -261,7 +308,8 @@ def _identity(subject: Subject, found: Truth) -> dict[str, Any]:
         "kind": "scorecard",
         "spec": CURRENT,
         "task": stated["task"],
-        "suite": found.suite,
+        "suite": suites[0],
+        **({"suites": list(suites)} if len(suites) > 1 else {}),
         "claim": stated["claim"],
         "simulated": stated["simulated"],
         "model": {"name": model["name"], "version": model["version"]},
@@ -291,7 +339,7 @@ def _signature(document: Mapping[str, Any]) -> str:
     }
     parts = {
         "task": document["task"],
-        "suite": document["suite"],
+        "suite": "+".join(document.get("suites", [document["suite"]])),
         "split": f"{inputs['split']['id']}@{inputs['split']['version']}#{short['split']}",
         "reference": f"#{short['reference']}" if "reference" in short else "none",
         "pred": f"#{short['predictions']}",

@@ -67,7 +67,14 @@ def verify(
     place = predictions or _find(path, "predictions", inputs["predictions"])
     if inputs["reference"] is None and dataset is None:
         dataset = _find(path, "dataset", inputs["dataset"]["content"])
-    anew = score(place, split=split, reference=reference, dataset=dataset, settings=settings)
+    anew = score(
+        place,
+        split=split,
+        reference=reference,
+        dataset=dataset,
+        suites=stated.get("suites", [stated["suite"]]),
+        settings=settings,
+    )
     found = json.loads(anew.to_json())
     difference = _disagreement(stated, found)
     identical = first_difference(stated, found) == ""

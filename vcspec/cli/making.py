@@ -131,13 +131,31 @@ def _roles(target: str) -> None:
 @click.option(
     "-o", "--output", "target", required=True, metavar="STORE", help="Where to write the reference."
 )
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    default=["core-1.0"],
+    show_default=True,
+    metavar="SUITE",
+    help="Of metrics that predictions will be scored by; several may be given.",
+)
 @overwrite_option
 @quiet_option
-def reference(split: str, dataset: str, target: str, *, overwrite: bool, quiet: bool) -> None:
+def reference(
+    split: str,
+    dataset: str,
+    target: str,
+    suites: tuple[str, ...],
+    *,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
     """Compute what the scorer needs to know of the truth of SPLIT, with its anchors."""
     from vcspec.actions.reference import reference as action
 
-    _named(target, action(split, dataset, target, overwrite=overwrite), quiet=quiet)
+    content = action(split, dataset, target, suites=suites, overwrite=overwrite)
+    _named(target, content, quiet=quiet)
 
 
 LEVEL = click.option(

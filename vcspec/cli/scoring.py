@@ -36,6 +36,14 @@ from vcspec.cli.output import (
     help="Measured cells to compare with in place of a reference; without anchors.",
 )
 @click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="SUITE",
+    help="Of metrics; several are computed in one pass. By default what the reference was made "
+    "for.",
+)
+@click.option(
     "--cached",
     is_flag=True,
     help="Keep what was taken from the dataset, by digest, and use what was kept before.",
@@ -56,6 +64,7 @@ def score(
     split: str | None,
     reference: str | None,
     dataset: str | None,
+    suites: tuple[str, ...],
     format_: str,
     output: str | None,
     table: str | None,
@@ -85,6 +94,7 @@ def score(
             split=split,
             reference=reference,
             dataset=dataset,
+            suites=suites,
             cached=cached,
             settings=settings,
         )

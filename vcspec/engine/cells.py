@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Store
+from vcspec.statistics.cellwise import Piece
 from vcspec.statistics.normalise import log1p_rows
 
 
@@ -63,3 +64,10 @@ class Scale:
     def log1p(self, rows: Rows, totals: Array | None) -> Rows:
         """The rows as log1p values; `totals` (rows,) where they are taken over more features."""
         return log1p_rows(rows, space=self.space, target_sum=self.target_sum, totals=totals)
+
+    def piece(self, rows: Rows, totals: Array | None) -> Piece:
+        """The rows as log1p values, and as the amounts that they come from."""
+        log1p = self.log1p(rows, totals)
+        if self.space != "counts":
+            return Piece.of(log1p)
+        return Piece.of_counts(log1p, rows, self.target_sum, totals)

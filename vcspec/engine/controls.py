@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import cut
+from vcspec.model.comparison import Space
 from vcspec.model.matrix import Array, Rows
+from vcspec.statistics.cellwise import Cellwise, Piece, Taking, cellwise
 from vcspec.statistics.moments import add_to, mean_profile
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.tree import TILE_ROWS
@@ -46,6 +48,7 @@ class StoredControl:
         scale: how stored values become log1p.
         totals: (rows of all cells,) totals, where the scale needs them.
         known: (features,) mean profile, where somebody has it already.
+        taken: what is wanted beyond it, where somebody has that already.
     """
 
     cells: Cells
@@ -53,6 +56,7 @@ class StoredControl:
     scale: Scale
     totals: NDArray[np.float64] | None = None
     known: Array | None = None
+    taken: Cellwise | None = None
 
     def blocks(self) -> Generator[Rows, None, None]:
         """The control cells as log1p values, block by block."""
@@ -60,6 +64,18 @@ class StoredControl:
             for first, last in cut(self.cells.ends, start, stop, entries=AT_ONCE, tile=TILE_ROWS):
                 totals = None if self.totals is None else self.totals[first:last]
                 yield self.scale.log1p(self.cells.rows(first, last), totals)
+
+    def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:
+        """What is wanted of the control cells beyond their mean."""
+        if self.taken is not None:
+            return self.taken
+        return cellwise(self._pieces, self._number, self.cells.width, taking, space)
+
+    def _pieces(self) -> Generator[Piece, None, None]:
+        for start, stop in self.ranges:
+            for first, last in cut(self.cells.ends, start, stop, entries=AT_ONCE, tile=TILE_ROWS):
+                totals = None if self.totals is None else self.totals[first:last]
+                yield self.scale.piece(self.cells.rows(first, last), totals)
 
     @cached_property
     def mean(self) -> Array:

@@ -9,10 +9,11 @@ from vcspec.engine.cells import Cells
 from vcspec.engine.executors import run
 from vcspec.engine.plan import Block, planned
 from vcspec.engine.settings import Settings
-from vcspec.engine.visit import Seen, Task, Wants, visit
-from vcspec.model.comparison import Expression
+from vcspec.engine.visit import Against, Seen, Task, Wants, visit
+from vcspec.model.comparison import Expression, Space
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
+from vcspec.statistics.cellwise import Cellwise
 from vcspec.statistics.content import matrix_leaf, raw_leaf, tiles
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.scan import Prints, Scan, noted, together
@@ -47,6 +48,7 @@ class Swept:
         prints: (groups, 3) fingerprints by group, as `prints_of`.
         means: (groups, features) mean profiles, log1p.
         expression: of the groups that are tested, in their order.
+        cellwise: of each group, what was wanted beyond its mean.
     """
 
     scan: Scan | None = None
@@ -55,6 +57,7 @@ class Swept:
     prints: Prints | None = None
     means: Array | None = None
     expression: Expression | None = None
+    cellwise: tuple[Cellwise, ...] = ()
 
 
 def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
@@ -65,6 +68,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     settings: Settings,
     *,
     totals: Array | None = None,
+    space: Space | None = None,
     what: str = "cells",
 ) -> Swept:
     """Read each row once and take what is wanted.
@@ -76,6 +80,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
         wants: what is taken.
         settings: who does it, within which memory.
         totals: (rows,) totals of the cells, where the scale needs them.
+        space: what drawn cells are seen in.
         what: is being read, for the progress bar.
 
     Raises:
@@ -88,10 +93,12 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     kinds = [group.control for group in groups]
     blocks = planned(ends, borders, kinds, entries=entries, tile=TILE_ROWS)
     _warn(blocks, settings)
+    against = [Against(control, space) for control in controls]
+    alone = Against(None, space) if space is not None else None
     tasks = [
         (
             _task(cells, block, groups, totals, wants),
-            controls[kinds[block.first]] if kinds[block.first] >= 0 else None,
+            against[kinds[block.first]] if kinds[block.first] >= 0 else alone,
             block.stop - block.start,
         )
         for block in blocks
@@ -148,7 +155,8 @@ def combined(parts: Sequence[Seen], wants: Wants) -> Swept:
         if tests
         else None
     )
-    return replace(found, means=means, expression=expression)
+    taken = tuple(one for part in parts for one in part.cellwise)
+    return replace(found, means=means, expression=expression, cellwise=taken)
 
 
 def _stacked(parts: Iterable[Prints | None]) -> Prints | None:

@@ -4,7 +4,7 @@ A visit is a pure function of its arguments, which can be pickled: threads of th
 workers elsewhere run the same one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import Block
+from vcspec.model.comparison import Space
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
+from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Piece, Taking, cellwise
 from vcspec.statistics.content import matrix_leaf, raw_leaf
 from vcspec.statistics.expression import benjamini_hochberg
 from vcspec.statistics.moments import add_to
@@ -32,6 +34,7 @@ class Wants:
         by_group: with the notes, fingerprints taken together by condition, and not by row.
         leaves: digests of tiles, for the content digest.
         scale: how values become log1p; None where neither means nor tests are wanted.
+        taking: with the scale, what is taken of each condition beyond its mean.
     """
 
     notes: bool = False
@@ -39,6 +42,20 @@ class Wants:
     by_group: bool = False
     leaves: bool = False
     scale: Scale | None = None
+    taking: Taking = NOTHING_MORE
+
+
+@dataclass(frozen=True, eq=False)
+class Against:
+    """What visits share, which is handed over once.
+
+    Attributes:
+        control: what conditions are tested against; None where they are not tested.
+        space: what drawn cells are seen in; None where none are drawn.
+    """
+
+    control: SortedControl | None
+    space: Space | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +93,7 @@ class Seen:
         z: (conditions of the block, features), as `RankSum`; None where they are not tested.
         p_value: as `z`.
         fdr: as `z`, adjusted within each condition.
+        cellwise: of each condition of the block, what was wanted beyond its mean.
     """
 
     scan: Scan | None = None
@@ -86,22 +104,23 @@ class Seen:
     z: Array | None = None
     p_value: Array | None = None
     fdr: Array | None = None
+    cellwise: tuple[Cellwise, ...] = ()
 
 
-def visit(task: Task, control: SortedControl | None) -> Seen:
+def visit(task: Task, against: Against | None) -> Seen:
     """Read the block and take what is wanted.
 
     Statistics are left out where the notes say that the rows are not sound.
 
     Args:
         task: the block, and what is wanted.
-        control: what its conditions are tested against; None where they are not tested.
+        against: what its conditions are held against; None where they are held against nothing.
 
     Raises:
         Damaged: rows cannot be read.
     """
     if len(task.block.pieces) > 1:
-        return _visit_in_pieces(task, control)
+        return _visit_in_pieces(task, against)
     read = _read(task, *task.block.pieces[0])
     own = read.slice(0, task.block.stop - task.block.start)
     borders = np.array(task.borders) - task.block.start
@@ -110,7 +129,19 @@ def visit(task: Task, control: SortedControl | None) -> Seen:
         return seen
     rows = task.wants.scale.log1p(own, task.totals)
     seen = replace(seen, means=np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)]))
-    return seen if control is None else _with(seen, control.compare_all(rows, borders))
+    if task.wants.taking:
+        whole = task.wants.scale.piece(own, task.totals)
+        parts = [whole.slice(*pair) for pair in _pairs(borders)]
+        found = tuple(_cellwise(task, [part], len(part.log1p), against) for part in parts)
+        seen = replace(seen, cellwise=found)
+    if against is None or against.control is None:
+        return seen
+    return _with(seen, against.control.compare_all(rows, borders))
+
+
+def _cellwise(task: Task, pieces: Sequence[Piece], cells: int, against: Against | None) -> Cellwise:
+    space = against.space if against is not None else None
+    return cellwise(lambda: pieces, cells, task.cells.width, task.wants.taking, space)
 
 
 def _with(seen: Seen, test: RankSum) -> Seen:
@@ -162,7 +193,7 @@ def _mean(pieces: list[Rows]) -> Array:
     return np.asarray(sums[:, 0] / sum(map(len, pieces)))
 
 
-def _visit_in_pieces(task: Task, control: SortedControl | None) -> Seen:
+def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
     """One condition that is larger than a block may be, read piece by piece."""
     scans: list[Scan] = []
     leaves: list[bytes] = []
@@ -182,17 +213,34 @@ def _visit_in_pieces(task: Task, control: SortedControl | None) -> Seen:
     if scale is None or (scan is not None and not scan.is_sound):
         return seen
     seen = replace(seen, means=sums[np.newaxis, :, 0] / cells)
-    if control is None:
+    if task.wants.taking:
+        seen = replace(seen, cellwise=(_cellwise_in_pieces(task, scale, against),))
+    if against is None or against.control is None:
         return seen
 
     def pieces() -> Iterator[Rows]:
         for start, stop in task.block.pieces:
             yield _scaled(task, scale, task.cells.rows(start, stop), start)
 
+    control = against.control
     return _with(seen, control.compare_in_parts(pieces, parts=len(task.block.pieces)))
 
 
+def _cellwise_in_pieces(task: Task, scale: Scale, against: Against | None) -> Cellwise:
+    def pieces() -> Iterator[Piece]:
+        for start, stop in task.block.pieces:
+            rows = task.cells.rows(start, stop)
+            yield scale.piece(rows, _totals(task, start, len(rows)))
+
+    space = against.space if against is not None else None
+    cells = task.block.stop - task.block.start
+    return cellwise(pieces, cells, task.cells.width, task.wants.taking, space)
+
+
 def _scaled(task: Task, scale: Scale, rows: Rows, start: int) -> Rows:
+    return scale.log1p(rows, _totals(task, start, len(rows)))
+
+
+def _totals(task: Task, start: int, rows: int) -> Array | None:
     at = start - task.block.start
-    totals = None if task.totals is None else task.totals[at : at + len(rows)]
-    return scale.log1p(rows, totals)
+    return None if task.totals is None else task.totals[at : at + rows]

@@ -10,7 +10,7 @@ from vcspec.metrics import (
     retrieval,
     vcc_2026,
 )
-from vcspec.metrics.suite import METRICS, compute, metric
+from vcspec.metrics.suite import METRICS, compute, metric, taking
 
 __all__ = [
     "METRICS",
@@ -23,5 +23,6 @@ __all__ = [
     "overlap",
     "ranking",
     "retrieval",
+    "taking",
     "vcc_2026",
 ]

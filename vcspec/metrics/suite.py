@@ -1,7 +1,7 @@
 """The suite: which code computes which metric, and what is the same for all of them."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from vcspec.catalog import Catalog
 from vcspec.metrics.changes import Mask, is_finite
 from vcspec.model.comparison import Comparison, Expression, Scores, Side, together
 from vcspec.standard import standard
+from vcspec.statistics.cellwise import Taking
 
 Metric = Callable[..., Scores]
 
@@ -61,6 +62,12 @@ def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
     }
 
 
+def taking(names: Iterable[str]) -> Taking:
+    """What the named metrics ask of cells beyond means and tests."""
+    needs = {need for name in names for need in standard().metrics[name]["needs"]}
+    return Taking(**{field.name: field.name in needs for field in fields(Taking)})
+
+
 def _rounded(scores: Scores) -> Scores:
     """The scores without the digits that depend on a processor's order of summation."""
     return replace(scores, values=np.round(scores.values, DECIMALS))
@@ -100,9 +107,13 @@ def _lack(needs: Iterable[str], comparison: Comparison) -> str:
         "deviation": (prediction.deviation,),
     }
     for need in needs:
-        found = held.get(need) or tuple(getattr(side, need) for side in (truth, prediction))
-        if any(part is None for part in found):
-            return _LACKS.get(need, "needs-cells")
+        if need in held:
+            if any(part is None for part in held[need]):
+                return _LACKS.get(need, "needs-cells")
+        elif getattr(truth, need) is None:
+            return "not-in-reference"
+        elif getattr(prediction, need) is None:
+            return "needs-cells"
     return ""
 
 

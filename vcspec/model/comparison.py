@@ -65,8 +65,7 @@ class Pooled:
 class Sample:
     """A bounded draw of cells, in feature spaces that the reference pins.
 
-    Cells are drawn by the hash of their names, the same number for every condition that has them,
-    so that neither their order nor how many there are decides who is compared.
+    At most so many cells of a condition are drawn, whatever it holds, by their place in it.
 
     Attributes:
         projected: for each condition (drawn cells, components), in the pinned component space.
@@ -157,11 +156,13 @@ class Space:
         loadings: (features, components) orthonormal columns, principal axes.
         offset: (features,) mean that is taken off before projecting, log1p.
         panel: (panel,) numbers of the features whose values are kept cell by cell.
+        variance: (components,) along each axis, of the cells that the axes were fitted on.
     """
 
     loadings: Array
     offset: Array
     panel: NDArray[np.int64]
+    variance: Array
 
     def project(self, profiles: Array) -> Array:
         """(n, components) coordinates of log1p profiles, (n, features)."""

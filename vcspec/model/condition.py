@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 MEMBER_SEPARATOR = "+"
 FIELD_SEPARATOR = "|"
 
@@ -69,3 +72,14 @@ def conditions_of(columns: Mapping[str, Sequence[str]]) -> tuple[Condition, ...]
     names = tuple(columns)
     rows: Iterable[tuple[str, ...]] = zip(*columns.values(), strict=True)
     return tuple(Condition(tuple(zip(names, row, strict=True))) for row in rows)
+
+
+def targets_of(
+    conditions: Sequence[Condition], features: Sequence[str] | NDArray[np.object_]
+) -> tuple[NDArray[np.int64], ...]:
+    """For each condition the numbers of the features that its own perturbation targets by name."""
+    place = {str(name): number for number, name in enumerate(features)}
+    return tuple(
+        np.array([place[member] for member in condition.members if member in place], dtype=np.int64)
+        for condition in conditions
+    )

@@ -176,6 +176,10 @@ AXES = {
     "subjects": "/uns/subjects",
     "metrics": "/uns/metrics",
     "controls": "/uns/control_contexts",
+    "components": "/uns/components",
+    "panel": "/uns/panel",
+    "drawn": "/uns/drawn_conditions",
+    "drawn controls": "/uns/drawn_contexts",
 }
 
 
@@ -184,6 +188,10 @@ def axis_lengths_disagree(subject: Subject) -> Iterator[Fault]:
     """Compare each element's shape with the tables and lists that its axes belong to."""
     for element, node in _elements(subject):
         if node is None or node.encoding == "dataframe":
+            continue
+        lacking = [AXES[axis] for axis in element["axes"] if subject.node(AXES[axis]) is None]
+        if lacking:
+            yield Fault(node.path, f"no {lacking[0]}, which its axis belongs to", lacking[0])
             continue
         expected = tuple(axis_length(subject, AXES[axis]) for axis in element["axes"])
         found = shape_of(node)

@@ -8,6 +8,12 @@ from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array, Rows
 
 
+def amounts_of(rows: Rows, *, space: str) -> Rows:
+    """The same cells before the logarithm, float64: counts as they are, log1p values by expm1."""
+    values = rows.data.astype(np.float64)
+    return replace(rows, data=values if space == "counts" else np.expm1(values))
+
+
 def log1p_rows(
     rows: Rows, *, space: str, target_sum: float = 1.0, totals: Array | None = None
 ) -> Rows:

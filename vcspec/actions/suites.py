@@ -1,0 +1,52 @@
+"""Suites: which metrics are asked for, and what they ask of cells."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from vcspec.model.comparison import Side, Space
+from vcspec.model.errors import UnknownName
+from vcspec.standard import standard
+from vcspec.statistics.cellwise import Taking
+from vcspec.statistics.sides import Cells, Control, side
+
+DEFAULT = ("core-1.0",)
+PINNED = {"space", "sample"}  # needs of metrics that look through a pinned space
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a reference is made for.
+
+    Attributes:
+        metrics: names.
+        taking: what they ask of cells beyond means and tests.
+        space: pinned feature spaces; None where no metric asks for one.
+    """
+
+    metrics: list[str]
+    taking: Taking
+    space: Space | None
+
+    def side(self, conditions: Iterable[tuple[Cells, Control]]) -> Side:
+        """Statistics of conditions, each from its cells and its control."""
+        return side(conditions, taking=self.taking, space=self.space)
+
+
+def metrics_of(suites: Sequence[str]) -> list[str]:
+    """Metrics of the suites, each once, in their order.
+
+    Raises:
+        UnknownName: the standard has no such suite.
+    """
+    known = standard().suites
+    for name in suites:
+        if name not in known:
+            message = f"the standard defines no suite {name!r}; it has {', '.join(known)}"
+            raise UnknownName(message)
+    return list(dict.fromkeys(metric for name in suites for metric in known[name]["metrics"]))
+
+
+def needs_space(metrics: Iterable[str]) -> bool:
+    """Whether a metric looks through a pinned feature space."""
+    entries = standard().metrics
+    return any(PINNED & set(entries[name]["needs"]) for name in metrics)
