@@ -5,9 +5,12 @@ from vcspec.metrics import (
     calls,
     cell_eval,
     distances,
+    distribution,
     overlap,
     ranking,
     retrieval,
+    structure,
+    uncertainty,
     vcc_2026,
 )
 from vcspec.metrics.suite import METRICS, compute, metric, taking
@@ -19,10 +22,13 @@ __all__ = [
     "cell_eval",
     "compute",
     "distances",
+    "distribution",
     "metric",
     "overlap",
     "ranking",
     "retrieval",
+    "structure",
     "taking",
+    "uncertainty",
     "vcc_2026",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcspec.metrics.changes import Mask, is_empty, share, tested
+from vcspec.metrics.contexts import Outcome, Rows, by_context
 from vcspec.metrics.suite import metric
 from vcspec.model.comparison import Comparison, Scores, Side
 from vcspec.model.matrix import Array
@@ -110,12 +111,18 @@ def lfc_nmae(
 
 
 def _both(comparison: Comparison, rule: Rule) -> tuple[Calls, Calls]:
-    own = np.zeros(comparison.truth.mean.shape, dtype=bool)
-    for row, targets in enumerate(comparison.targets):
-        own[row, targets] = True
+    own = _own_targets(comparison)
     sides = comparison.truth, comparison.prediction
     truth, prediction = (_calls(side, own, rule) for side in sides)
     return truth, prediction
+
+
+def _own_targets(comparison: Comparison) -> Mask:
+    """(conditions, features) whether a feature is a target of the condition's perturbation."""
+    own = np.zeros(comparison.truth.mean.shape, dtype=bool)
+    for row, targets in enumerate(comparison.targets):
+        own[row, targets] = True
+    return own
 
 
 def _calls(side: Side, own: Mask, rule: Rule) -> Calls:
@@ -141,3 +148,30 @@ def _adjusted(p_value: Array, counts: Mask) -> Array:
     adjusted = np.empty_like(raw)
     np.put_along_axis(adjusted, order, np.minimum(smallest_above, 1), axis=1)
     return adjusted
+
+
+@metric("vcc-2026-mse-ratio", across=True)
+def mse_ratio(comparison: Comparison) -> Scores:
+    """Squared error less what noise adds to it, over the same of no change; one value a context."""
+    truth, prediction = comparison.truth.pooled, comparison.prediction.pooled
+    assert truth is not None  # needs `pooled`
+    assert prediction is not None
+    kept = ~_own_targets(comparison)
+    number = kept.sum(axis=1)
+    gap = np.where(kept, np.square(prediction.profile - truth.profile), 0).sum(axis=1)
+    change = np.where(kept, np.square(truth.profile - truth.control), 0).sum(axis=1)
+    own = np.minimum(prediction.noise, truth.noise)
+
+    def value(rows: Rows) -> Outcome:
+        weight = np.where(kept[rows], 1 / number[rows, np.newaxis], 0)
+        middle = share((weight * prediction.profile[rows]).sum(axis=0), weight.sum(axis=0))
+        spread = np.nansum(weight * np.square(prediction.profile[rows] - middle))
+        credit = float((own[rows] / number[rows]).sum())
+        given = min(1.0, spread / credit) if credit > 0 else 1.0
+        error = (gap[rows] - given * own[rows] - truth.noise[rows]) / number[rows]
+        effect = (change[rows] - truth.noise[rows] - truth.control_noise[rows]) / number[rows]
+        if effect.sum() <= 0:
+            return "no-true-effect"
+        return float(error.sum() / effect.sum())
+
+    return by_context(comparison, value)
