@@ -119,6 +119,32 @@ def suites(known: Standard) -> str:
     return _table(("suite", "title", "headline", "metrics"), rows)
 
 
+def flags(known: Standard) -> str:
+    """All flags."""
+    rows = (
+        (
+            name,
+            entry["title"],
+            entry["statistic"],
+            entry["fires"],
+            _fact(entry["limits"]),
+            entry["says"],
+        )
+        for name, entry in known.flags.items()
+    )
+    return _table(("flag", "title", "statistic", "raised", "limits", "read it as"), rows)
+
+
+def suite_notes(known: Standard) -> str:
+    """What published rule sets are reproduced, and how the suites differ from them."""
+    lines = []
+    for name, entry in known.suites.items():
+        if "reproduces" in entry:
+            lines += [f"- **{name}** follows {entry['reproduces']}."]
+            lines += [f"    - {note}" for note in entry["differs"]]
+    return "\n".join(lines)
+
+
 def strategies(known: Standard) -> str:
     """All strategies."""
     rows = (
@@ -211,6 +237,8 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "metric pages": metric_pages,
     "notation": notation,
     "suites": suites,
+    "suite notes": suite_notes,
+    "flags": flags,
     "strategies": strategies,
     "baselines": baselines,
     "limits": limits,

@@ -58,6 +58,11 @@ class Standard:
         return MappingProxyType({name: MappingProxyType(whole(name)) for name in stated})
 
     @cached_property
+    def flags(self) -> Table:
+        """Name → flag."""
+        return self._toml("flags")
+
+    @cached_property
     def notation(self) -> Table:
         """Symbol of a formula → what it stands for."""
         return self._toml("notation")

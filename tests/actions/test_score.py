@@ -323,3 +323,75 @@ def test_a_metric_that_the_split_cannot_support_is_undefined_with_its_reason(
     assert (found["status"], found["value"]) == ("undefined", None)
     assert found["undefined"] == {"single-condition-in-context": 2}
     assert found["reasons"]["value"] == "single-condition-in-context"
+
+
+def partly(screen: tiny.Screen, place: Path, *, lacking: int = 0, broken: bool = False) -> Path:
+    """Predictions that lack the first conditions, or hold a value that is not finite."""
+    cells = dict(tiny.predicted(screen))
+    keys = list(cells)
+    kept = {key: cells[key].copy() for key in keys[lacking:]}
+    if broken:
+        kept[keys[-1]][0, 3] = np.nan
+    tiny.predict_some(screen, place, kept)
+    return place
+
+
+def test_partial_predictions_are_refused_unless_asked_for(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    place = partly(screen, tmp_path / "part.zarr", lacking=1)
+    with pytest.raises(Invalid):
+        scored(screen, place)
+
+
+@pytest.mark.parametrize("case", [{"lacking": 2}, {"broken": True}])
+def test_what_partial_predictions_lack_scores_the_worst(
+    screen: tiny.Screen, card: Scorecard, tmp_path: Path, case: Any
+) -> None:
+    place = partly(screen, tmp_path / "part.zarr", **case)
+    found = scored(screen, place, partial=True)
+    lost = [0, 1] if "lacking" in case else [len(card.conditions) - 1]
+    document = json.loads(found.to_json())
+    assert document["missing"] == [card.conditions[at] for at in lost]
+    assert document["coverage"] == pytest.approx(1 - len(lost) / len(card.conditions))
+    assert [one["name"] for one in document["flags"]].count("missing") == 1
+    kept = [at for at in range(len(card.conditions)) if at not in lost]
+    for row, name in enumerate(card.metrics):
+        entry = standard().metrics[name]
+        result = document["metrics"][name]
+        assert result["defined"] == card.document["metrics"][name]["defined"]
+        np.testing.assert_array_equal(found.values[row][kept], card.values[row][kept])
+        worst = found.values[row][lost]
+        worst = worst[~np.isnan(worst)]
+        if entry["worst"] != "worst-seen":
+            assert (worst == entry["worst"]).all(), name
+        else:
+            sign = 1 if entry["direction"] == "lower" else -1
+            assert (sign * worst >= np.nanmax(sign * found.values[row][kept])).all(), name
+    (tmp_path / "card.json").write_text(found.to_json(), encoding="utf-8")
+    assert validate(tmp_path / "card.json").verdict == "valid"
+
+
+def test_several_suites_are_scored_in_one_pass(screen: tiny.Screen, tmp_path: Path) -> None:
+    suites = [name for name in standard().suites if name != "core-1.0"]
+    place = tmp_path / "ref.zarr"
+    reference(screen.split, screen.dataset, place, suites=suites)
+    assert validate(place, level="full", split=screen.split).verdict == "valid"
+    found = scored(screen, screen.predictions, reference=place, suites=suites)
+    wanted = [metric for name in suites for metric in standard().suites[name]["metrics"]]
+    assert list(found.metrics) == list(dict.fromkeys(wanted))
+    assert found.document["suites"] == suites
+    assert found.document["composites"].keys() == {"vcc-2025", "vcc-2026"}
+    again = scored(
+        screen, screen.predictions, reference=None, dataset=screen.dataset, suites=suites
+    )
+    for row, name in enumerate(found.metrics):
+        np.testing.assert_allclose(again.values[row], found.values[row], atol=1e-9, err_msg=name)
+
+
+def test_a_suite_that_the_reference_was_not_made_for_says_so(screen: tiny.Screen) -> None:
+    found = scored(screen, screen.predictions, suites=["vcc-2026", "systema"])
+    assert found.document["metrics"]["pearson-delta"]["floor"] is not None
+    for name in ("vcc-2026-jaccard", "vcc-2026-mse-ratio"):
+        assert set(found.reasons[found.metrics.index(name)]) == {"not-in-reference"}
+        assert found.document["metrics"][name]["reasons"]["floor"] == "not-in-reference"

@@ -274,13 +274,28 @@ def value_of(values: Sequence[Outcome], missing: str = "") -> Outcome:
 
 
 @cache
-def draws(n: int) -> list[list[int]]:
-    """The conditions drawn, resample by resample."""
+def draws(n: int, seed: int = 0) -> list[list[int]]:
+    """The things drawn out of n, resample by resample."""
+    start = seed << 32
     shares = [
-        [split_mix((b * n + i + 1) * GOLDEN_RATIO % WORD) >> 11 for i in range(n)]
+        [split_mix((start + b * n + i + 1) * GOLDEN_RATIO % WORD) >> 11 for i in range(n)]
         for b in range(RESAMPLES)
     ]
     return [[math.floor(share / 2**53 * n) for share in drawn] for drawn in shares]
+
+
+@cache
+def resampled(contexts: tuple[str, ...]) -> list[list[int]]:
+    """The conditions drawn: of several contexts, conditions within contexts that are drawn."""
+    names = list(dict.fromkeys(contexts))
+    if len(names) == 1:
+        return draws(len(contexts))
+    rows = [[at for at, name in enumerate(contexts) if name == one] for one in names]
+    inside = [draws(len(own), seed=1 + number) for number, own in enumerate(rows)]
+    return [
+        [rows[number][place] for number in drawn for place in inside[number][b]]
+        for b, drawn in enumerate(draws(len(names)))
+    ]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -294,11 +309,14 @@ def borders(values: Sequence[float]) -> list[float]:
     return [percentile(values, 0.025), percentile(values, 0.975)]
 
 
-def interval(values: Sequence[float]) -> list[float] | str:
+def interval(outcomes: Sequence[Outcome], contexts: Sequence[str]) -> list[float] | str:
     """95 % interval of the mean; else why there is none."""
-    if len(values) < 2:
+    pairs = zip(outcomes, contexts, strict=True)
+    kept = [(value, name) for value, name in pairs if not isinstance(value, str)]
+    if len(kept) < 2:
         return "fewer-than-two-conditions"
-    return borders([mean([values[place] for place in drawn]) for drawn in draws(len(values))])
+    drawings = resampled(tuple(name for _, name in kept))
+    return borders([mean([kept[place][0] for place in drawn]) for drawn in drawings])
 
 
 def floor_of(tables: Mapping[str, Table], metric: str) -> tuple[str, float] | str:
@@ -329,13 +347,17 @@ def anchored(metric: str, rows: Sequence[Sequence[Outcome]]) -> Outcome:
     return (value - floor) / (replicate - floor)
 
 
-def anchored_interval(metric: str, rows: Sequence[Sequence[Outcome]]) -> list[float] | str:
+def anchored_interval(
+    metric: str, rows: Sequence[Sequence[Outcome]], contexts: Sequence[str]
+) -> list[float] | str:
     """Interval of the anchored value over the conditions that have value, floor and replicate."""
-    kept = [row for row in zip(*rows, strict=True) if len(numbers(row)) == len(row)]
+    whole = [len(numbers(row)) == len(row) for row in zip(*rows, strict=True)]
+    kept = [row for row, one in zip(zip(*rows, strict=True), whole, strict=True) if one]
+    names = tuple(name for name, one in zip(contexts, whole, strict=True) if one)
     if len(kept) < 2:
         return "fewer-than-two-conditions"
     quotients = []
-    for drawn in draws(len(kept)):
+    for drawn in resampled(names):
         value, floor, replicate = (
             mean([kept[place][part] for place in drawn]) for part in range(3)
         )
@@ -355,7 +377,9 @@ def summary(b: Benchmark, tables: Mapping[str, Table], metric: str, table: Table
     if not isinstance(floor, str):
         rows = (values, tables[floor[0]][metric], tables["replicate"][metric])
         quotient = anchored(metric, rows)
-        around = quotient if isinstance(quotient, str) else anchored_interval(metric, rows)
+        around = (
+            quotient if isinstance(quotient, str) else anchored_interval(metric, rows, contexts)
+        )
     return {
         "values": values,
         "value": value,
@@ -365,7 +389,7 @@ def summary(b: Benchmark, tables: Mapping[str, Table], metric: str, table: Table
             name: value_of([v for v, c in zip(values, contexts, strict=True) if c == name])
             for name in dict.fromkeys(contexts)
         },
-        "interval": interval(numbers(values)),
+        "interval": interval(values, contexts),
         "floor": floor if isinstance(floor, str) else {"baseline": floor[0], "value": floor[1]},
         "replicate": replicate,
         "anchored": quotient,

@@ -10,6 +10,7 @@ import vcspec.metrics
 import vcspec.rules
 import vcspec.splitting
 from vcspec.baselines.profiles import BASELINES
+from vcspec.metrics.flags import FLAGS
 from vcspec.metrics.suite import METRICS
 from vcspec.rules.book import RULES
 from vcspec.splitting.strategies import STRATEGIES
@@ -20,6 +21,7 @@ CATALOGS = {
     "metrics": (METRICS, vcspec.metrics),
     "strategies": (STRATEGIES, vcspec.splitting),
     "baselines": (BASELINES, vcspec.baselines),
+    "flags": (FLAGS, vcspec.metrics),
 }
 
 

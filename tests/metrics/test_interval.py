@@ -12,6 +12,11 @@ from vcspec.metrics.interval import (
 MASK = 2**64 - 1
 
 
+def one(values: np.ndarray) -> list[str]:
+    """One context for all conditions."""
+    return ["x"] * len(values)
+
+
 def split_mix_64(place: int) -> int:
     """The generator's output after `place` steps from state 0, in plain Python."""
     z = place * 0x9E3779B97F4A7C15 & MASK
@@ -75,15 +80,15 @@ def test_percentiles_are_interpolated_between_neighbours() -> None:
 def test_the_interval_of_a_mean_is_that_of_a_loop_over_resamples() -> None:
     values = np.random.default_rng(1).gamma(1.0, size=9).tolist()
     means = [sum(values[naive_draw(b, i, 9)] for i in range(9)) / 9 for b in range(RESAMPLES)]
-    found = mean_interval(np.array(values))
+    found = mean_interval(np.array(values), one(np.array(values)))
     wanted = (naive_quantile(means, 0.025), naive_quantile(means, 0.975))
     assert found == pytest.approx(wanted, rel=1e-12)
 
 
 def test_an_interval_of_fewer_than_two_conditions_does_not_exist() -> None:
-    assert mean_interval(np.array([])) is None
-    assert mean_interval(np.array([1.0])) is None
-    assert mean_interval(np.array([1.0, 1.0])) == (1.0, 1.0)
+    assert mean_interval(np.array([]), one(np.array([]))) is None
+    assert mean_interval(np.array([1.0]), one(np.array([1.0]))) is None
+    assert mean_interval(np.array([1.0, 1.0]), one(np.array([1.0, 1.0]))) == (1.0, 1.0)
 
 
 def test_value_floor_and_replicate_are_resampled_together() -> None:
@@ -94,19 +99,45 @@ def test_value_floor_and_replicate_are_resampled_together() -> None:
         rows = [naive_draw(b, i, 8) for i in range(8)]
         v, f, r = (np.mean(column[rows]) for column in (value, floor, replicate))
         ratios.append(float((v - f) / (r - f)))
-    found = anchored_interval(value, floor, replicate)
+    found = anchored_interval(value, floor, replicate, one(value))
     wanted = (naive_quantile(ratios, 0.025), naive_quantile(ratios, 0.975))
     assert found == pytest.approx(wanted, rel=1e-12)
 
 
 def test_the_floor_itself_has_an_interval_of_exactly_zero() -> None:
     floor = np.random.default_rng(3).random(6)
-    assert anchored_interval(floor, floor, floor + 1) == (0.0, 0.0)
-    assert anchored_interval(floor, floor, floor - 1) is None
+    assert anchored_interval(floor, floor, floor + 1, one(floor)) == (0.0, 0.0)
+    assert anchored_interval(floor, floor, floor - 1, one(floor)) is None
 
 
 def test_a_quotient_without_a_bounded_distribution_has_no_interval() -> None:
     value, floor = np.ones(4), np.zeros(4)
-    assert anchored_interval(value, floor, np.array([1.0, 1.0, 1.0, -1.0])) is None
-    assert anchored_interval(value, floor, floor) is None
-    assert anchored_interval(value[:1], floor[:1], floor[:1] + 1) is None
+    assert anchored_interval(value, floor, np.array([1.0, 1.0, 1.0, -1.0]), one(value)) is None
+    assert anchored_interval(value, floor, floor, one(value)) is None
+    assert anchored_interval(value[:1], floor[:1], floor[:1] + 1, ["x"]) is None
+
+
+def test_contexts_are_drawn_first_and_conditions_within_them() -> None:
+    values = np.random.default_rng(4).normal(size=7)
+    contexts = ["a", "b", "a", "c", "b", "a", "c"]
+    rows = {name: [at for at, own in enumerate(contexts) if own == name] for name in "abc"}
+    means = []
+    for b in range(RESAMPLES):
+        chosen = ["abc"[naive_draw(b, i, 3)] for i in range(3)]
+        drawn = [
+            rows[name][naive_draw(b, i, len(rows[name]), seed=1 + "abc".index(name))]
+            for name in chosen
+            for i in range(len(rows[name]))
+        ]
+        means.append(float(np.mean(values[drawn])))
+    wanted = (naive_quantile(means, 0.025), naive_quantile(means, 0.975))
+    assert mean_interval(values, contexts) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_what_contexts_share_widens_the_interval() -> None:
+    values = np.repeat([0.0, 1.0, 2.0, 3.0], 25) + np.random.default_rng(5).normal(size=100) / 10
+    apart = mean_interval(values, [f"c{at // 25}" for at in range(100)])
+    together = mean_interval(values, one(values))
+    assert apart is not None
+    assert together is not None
+    assert apart[1] - apart[0] > 2 * (together[1] - together[0])

@@ -33,7 +33,7 @@ def drawn_values(seed=0, models=4):
 def test_means_are_those_of_the_conditions_that_all_models_define():
     values = drawn_values()
     values[1, 3] = np.nan
-    found = means_of(values, CONTEXTS, "higher", "condition")
+    found = means_of(values, ["x"] * 12, "higher", "condition")
     kept = np.delete(values, 3, axis=1)
     np.testing.assert_allclose(found.value, kept.mean(axis=1), atol=1e-9)
     for draw in (0, 1, 999):

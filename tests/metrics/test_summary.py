@@ -27,8 +27,12 @@ SOUND = anchors(
 )
 
 
-def told(values: list[float], found: dict[str, np.ndarray], direction: str = "higher") -> Any:
-    return summary(scores(values), found, CONTEXTS, direction)
+HIGHER = {"direction": "higher", "per": "condition", "perfect": 1.0}
+LOWER = {"direction": "lower", "per": "condition", "perfect": 0.0}
+
+
+def told(values: list[float], found: dict[str, np.ndarray], entry: Any = HIGHER) -> Any:
+    return summary(scores(values), found, CONTEXTS, entry)
 
 
 def test_a_summary_states_value_floor_replicate_and_the_anchored_value() -> None:
@@ -84,7 +88,7 @@ def test_no_condition_that_defines_all_three_leaves_no_anchored_value() -> None:
 
 
 def test_lower_may_be_better() -> None:
-    found = told([2.0] * 4, anchors(replicate=[1.0] * 4, a=[3.0] * 4, b=[5.0] * 4), "lower")
+    found = told([2.0] * 4, anchors(replicate=[1.0] * 4, a=[3.0] * 4, b=[5.0] * 4), LOWER)
     assert found["floor"] == {"baseline": "a", "value": 3.0}
     assert found["anchored"] == 0.5
 
@@ -104,7 +108,7 @@ def test_conditions_without_a_value_are_counted_by_reason_and_by_context() -> No
 
 def test_contexts_keep_the_order_of_their_first_condition() -> None:
     values = scores([1.0, 2.0, 3.0])
-    found = summary(values, anchors(replicate=[1.0] * 3, a=[0.0] * 3), ["y", "x", "y"], "higher")
+    found = summary(values, anchors(replicate=[1.0] * 3, a=[0.0] * 3), ["y", "x", "y"], HIGHER)
     assert list(found["contexts"]) == ["y", "x"]
     assert found["contexts"]["y"]["value"] == 2.0
 
@@ -171,12 +175,36 @@ def test_every_null_has_a_reason_of_the_vocabulary_and_the_schema_holds(case: st
 
 def test_a_metric_that_needs_cells_is_not_applicable_to_profiles() -> None:
     values = scores([NAN] * 4, "needs-cells")
-    found = summary(values, SOUND, CONTEXTS, "higher")
+    found = summary(values, SOUND, CONTEXTS, HIGHER)
     assert (found["status"], found["value"]) == ("not-applicable", None)
     assert found["reasons"]["value"] == "needs-cells"
-    assert summary(scores([NAN] * 4), SOUND, CONTEXTS, "higher")["status"] == "undefined"
+    assert summary(scores([NAN] * 4), SOUND, CONTEXTS, HIGHER)["status"] == "undefined"
 
 
 def test_a_mean_is_over_the_conditions_that_have_a_value() -> None:
     assert mean_of(np.array([1.0, NAN, 3.0])) == 2.0
     assert mean_of(np.array([NAN])) is None
+
+
+def test_a_metric_of_contexts_has_one_value_in_each() -> None:
+    entry = {**HIGHER, "per": "context"}
+    values = scores([0.2, 0.2, 0.8, 0.8])
+    found = summary(values, {}, ["x", "x", "y", "y"], entry)
+    assert (found["value"], found["defined"]) == (0.5, 4)
+    assert found["interval"] == {"low": 0.2, "high": 0.8}
+    alone = summary(scores([0.2] * 4), {}, ["x"] * 4, entry)
+    assert alone["interval"] is None
+    assert alone["reasons"]["interval"] == "fewer-than-two-conditions"
+
+
+def test_strata_are_told_as_contexts_are() -> None:
+    strata = {"effect": ["weak", "strong", "weak", "null"]}
+    found = summary(scores([0.1, 0.2, 0.3, NAN]), {}, CONTEXTS, HIGHER, strata=strata)
+    assert found["strata"]["effect"]["weak"] == {"value": 0.2, "defined": 2, "undefined": {}}
+    assert found["strata"]["effect"]["null"]["undefined"] == {"no-weights": 1}
+
+
+def test_why_there_are_no_anchors_is_told() -> None:
+    found = summary(scores([0.1] * 4), {}, CONTEXTS, HIGHER, without="not-in-reference")
+    assert found["reasons"]["floor"] == found["reasons"]["anchored"] == "not-in-reference"
+    assert found["calibration"] is None

@@ -14,6 +14,7 @@ from vcspec.actions.split import Plan, split
 from vcspec.model.curated import Curated
 from vcspec.model.matrix import rows_of_dense, stack
 from vcspec.model.store import Store
+from vcspec.storage.artefacts import write_cells
 from vcspec.storage.zarr_store import ZarrStore
 
 SINGLES = tuple(f"G{number:02d}" for number in range(8))
@@ -128,6 +129,24 @@ def predict_with(split: Split, target: Path, matrices: Mapping[str, Any], **opti
     with split.writer(target, model="a-model", **options) as out:
         for key, matrix in matrices.items():
             out[key] = matrix
+    return target
+
+
+def predict_some(screen: Screen, target: Path, matrices: Mapping[str, Any]) -> Path:
+    """Predictions of the conditions given alone, which the writer would refuse."""
+    whole = ZarrStore(str(screen.predictions))
+    keys = [key for key, cells in matrices.items() for _ in cells]
+    context, perturbation = np.array([key.split("|") for key in keys], dtype=object).T
+    obs = {
+        "_index": np.array([f"predicted-{row}" for row in range(len(keys))], dtype=object),
+        "context": context,
+        "perturbation": perturbation,
+    }
+    rows = rows_of_dense(np.concatenate(list(matrices.values())))
+    document = dict(whole.skeleton.document or {})
+    write_cells(
+        target, document, [rows], obs=obs, var={"_index": whole.column("/var", "_index").values}
+    )
     return target
 
 

@@ -17,7 +17,7 @@ from vcspec.engine.controls import all_sorted
 from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
-from vcspec.model.comparison import Side, Space
+from vcspec.model.comparison import Expression, Side, Space
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
 from vcspec.rules.subject import Subject, bounds_of
@@ -58,7 +58,7 @@ class Asked(Protocol):
 
 
 def predicted_side(
-    subject: Subject, cells: ConditionCells, asked: Asked, wanted: Wanted
+    subject: Subject, cells: ConditionCells, asked: Asked, wanted: Wanted, *, partial: bool = False
 ) -> Side | None:
     """Statistics of the predicted conditions; None where the rows are not sound.
 
@@ -70,6 +70,7 @@ def predicted_side(
         cells: how its values are scaled.
         asked: the conditions, in the order of the result, and their controls.
         wanted: what is taken of them.
+        partial: conditions may be missing, and values may not be finite; their means are NaN.
     """
     keys, number, controls = asked.keys, asked.number, asked.controls
     is_cells = subject.document["level"] == "cells"
@@ -85,7 +86,7 @@ def predicted_side(
         )
     ]
     workers = subject.settings.budget.workers
-    known = all_sorted(controls, workers) if is_cells else []
+    tested = all_sorted(controls, workers) if is_cells else []
     taking = wanted.taking if is_cells else NOTHING_MORE
     wants = Wants(
         notes=True,
@@ -93,23 +94,41 @@ def predicted_side(
         leaves=True,
         scale=cells.scale,
         taking=taking,
+        lenient=partial,
     )
-    swept = _swept(subject, cells, grouped, _Pass(groups, known, wants, wanted.space))
+    swept = _swept(subject, cells, grouped, _Pass(groups, tested, wants, wanted.space))
     if swept.means is None:
         return None
-    means, back = swept.means, np.argsort(order)
-    if (back != np.arange(len(back))).any():
-        means = means[back]
     base = np.array([control.mean for control in controls])
     if not is_cells:
         # Rounded alike, a pasted control differs from the control by nothing.
-        return Side(means, base.astype(np.float32).astype(np.float64)[number], None)
+        control = base.astype(np.float32).astype(np.float64)[number]
+        return Side(_placed(swept.means, order, len(keys), np.nan), control, None)
     assert swept.expression is not None  # every condition was tested
-    side = Side(means, base[number], swept.expression.take(back))
+    side = Side(
+        _placed(swept.means, order, len(keys), np.nan),
+        base[number],
+        Expression(
+            _placed(swept.expression.z, order, len(keys), 0.0),
+            _placed(swept.expression.p_value, order, len(keys), 1.0),
+            _placed(swept.expression.fdr, order, len(keys), 1.0),
+        ),
+    )
     if not taking:
         return side
-    taken = [control.cellwise(taking, wanted.space) for control in controls]
-    return with_cellwise(side, [swept.cellwise[at] for at in back], taken, number)
+    known = [control.cellwise(taking, wanted.space) for control in controls]
+    found = dict(zip(order.tolist(), swept.cellwise, strict=True))
+    taken = [found.get(at, known[number[at]]) for at in range(len(keys))]
+    return with_cellwise(side, taken, known, number)
+
+
+def _placed(values: Array, order: NDArray[np.int64], conditions: int, absent: float) -> Array:
+    """(conditions, features) rows at the places `order`; `absent` where there is none."""
+    if len(order) == conditions and (order == np.arange(conditions)).all():
+        return values
+    out = np.full((conditions, values.shape[1]), absent)
+    out[order] = values
+    return out
 
 
 class _Pass(NamedTuple):
@@ -167,7 +186,7 @@ def _spilled(
     blocks, settings = subject.store.blocks("/X"), subject.settings
     swept = subject.reading(lambda: look(blocks, "/X", wants, settings, rows=rows, also=spill.add))
     subject.keep("/X", swept)
-    return spill.cells if swept.scan is not None and swept.scan.is_sound else None
+    return spill.cells if wants.takes(swept.scan) else None
 
 
 def _row_lengths(subject: Subject) -> NDArray[np.int64]:

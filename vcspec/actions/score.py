@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from importlib.metadata import version
 from itertools import pairwise
@@ -21,11 +22,17 @@ from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
 from vcspec.engine.settings import Settings
 from vcspec.metrics import compute, taking
+from vcspec.metrics.changes import is_finite
+from vcspec.metrics.composite import composite
+from vcspec.metrics.coverage import with_worst
+from vcspec.metrics.descriptors import systematic_variation
+from vcspec.metrics.flags import Observed, raised
 from vcspec.metrics.interval import RESAMPLES, SEED
-from vcspec.metrics.summary import summary
+from vcspec.metrics.summary import DECIMALS, summary
 from vcspec.model.comparison import Comparison, Expression, Scores, Side, Space
 from vcspec.model.condition import targets_of
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.finding import Report
 from vcspec.model.matrix import Array
 from vcspec.model.scorecard import Scorecard, by_condition, table_digest
 from vcspec.model.store import Damaged
@@ -36,6 +43,8 @@ from vcspec.statistics.cellwise import Cellwise, with_cellwise
 from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
+MISSES = {"VCS501", "VCS509"}  # what partial predictions may break: missing, not finite
+ALPHA = 0.05  # discovery rate below which a true effect counts, in the strata
 LIBRARIES = ("numpy", "scipy", "zarr")
 
 
@@ -156,6 +165,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     dataset: Target | None = None,
     suites: Sequence[str] = (),
     cached: bool = False,
+    partial: bool = False,
     settings: Settings | None = None,
 ) -> Scorecard:
     """Score predictions.
@@ -168,6 +178,8 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
         suites: of metrics, computed in one pass; none takes the first that the reference was made
             for, or `core-1.0`.
         cached: keep what was taken from the dataset, and use what was kept before.
+        partial: score predictions that lack conditions, or hold values that are not finite: such
+            conditions get the worst value of each metric.
         settings: how passes over the cells are run; nothing of it changes a number.
 
     Raises:
@@ -178,38 +190,71 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     """
     metrics_of(suites)
     chosen = settings or Settings()
-    subject = _opened(os.fspath(predictions), split, chosen)
+    subject = _opened(os.fspath(predictions), split, chosen, partial=partial)
     found = _truth(subject, reference, dataset, suites, cached=cached)
     asked = tuple(suites) or tuple(found.suites[:1])
     metrics = tuple(metrics_of(asked))
-    side = _side(subject, found, Wanted(list(metrics), taking(metrics), found.space))
+    wanted = Wanted(list(metrics), taking(metrics), found.space)
+    side = _side(subject, found, wanted, partial=partial)
     tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
-    scores = compute(metrics, found.comparison(side))
-    return _card(subject, found, asked, metrics, scores)
+    pair = found.comparison(side)
+    return _card(subject, found, asked, pair, compute(metrics, pair))
 
 
-def _opened(name: str, split: Target | None, chosen: Settings) -> Subject:
+def _opened(name: str, split: Target | None, chosen: Settings, *, partial: bool) -> Subject:
     """Predictions that are sound as far as their axes tell."""
     report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
         raise UsageError(message)
-    if report.verdict != "valid":
-        require_valid(examined(name, {"split": split}, settings=chosen)[0])
+    if not _passes(report, partial=partial):
+        whole = examined(name, {"split": split}, settings=chosen)[0]
+        require_valid(whole)
     if subject is None:
         message = f"{name} could not be opened"
         raise Unreadable(message)
     return subject
 
 
-def _side(subject: Subject, found: Truth, wanted: Wanted) -> Side:
+def _passes(report: Report, *, partial: bool) -> bool:
+    """Whether predictions can be scored; with `partial` also those that miss something."""
+    if report.verdict == "valid":
+        return True
+    codes = {finding.code for finding in report.errors}
+    return partial and bool(codes) and codes <= MISSES
+
+
+def _require_sizes(subject: Subject) -> None:
+    """Hold the numbers of rows against the split's, where missing conditions kept a rule from it.
+
+    Raises:
+        UsageError: a condition has another number of rows.
+    """
+    is_cells = subject.document["level"] == "cells"
+    wanted = subject.companions["split"].document["cells_per_condition"] if is_cells else 1
+    sizes = subject.stretches.sizes()
+    wrong = [f"{key} {size}" for key, size in sizes.items() if size != wanted]
+    if wrong:
+        message = (
+            f"{subject.store.target} holds other than {wanted} rows for {len(wrong)} conditions: "
+            f"{', '.join(wrong[:3])}"
+        )
+        raise UsageError(message)
+
+
+def _side(subject: Subject, found: Truth, wanted: Wanted, *, partial: bool) -> Side:
     """Statistics of the predictions, whose values are checked on the way."""
     name = subject.store.target
+    if partial:
+        _require_sizes(subject)
+    cells = ConditionCells(subject, found.values)
     try:
-        side = predicted_side(subject, ConditionCells(subject, found.values), found, wanted)
+        side = predicted_side(subject, cells, found, wanted, partial=partial)
     except Damaged:
         side = None  # noted with the subject, and reported with all else that is wrong
-    require_valid(examine(subject, "data", name))
+    report = examine(subject, "data", name)
+    if not _passes(report, partial=partial):
+        require_valid(report)
     if side is None:
         message = f"{name} holds rows that no statistics can be taken of"
         raise Unreadable(message)
@@ -267,29 +312,46 @@ def _card(
     subject: Subject,
     found: Truth,
     suites: tuple[str, ...],
-    metrics: tuple[str, ...],
+    pair: Comparison,
     scores: Mapping[str, Scores],
 ) -> Scorecard:
+    metrics = tuple(scores)
+    entries = standard().metrics
+    anchors = {name: found.anchors(name) for name in metrics}
+    gone = ~is_finite(pair.prediction.mean)
+    scores = {
+        name: with_worst(one, entries[name], anchors[name].get("no-change"))
+        for name, one in scores.items()
+    }
     values = np.array([scores[name].values for name in metrics])
     reasons = tuple(scores[name].reasons for name in metrics)
+    strata = _strata(subject, found, pair)
     results = {
         name: {
             "definition": definition_digest(CURRENT, name),
             **summary(
                 scores[name],
-                found.anchors(name),
+                anchors[name],
                 found.contexts,
-                standard().metrics[name]["direction"],
+                entries[name],
+                strata=strata,
+                without="no-reference" if found.pin() is None else "not-in-reference",
             ),
         }
         for name in metrics
     }
+    headline = tuple(standard().suites[suites[0]]["headline"])
+    seen = Observed(pair, ~gone, _copied(subject), results, headline)
     document = {
         **_identity(subject, found, suites),
         "conditions": len(found.keys),
-        "coverage": 1.0,
+        "coverage": round(1 - float(gone.mean()), DECIMALS),
+        "missing": [key for key, lost in zip(found.keys, gone, strict=True) if lost],
         "features": len(subject.features),
         "metrics": results,
+        "systematic_variation": _systematic(pair, found.contexts),
+        "composites": _composites(suites, scores, anchors),
+        "flags": raised(seen),
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
         "table": table_digest(metrics, found.keys, values, reasons),
         "by_condition": by_condition(found.keys, found.contexts, metrics, values, reasons),
@@ -297,6 +359,60 @@ def _card(
     }
     document["signature"] = _signature(document)
     return Scorecard(document, metrics, tuple(found.keys), tuple(found.contexts), values, reasons)
+
+
+def _strata(subject: Subject, found: Truth, pair: Comparison) -> dict[str, list[str]]:
+    """Division → (conditions,) part: by the truth's effect, and by what the split lets be known."""
+    from vcspec.rules.split import Table
+
+    strata = {}
+    if pair.truth.expression is not None:
+        strata["effect"] = effect_sizes((pair.truth.expression.fdr < ALPHA).sum(axis=1))
+    trained: dict[str, set[str]] = {}
+    table = Table(subject.companions["split"])
+    for condition in table.having("train"):
+        trained.setdefault(condition.perturbation, set()).add(condition.context_key)
+    known = {condition.key: condition.perturbation for condition in table.tested}
+    numbers = [len(trained.get(known[key], ())) for key in found.keys]
+    strata["training-contexts"] = [str(number) if number < 2 else "2+" for number in numbers]
+    return strata
+
+
+def effect_sizes(counts: NDArray[np.int64]) -> list[str]:
+    """`null` without a significant feature, else `strong` from the median of the others on."""
+    some = counts[counts > 0]
+    border = float(np.median(some)) if len(some) else 0.0
+    return ["null" if not n else "strong" if n >= border else "weak" for n in counts.tolist()]
+
+
+def _systematic(pair: Comparison, contexts: Sequence[str]) -> dict[str, float | None]:
+    found = systematic_variation(pair)
+    return {
+        name: None if np.isnan(value) else round(float(value), DECIMALS)
+        for name, value in zip(contexts, found, strict=True)
+    }
+
+
+def _composites(
+    suites: Sequence[str], scores: Mapping[str, Scores], anchors: Mapping[str, Mapping[str, Array]]
+) -> dict[str, Any]:
+    """Suite → the number that its rule set makes of its metrics."""
+    known = standard()
+    values = {name: one.values for name, one in scores.items()}
+    return {
+        name: asdict(composite(known.suites[name]["composite"], known.metrics, values, anchors))
+        for name in suites
+        if "composite" in known.suites[name]
+    }
+
+
+def _copied(subject: Subject) -> float | None:
+    """Share of conditions of several cells that are all copies of one; None without cells."""
+    if subject.document["level"] != "cells":
+        return None
+    several = np.diff(subject.stretches.grouped().borders) > 1
+    same = subject.prints[:, 1] == subject.prints[:, 2]
+    return float((same & several).mean())
 
 
 def _identity(subject: Subject, found: Truth, suites: tuple[str, ...]) -> dict[str, Any]:

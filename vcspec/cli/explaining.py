@@ -38,6 +38,7 @@ def _entry(name: str) -> tuple[str, dict[str, object]]:
         "rule": known.rules,
         "metric": known.metrics,
         "suite": known.suites,
+        "flag": known.flags,
         "task": known.tasks,
         "strategy": known.strategies,
         "baseline": known.baselines,

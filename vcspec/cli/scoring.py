@@ -56,6 +56,15 @@ from vcspec.cli.output import (
     "--table", metavar="STORE", help="Write values by condition to STORE, for xarray.open_zarr."
 )
 @click.option("--contexts", is_flag=True, help="Print the values by context as well.")
+@click.option(
+    "--strata", is_flag=True, help="Print the values by effect size and training contexts as well."
+)
+@click.option(
+    "--partial",
+    is_flag=True,
+    help="Score predictions that lack conditions or hold values that are not finite; those get the "
+    "worst value of each metric.",
+)
 @engine_options
 @overwrite_option
 @quiet_option
@@ -75,6 +84,8 @@ def score(
     *,
     cached: bool,
     contexts: bool,
+    strata: bool,
+    partial: bool,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -84,7 +95,7 @@ def score(
     Predictions that break a rule are refused, with the report.
     """
     from vcspec.actions.score import score as action
-    from vcspec.render.scorecard_text import render_contexts, render_scorecard
+    from vcspec.render.scorecard_text import render_contexts, render_scorecard, render_strata
     from vcspec.storage.files import write_text
     from vcspec.storage.score_table import write_score_table
 
@@ -96,6 +107,7 @@ def score(
             dataset=dataset,
             suites=suites,
             cached=cached,
+            partial=partial,
             settings=settings,
         )
     if table:
@@ -110,6 +122,8 @@ def score(
         emit(render_scorecard(card, colour=colour(), width=width()))
         if contexts:
             emit("\n" + render_contexts(card, colour=colour(), width=width()))
+        if strata:
+            emit("\n" + render_strata(card, colour=colour(), width=width()))
 
 
 @click.command(

@@ -35,6 +35,8 @@ class Wants:
         leaves: digests of tiles, for the content digest.
         scale: how values become log1p; None where neither means nor tests are wanted.
         taking: with the scale, what is taken of each condition beyond its mean.
+        lenient: with the scale, statistics are taken of rows with values that are not finite as
+            well: the mean is not finite either, and such values count as 0 elsewhere.
     """
 
     notes: bool = False
@@ -43,6 +45,13 @@ class Wants:
     leaves: bool = False
     scale: Scale | None = None
     taking: Taking = NOTHING_MORE
+    lenient: bool = False
+
+    def takes(self, scan: Scan | None) -> bool:
+        """Whether statistics are taken of rows on which these are the notes."""
+        if self.scale is None:
+            return False
+        return scan is None or scan.is_sound or (self.lenient and scan.is_readable)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +134,16 @@ def visit(task: Task, against: Against | None) -> Seen:
     own = read.slice(0, task.block.stop - task.block.start)
     borders = np.array(task.borders) - task.block.start
     seen = _grouped(Seen(*_looked_at(task, read, own)), borders, task.wants)
-    if task.wants.scale is None or (seen.scan is not None and not seen.scan.is_sound):
+    scale = task.wants.scale
+    if scale is None or not task.wants.takes(seen.scan):
         return seen
-    rows = task.wants.scale.log1p(own, task.totals)
+    rows = scale.log1p(own, task.totals)
     seen = replace(seen, means=np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)]))
+    if seen.scan is not None and not seen.scan.is_sound:
+        own = _finite(own)
+        rows = scale.log1p(own, task.totals)
     if task.wants.taking:
-        whole = task.wants.scale.piece(own, task.totals)
+        whole = scale.piece(own, task.totals)
         parts = [whole.slice(*pair) for pair in _pairs(borders)]
         found = tuple(_cellwise(task, [part], len(part.log1p), against) for part in parts)
         seen = replace(seen, cellwise=found)
@@ -205,12 +218,12 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
         scans += [scan] if scan is not None else []
         leaves += found
         undigested = undigested or problem
-        if scale is not None and (scan is None or scan.is_sound):
+        if scale is not None and task.wants.takes(scan):
             add_to(sums, _scaled(task, scale, own, start))
     scan = together(scans) if scans else None
     cells = task.block.stop - task.block.start
     seen = _grouped(Seen(scan, tuple(leaves), undigested), np.array([0, cells]), task.wants)
-    if scale is None or (scan is not None and not scan.is_sound):
+    if scale is None or not task.wants.takes(scan):
         return seen
     seen = replace(seen, means=sums[np.newaxis, :, 0] / cells)
     if task.wants.taking:
@@ -220,7 +233,7 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
 
     def pieces() -> Iterator[Rows]:
         for start, stop in task.block.pieces:
-            yield _scaled(task, scale, task.cells.rows(start, stop), start)
+            yield _scaled(task, scale, _finite(task.cells.rows(start, stop)), start)
 
     control = against.control
     return _with(seen, control.compare_in_parts(pieces, parts=len(task.block.pieces)))
@@ -229,12 +242,18 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
 def _cellwise_in_pieces(task: Task, scale: Scale, against: Against | None) -> Cellwise:
     def pieces() -> Iterator[Piece]:
         for start, stop in task.block.pieces:
-            rows = task.cells.rows(start, stop)
+            rows = _finite(task.cells.rows(start, stop))
             yield scale.piece(rows, _totals(task, start, len(rows)))
 
     space = against.space if against is not None else None
     cells = task.block.stop - task.block.start
     return cellwise(pieces, cells, task.cells.width, task.wants.taking, space)
+
+
+def _finite(rows: Rows) -> Rows:
+    """The rows, with 0 in place of values that are not finite."""
+    lost = ~np.isfinite(rows.data)
+    return replace(rows, data=np.where(lost, 0, rows.data)) if lost.any() else rows
 
 
 def _scaled(task: Task, scale: Scale, rows: Rows, start: int) -> Rows:

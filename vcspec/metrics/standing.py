@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcspec.metrics.interval import percentiles, resamples
+from vcspec.metrics.interval import percentiles, weights
 from vcspec.model.matrix import Array
 
 FLAT = 1e-9  # the length of a vector that is no more than rounding
@@ -46,15 +46,16 @@ def means_of(values: Array, contexts: Sequence[str], direction: str, per: str) -
     oriented = values if direction == "higher" else -values
     if per == "context":
         oriented = oriented[:, [contexts.index(name) for name in dict.fromkeys(contexts)]]
+        contexts = ["all"] * oriented.shape[1]
     kept = np.asarray(~np.isnan(oriented).any(axis=0))
     if not kept.any():
         return None
     value = np.round(oriented[:, kept].mean(axis=1), DECIMALS)
     if kept.sum() < 2:
         return Means(value, None)
-    places = resamples(oriented.shape[1])
-    number = kept[places].sum(axis=1)
-    total = np.where(kept, oriented, 0)[:, places].sum(axis=2)
+    drawings = weights(tuple(contexts)) * kept
+    number = drawings.sum(axis=1)
+    total = np.array([(drawings * row).sum(axis=1) for row in np.where(kept, oriented, 0)])
     drawn = np.round(total[:, number > 0] / number[number > 0], DECIMALS).T
     # So that all metrics keep the same draws, one without a condition repeats the one before.
     before = np.maximum(np.cumsum(number > 0) - 1, 0)

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from vcspec.metrics.calibration import calibration
 from vcspec.metrics.interval import anchored_interval, mean_interval
 from vcspec.model.comparison import Scores
 from vcspec.model.matrix import Array
@@ -13,7 +15,6 @@ from vcspec.model.matrix import Array
 NEEDS_CELLS = "needs-cells"
 REPLICATE = "replicate"
 ANCHORED = ("anchored", "anchored_interval")
-WITHOUT_ANCHORS = dict.fromkeys(("floor", REPLICATE, *ANCHORED), "no-reference")
 DECIMALS = 10  # beyond them a mean depends on a processor's order of summation
 
 
@@ -37,17 +38,35 @@ def floor_of(
 
 
 def summary(
-    scores: Scores, anchors: Mapping[str, Array], contexts: Sequence[str], direction: str
+    scores: Scores,
+    anchors: Mapping[str, Array],
+    contexts: Sequence[str],
+    entry: Mapping[str, Any],
+    *,
+    strata: Mapping[str, Sequence[str]] | None = None,
+    without: str = "no-reference",
 ) -> dict[str, Any]:
     """What a scorecard states of a metric, but for its definition.
 
     Args:
         scores: of the prediction.
         anchors: `replicate` and each baseline → (conditions,) values, NaN where undefined; nothing
-            where there is no reference.
+            where there are none.
         contexts: (conditions,) names.
-        direction: `higher` or `lower` is better.
+        entry: of the metric in the standard.
+        strata: name of a division → (conditions,) the part that each belongs to.
+        without: why there are no anchors, where there are none.
     """
+    direction = entry["direction"]
+    whole = scores
+    if entry["per"] == "context":
+        first = [contexts.index(name) for name in dict.fromkeys(contexts)]
+        scores = Scores(scores.values[first], tuple(scores.reasons[at] for at in first))
+        anchors = {name: values[first] for name, values in anchors.items()}
+        places: Sequence[str] = [contexts[at] for at in first]
+    else:
+        places = contexts
+    alone = ["all"] * len(places) if entry["per"] == "context" else places
     value = mean_of(scores.values)
     floor = floor_of(anchors, [name for name in anchors if name != REPLICATE], direction)
     replicate = mean_of(anchors[REPLICATE]) if anchors else None
@@ -55,19 +74,40 @@ def summary(
         "direction": direction,
         "status": "scored" if value is not None else _status(scores),
         "value": value,
-        **_counts(scores, np.ones(len(contexts), dtype=bool)),
-        "interval": _interval(mean_interval(scores.values[~np.isnan(scores.values)])),
+        **_counts(whole, np.ones(len(contexts), dtype=bool)),
+        "interval": _interval(_around(scores, alone)),
         "floor": {"baseline": floor[0], "value": floor[1]} if floor else None,
         "replicate": replicate,
-        "contexts": _by_context(scores, contexts),
+        "contexts": _by_part(whole, contexts),
+        "strata": {name: _by_part(whole, parts) for name, parts in (strata or {}).items()},
+        "calibration": _calibration(anchors, floor, entry),
     }
-    anchored, bounds, missing = _anchored(scores, anchors, floor, direction)
+    anchored, bounds, missing = _anchored(scores, anchors, floor, direction, alone)
+    none = {} if anchors else dict.fromkeys(("floor", REPLICATE, *ANCHORED), without)
     return {
         **found,
         "anchored": anchored,
         "anchored_interval": bounds,
-        "reasons": {**_reasons(found), **missing, **({} if anchors else WITHOUT_ANCHORS)},
+        "reasons": {**_reasons(found), **missing, **none},
     }
+
+
+def _around(scores: Scores, contexts: Sequence[str]) -> tuple[float, float] | None:
+    kept = ~np.isnan(scores.values)
+    return mean_interval(
+        scores.values[kept], [name for name, one in zip(contexts, kept, strict=True) if one]
+    )
+
+
+def _calibration(
+    anchors: Mapping[str, Array], floor: tuple[str, float] | None, entry: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    if floor is None or REPLICATE not in anchors:
+        return None
+    found = calibration(
+        anchors[floor[0]], anchors[REPLICATE], entry["direction"], float(entry["perfect"])
+    )
+    return asdict(found)
 
 
 def _status(scores: Scores) -> str:
@@ -82,20 +122,26 @@ def _counts(scores: Scores, which: Any) -> dict[str, Any]:
     return {"defined": defined, "undefined": dict(sorted(reasons.items()))}
 
 
-def _by_context(scores: Scores, contexts: Sequence[str]) -> dict[str, Any]:
-    names = np.array(contexts, dtype=object)
+def _by_part(scores: Scores, parts: Sequence[str]) -> dict[str, Any]:
+    names = np.array(parts, dtype=object)
     return {
         name: {"value": mean_of(scores.values[names == name]), **_counts(scores, names == name)}
-        for name in dict.fromkeys(contexts)
+        for name in dict.fromkeys(parts)
     }
 
 
 def _interval(bounds: tuple[float, float] | None) -> dict[str, float] | None:
-    return {"low": bounds[0], "high": bounds[1]} if bounds else None
+    if bounds is None:
+        return None
+    return {"low": round(bounds[0], DECIMALS), "high": round(bounds[1], DECIMALS)}
 
 
 def _anchored(
-    scores: Scores, anchors: Mapping[str, Array], floor: tuple[str, float] | None, direction: str
+    scores: Scores,
+    anchors: Mapping[str, Array],
+    floor: tuple[str, float] | None,
+    direction: str,
+    contexts: Sequence[str],
 ) -> tuple[float | None, dict[str, float] | None, dict[str, str]]:
     """(value − floor) / (replicate − floor), its interval, and why one or the other is missing.
 
@@ -104,7 +150,8 @@ def _anchored(
     if floor is None:
         return None, None, dict.fromkeys(ANCHORED, "floor-undefined")
     columns = np.array([scores.values, anchors[floor[0]], anchors[REPLICATE]])
-    kept = columns[:, ~np.isnan(columns).any(axis=0)]
+    whole = ~np.isnan(columns).any(axis=0)
+    kept = columns[:, whole]
     if not kept.shape[1]:
         first = "value" if np.isnan(scores.values).all() else REPLICATE
         return None, None, dict.fromkeys(ANCHORED, f"{first}-undefined")
@@ -115,7 +162,9 @@ def _anchored(
     anchored = round((value - low) / (high - low), DECIMALS)
     if kept.shape[1] < 2:
         return anchored, None, {"anchored_interval": "fewer-than-two-conditions"}
-    bounds = _interval(anchored_interval(sign * kept[0], sign * kept[1], sign * kept[2]))
+    names = [name for name, one in zip(contexts, whole, strict=True) if one]
+    turned = sign * kept
+    bounds = _interval(anchored_interval(turned[0], turned[1], turned[2], names))
     missing = {} if bounds else {"anchored_interval": "replicate-not-better-than-floor"}
     return anchored, bounds, missing
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from vcspec.model.scorecard import Scorecard
 from vcspec.render.report_text import drawn, shown
+from vcspec.standard import standard
 
 ARROW = {"higher": "↑", "lower": "↓"}
 
@@ -37,10 +38,36 @@ def _floor(found: Any) -> str:
 
 
 def render_scorecard(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
-    """One scorecard: a row a metric, the anchors beside the value, the signature below."""
+    """One scorecard: the headline first, a row a metric, then the others, the signature below."""
+    document = card.document
+    model = document["model"]
+    headline = [name for name in _headline(document) if _is_informative(document, name)]
+    rest = [name for name in card.metrics if name not in headline]
+    head = f"{shown(model['name'])} {shown(model['version'])}  {_question(document)}"
+    parts: list[Any] = [head, ""]
+    if headline and rest:
+        parts += ["headline", _table(document, headline), "", "others", _table(document, rest), ""]
+    else:
+        parts += [_table(document, list(card.metrics)), ""]
+    parts += [*_notes(document), _legend(document), shown(card.signature, limit=1000)]
+    return drawn(parts, colour=colour, width=width)
+
+
+def _headline(document: Any) -> list[str]:
+    suites = document.get("suites", [document["suite"]])
+    names = dict.fromkeys(n for suite in suites for n in standard().suites[suite]["headline"])
+    return [name for name in names if name in document["metrics"]]
+
+
+def _is_informative(document: Any, name: str) -> bool:
+    """Whether the metric can tell the replicate from the floor here, as far as that is known."""
+    found = document["metrics"][name]["calibration"]
+    return found is None or bool(found["informative"])
+
+
+def _table(document: Any, names: Sequence[str]) -> Any:
     from rich.table import Table
 
-    document = card.document
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in (
         "metric",
@@ -55,25 +82,51 @@ def render_scorecard(card: Scorecard, *, colour: bool = False, width: int | None
         table.add_column(
             heading, justify="left" if heading in {"metric", ""} else "right", no_wrap=True
         )
-    for name in card.metrics:
+    for name in names:
         found = document["metrics"][name]
         share = f"{found['defined']}/{document['conditions']}"
+        anchored = (
+            number(found["anchored"]) if _is_informative(document, name) else "not informative here"
+        )
         cells = (
             _value(found),
             _interval(found),
             _floor(found),
             number(found["replicate"]),
-            number(found["anchored"]),
+            anchored,
             share,
         )
         table.add_row(name, ARROW[found["direction"]], *(shown(cell) for cell in cells))
-    model = document["model"]
-    head = f"{shown(model['name'])} {shown(model['version'])}  {_question(document)}"
-    return drawn(
-        [head, "", table, "", _legend(document), shown(card.signature, limit=1000)],
-        colour=colour,
-        width=width,
-    )
+    return table
+
+
+def _notes(document: Any) -> list[str]:
+    """What stands beside the numbers: composites, coverage, the dataset, flags."""
+    notes = []
+    for suite, found in document["composites"].items():
+        value = number(found["value"])
+        members = ", ".join(f"{name} {number(one)}" for name, one in found["members"].items())
+        notes.append(f"score of {suite}: {value} ({members})")
+    if document["coverage"] < 1:
+        lost = document["missing"]
+        names = ", ".join(shown(key) for key in lost[:5]) + (" …" if len(lost) > 5 else "")
+        notes.append(
+            f"coverage {document['coverage']:.1%}: {len(lost)} conditions are missing or not "
+            f"finite and score the worst value: {names}"
+        )
+    variation = [value for value in document["systematic_variation"].values() if value is not None]
+    if variation:
+        notes.append(
+            f"systematic variation {number(min(variation))} … {number(max(variation))}: near 1, "
+            "every perturbation of a context does the same"
+        )
+    for flag in document["flags"]:
+        entry = standard().flags[flag["name"]]
+        notes.append(
+            f"flag {flag['name']}: {entry['statistic']} is {number(flag['statistic'])}. "
+            f"{entry['says']}"
+        )
+    return [*notes, ""] if notes else []
 
 
 def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
@@ -91,6 +144,26 @@ def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None 
         values = (number(found["contexts"][context]["value"]) for context in contexts)
         table.add_row(name, ARROW[found["direction"]], *values)
     return drawn(["by context", "", table], colour=colour, width=width)
+
+
+def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
+    """The values of one scorecard by effect size of the truth, and by training contexts."""
+    from rich.table import Table
+
+    parts: list[Any] = []
+    for division in card.document["metrics"][card.metrics[0]]["strata"]:
+        first = card.document["metrics"][card.metrics[0]]["strata"][division]
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("metric", no_wrap=True)
+        table.add_column("")
+        for name in first:
+            table.add_column(shown(name), justify="right")
+        for metric in card.metrics:
+            found = card.document["metrics"][metric]
+            values = (number(found["strata"][division][name]["value"]) for name in first)
+            table.add_row(metric, ARROW[found["direction"]], *values)
+        parts += [f"by {division}", "", table, ""]
+    return drawn(parts[:-1], colour=colour, width=width)
 
 
 def _question(document: Any) -> str:

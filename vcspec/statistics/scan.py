@@ -64,6 +64,11 @@ class Scan:
         faults = (self.out_of_range, self.twice, self.not_finite)
         return not any(fault.rows for fault in faults)
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether rows are rows, though values may not be finite."""
+        return not (self.out_of_range.rows or self.twice.rows)
+
     def without_fingerprints(self) -> "Scan":
         """The same, but for the fingerprints."""
         return replace(self, fingerprint=np.empty(0, dtype=np.uint64))

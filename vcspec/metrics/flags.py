@@ -1,0 +1,173 @@
+"""Flags: what a prediction looks like, whatever it scores; observations with their statistic."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vcspec.catalog import Catalog
+from vcspec.metrics.changes import Mask, change
+from vcspec.metrics.contexts import contexts
+from vcspec.model.comparison import Comparison
+from vcspec.model.matrix import Array
+from vcspec.standard import standard
+
+DECIMALS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """What flags look at.
+
+    Attributes:
+        comparison: truth beside prediction.
+        predicted: (conditions,) whether each is there and finite.
+        copied: share of conditions whose cells are copies of one; None where there are no cells.
+        metrics: name → what the scorecard states of it.
+        headline: names of the suite's headline metrics.
+    """
+
+    comparison: Comparison
+    predicted: Mask
+    copied: float | None
+    metrics: Mapping[str, Any]
+    headline: tuple[str, ...]
+
+    @property
+    def lengths(self) -> tuple[Array, Array]:
+        """Lengths of true and of predicted changes, of the conditions that are predicted."""
+        kept = self.predicted
+        sides = self.comparison.truth, self.comparison.prediction
+        truth, prediction = (np.sqrt(np.square(change(side)[kept]).sum(axis=1)) for side in sides)
+        return truth, prediction
+
+
+Flag = Callable[[Observed, Mapping[str, float]], tuple[float, bool] | None]
+"""Gives the statistic and whether the flag is raised; None where it cannot be looked for."""
+
+FLAGS: Catalog[Flag] = Catalog("flag", standard().flags)
+flag = FLAGS.claim
+
+
+def raised(observed: Observed) -> list[dict[str, Any]]:
+    """The flags that are raised, in the order of the standard, each with its statistic."""
+    found = []
+    for name, entry in standard().flags.items():
+        result = FLAGS[name](observed, entry["limits"])
+        if result is not None and result[1]:
+            statistic = round(float(result[0]), DECIMALS)
+            found.append({"name": name, "statistic": statistic, "limits": dict(entry["limits"])})
+    return found
+
+
+@flag("constant")
+def constant(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Mean correlation of predicted changes between conditions of a context."""
+    found = []
+    for rows in contexts(observed.comparison):
+        kept = rows[observed.predicted[rows]]
+        moved = change(observed.comparison.prediction)[kept]
+        moved = moved - moved.mean(axis=1, keepdims=True)
+        lengths = np.sqrt(np.square(moved).sum(axis=1))
+        if len(kept) < 2 or (lengths == 0).any():
+            continue
+        together = (moved / lengths[:, np.newaxis]).sum(axis=0)
+        number = len(kept)
+        found.append((float(np.square(together).sum()) - number) / (number * (number - 1)))
+    if not found:
+        return None
+    return float(np.mean(found)), float(np.mean(found)) > limits["most"]
+
+
+@flag("control-copy")
+def control_copy(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Share of conditions that hardly change."""
+    truth, prediction = observed.lengths
+    if not len(truth) or not np.median(truth):
+        return None
+    share = float((prediction < limits["size"] * np.median(truth)).mean())
+    return share, share > limits["most"]
+
+
+@flag("amplified")
+def amplified(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Median length of predicted changes beside that of true ones."""
+    ratio = _size(observed)
+    return None if ratio is None else (ratio, ratio > limits["most"])
+
+
+@flag("shrunken")
+def shrunken(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Median length of predicted changes beside that of true ones."""
+    ratio = _size(observed)
+    return None if ratio is None else (ratio, ratio < limits["least"])
+
+
+def _size(observed: Observed) -> float | None:
+    truth, prediction = observed.lengths
+    if not len(truth) or not np.median(truth):
+        return None
+    return float(np.median(prediction) / np.median(truth))
+
+
+@flag("no-spread")
+def no_spread(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Median standard deviation of predicted cells beside that of true ones."""
+    sides = observed.comparison.truth, observed.comparison.prediction
+    if any(side.variance is None for side in sides):
+        return None
+    truth, prediction = (np.sqrt(side.variance) for side in sides if side.variance is not None)
+    seen = truth > 0
+    seen &= observed.predicted[:, np.newaxis]
+    if not seen.any():
+        return None
+    ratio = float(np.median(prediction[seen] / truth[seen]))
+    return ratio, ratio < limits["least"]
+
+
+@flag("duplicate-cells")
+def duplicate_cells(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Share of conditions whose cells are copies of one."""
+    if observed.copied is None:
+        return None
+    return observed.copied, observed.copied > limits["most"]
+
+
+@flag("above-ceiling")
+def above_ceiling(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Number of metrics beyond the replicate."""
+    beyond = 0
+    for found in observed.metrics.values():
+        if found["replicate"] is None or found["interval"] is None:
+            continue
+        if found["direction"] == "higher":
+            beyond += found["interval"]["low"] > found["replicate"]
+        else:
+            beyond += found["interval"]["high"] < found["replicate"]
+    return float(beyond), beyond >= limits["fewest"]
+
+
+@flag("metric-disagreement")
+def metric_disagreement(
+    observed: Observed, limits: Mapping[str, float]
+) -> tuple[float, bool] | None:
+    """Range of the anchored values of headline metrics that can tell something."""
+    values = [
+        found["anchored"]
+        for name in observed.headline
+        if (found := observed.metrics.get(name)) is not None
+        and found["anchored"] is not None
+        and found["calibration"]["informative"]
+    ]
+    if len(values) < 2:
+        return None
+    spread = max(values) - min(values)
+    return spread, spread > limits["most"]
+
+
+@flag("missing")
+def missing(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Share of conditions that are not predicted."""
+    share = float(1 - observed.predicted.mean())
+    return share, share > limits["most"]
