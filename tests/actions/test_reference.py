@@ -70,13 +70,16 @@ def test_controls_and_centres_stand_by_context(screen: tiny.Screen, read: anndat
 def test_anchors_are_the_replicate_and_the_baselines_that_say_something(
     read: anndata.AnnData,
 ) -> None:
-    assert list(read.uns["subjects"]) == ["replicate", "no-change", "context-mean"]
+    expected = ["replicate", "interpolated-duplicate", "no-change", "context-mean"]
+    expected += ["target-scaling", "linear", "nearest-conditions"]
+    assert list(read.uns["subjects"]) == expected
     suite = standard().suites["core-1.0"]["metrics"]
     assert list(read.uns["metrics"]) == suite
-    assert read.uns["anchors"].shape == (3, len(suite), read.n_obs)
+    assert read.uns["anchors"].shape == (7, len(suite), read.n_obs)
+    assert read.uns["replicate_error"].shape == (len(suite),)
 
 
-@pytest.mark.parametrize("name", ["no-change", "context-mean"])
+@pytest.mark.parametrize("name", ["no-change", "context-mean", "linear"])
 def test_the_anchor_of_a_baseline_is_what_its_predictions_score(
     name: str, screen: tiny.Screen, read: anndata.AnnData, tmp_path: Path
 ) -> None:
@@ -86,10 +89,24 @@ def test_the_anchor_of_a_baseline_is_what_its_predictions_score(
     np.testing.assert_array_equal(card.values, anchor)
 
 
-def halves(screen: tiny.Screen, context: str, label: str) -> tuple[np.ndarray, np.ndarray]:
+def ticket(name: str, cut: int) -> bytes:
+    """What a cell is sorted by: its hash, mixed with the number of the cut from the second on."""
+    digest = hashlib.sha256(name.encode()).digest()
+    if not cut:
+        return digest
+    word, step = 2**64, 0x9E3779B97F4A7C15
+    z = ((int.from_bytes(digest[:8], "big") ^ cut) + step) % word
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % word
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % word
+    return (z ^ (z >> 31)).to_bytes(8, "big")
+
+
+def halves(
+    screen: tiny.Screen, context: str, label: str, cut_number: int
+) -> tuple[np.ndarray, np.ndarray]:
     data = anndata.read_zarr(screen.dataset)
     own = data[(data.obs["context"] == context) & (data.obs["perturbation"] == label)]
-    names = sorted(own.obs_names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    names = sorted(own.obs_names, key=lambda name: ticket(name, cut_number))
     cut = len(names) // 2
     first, second = (own[part].X.toarray() for part in (names[:cut], names[cut:]))
     return tiny.log1p(first).astype(np.float64), tiny.log1p(second).astype(np.float64)
@@ -99,19 +116,23 @@ def test_the_replicate_is_one_half_against_the_other_each_with_a_control_half_of
     screen: tiny.Screen, read: anndata.AnnData
 ) -> None:
     metrics = list(read.uns["metrics"])
+    wanted = np.zeros((5, 3, read.n_obs))
     for row, (context, label) in enumerate(read.obs[["context", "perturbation"]].to_numpy()):
-        first, second = halves(screen, context, label)
-        control_first, control_second = halves(screen, context, "control")
-        truth = first.mean(0) - control_first.mean(0)
-        prediction = second.mean(0) - control_second.mean(0)
-        found = read.uns["anchors"][0, :, row]
-        wanted = np.corrcoef(prediction, truth)[0, 1]
-        assert found[metrics.index("pearson-delta")] == pytest.approx(wanted, abs=1e-9)
-        spread = ((truth - truth.mean()) ** 2).sum()
-        wanted = 1 - ((prediction - truth) ** 2).sum() / spread
-        assert found[metrics.index("r2-delta")] == pytest.approx(wanted, abs=1e-8)
-        wanted = ((first.mean(0) - second.mean(0)) ** 2).mean()
-        assert found[metrics.index("mse")] == pytest.approx(wanted, rel=1e-8)
+        for cut in range(5):
+            first, second = halves(screen, context, label, cut)
+            control_first, control_second = halves(screen, context, "control", cut)
+            truth = first.mean(0) - control_first.mean(0)
+            prediction = second.mean(0) - control_second.mean(0)
+            spread = ((truth - truth.mean()) ** 2).sum()
+            wanted[cut, :, row] = (
+                np.corrcoef(prediction, truth)[0, 1],
+                1 - ((prediction - truth) ** 2).sum() / spread,
+                ((first.mean(0) - second.mean(0)) ** 2).mean(),
+            )
+    places = [metrics.index(name) for name in ("pearson-delta", "r2-delta", "mse")]
+    np.testing.assert_allclose(read.uns["anchors"][0][places], wanted.mean(axis=0), atol=1e-8)
+    error = wanted.mean(axis=2).std(axis=0, ddof=1) / np.sqrt(5)
+    np.testing.assert_allclose(read.uns["replicate_error"][places], error, atol=1e-8)
 
 
 def shrunk(tmp_path: Path, keep: dict[str, int]) -> anndata.AnnData:

@@ -31,6 +31,7 @@ class Benchmark:
         role: condition → role.
         control: the control label.
         untargeted: features that no perturbation of the split targets.
+        features: names.
         target_sum: of the values.
         draws: cells of a predicted condition.
     """
@@ -42,6 +43,7 @@ class Benchmark:
     role: Mapping[str, str]
     control: str
     untargeted: Sequence[int]
+    features: Sequence[str]
     target_sum: float
     draws: int
 
@@ -144,12 +146,77 @@ def nearest_context(b: Benchmark, key: str) -> tuple[Vector, bool]:
     return own + average([effect(b, o) for o in same if b.context[o] == nearest]), True
 
 
+def features_of(b: Benchmark, key: str) -> list[int]:
+    """Numbers of the features that the condition's perturbation targets."""
+    names = b.perturbation[key].split("+")
+    return [list(b.features).index(name) for name in names if name in b.features]
+
+
+def target_scaling(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    ratios = []
+    for other in b.with_role("train"):
+        base, profile = control_profile(b, other), measured(b, other)
+        ratios += [profile[f] / base[f] for f in features_of(b, other) if base[f] > 0]
+    if not ratios or not features_of(b, key):
+        return context_mean(b, key)[0], False
+    profile = control_profile(b, key)
+    for feature in features_of(b, key):
+        profile[feature] *= math.fsum(ratios) / len(ratios)
+    return profile, True
+
+
+def whole(b: Benchmark, key: str) -> bool:
+    return len(features_of(b, key)) == len(b.perturbation[key].split("+"))
+
+
+def embedding(b: Benchmark) -> tuple[list[str], Vector, np.ndarray, np.ndarray] | None:
+    """Conditions, their mean change, what is left of it, and up to ten axes of that."""
+    keys = [key for key in b.with_role("train") if whole(b, key)]
+    if len(keys) < 2:
+        return None
+    changes = np.array([effect(b, key) for key in keys])
+    rest = (changes - average(list(changes))).T
+    lengths, axes = np.linalg.eigh(rest @ rest.T)
+    kept = [at for at in np.argsort(-lengths)[:10] if lengths[at] > 1e-14 * max(lengths)]
+    return (keys, average(list(changes)), rest, axes[:, kept]) if kept else None
+
+
+def place(b: Benchmark, axes: np.ndarray, key: str) -> Vector:
+    return axes[features_of(b, key)].sum(axis=0)
+
+
+def linear(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    found = embedding(b)
+    if found is None or not whole(b, key):
+        return context_mean(b, key)[0], False
+    keys, middle, rest, axes = found
+    ridge = 0.1 * np.eye(axes.shape[1])
+    places = np.array([place(b, axes, other) for other in keys])
+    weights = np.linalg.inv(axes.T @ axes + ridge) @ axes.T @ rest @ places
+    weights = weights @ np.linalg.inv(places.T @ places + ridge)
+    return control_profile(b, key) + middle + axes @ weights @ place(b, axes, key), True
+
+
+def nearest_conditions(b: Benchmark, key: str) -> tuple[Vector, bool]:
+    found = embedding(b)
+    if found is None or not whole(b, key):
+        return context_mean(b, key)[0], False
+    keys, _, _, axes = found
+    own = place(b, axes, key)
+    away = {other: round(squared(own, place(b, axes, other)), 12) for other in keys}
+    nearest = sorted(keys, key=lambda other: away[other])[:5]
+    return control_profile(b, key) + average([effect(b, other) for other in nearest]), True
+
+
 PROFILES: Mapping[str, Callable[[Benchmark, str], tuple[Vector, bool]]] = {
     "no-change": no_change,
     "context-mean": context_mean,
     "perturbation-mean": perturbation_mean,
     "additive": additive,
     "nearest-context": nearest_context,
+    "target-scaling": target_scaling,
+    "linear": linear,
+    "nearest-conditions": nearest_conditions,
 }
 
 
@@ -218,10 +285,18 @@ def baseline_sides(b: Benchmark, name: str) -> Sides | None:
 # ---- halves -------------------------------------------------------------------------------------
 
 
-def halves(b: Benchmark, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def halves(b: Benchmark, keys: Sequence[str], cut: int) -> tuple[np.ndarray, np.ndarray]:
     """Cells sorted by the SHA-256 of their names and cut in two; an odd one is in the second."""
+
+    def ticket(name: str) -> str:
+        digest = hashlib.sha256(name.encode())
+        if not cut:
+            return digest.hexdigest()
+        start = int.from_bytes(digest.digest()[:8], "big")
+        return f"{split_mix(((start ^ cut) + GOLDEN_RATIO) % WORD):020d}"
+
     cells = {
-        hashlib.sha256(name.encode()).hexdigest(): values
+        ticket(name): values
         for key in keys
         for name, values in zip(b.names[key], b.cells[key], strict=True)
     }
@@ -229,11 +304,11 @@ def halves(b: Benchmark, keys: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return ordered[: len(ordered) // 2], ordered[len(ordered) // 2 :]
 
 
-def halved(b: Benchmark) -> tuple[Sides, Sides]:
+def halved(b: Benchmark, cut: int) -> tuple[Sides, Sides]:
     """Truth and prediction of the replicate, each against its own half of the controls."""
     first, second = {}, {}
     for key in b.with_role("test"):
-        own, controls = halves(b, [key]), halves(b, b.controls(b.context[key]))
+        own, controls = halves(b, [key], cut), halves(b, b.controls(b.context[key]), cut)
         first[key] = side_of_cells(own[0], controls[0])
         second[key] = side_of_cells(own[1], controls[1])
     return first, second

@@ -103,7 +103,9 @@ class Allowed:
         width = len(self.split.features)
         means = [mean_profile(self.cells.of(condition.key)) for condition in trained]
         controls = {context: control.mean for context, control in self.controls.items()}
-        return Training(tuple(trained), np.array(means).reshape(len(means), width), controls)
+        names = tuple(str(name) for name in self.split.features)
+        profiles = np.array(means).reshape(len(means), width)
+        return Training(tuple(trained), profiles, controls, names)
 
     def baseline_profiles(self, name: str, targets: Sequence[Condition] | None = None) -> Profiles:
         """Mean profiles that a baseline predicts for the test conditions."""

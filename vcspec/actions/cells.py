@@ -14,6 +14,7 @@ from vcspec.model.matrix import Array, Rows, stack
 from vcspec.model.store import Column
 from vcspec.rules.subject import Run, Subject
 from vcspec.statistics.cellwise import Piece
+from vcspec.statistics.mixing import splitmix64
 
 
 class ConditionCells:
@@ -92,8 +93,12 @@ class ConditionCells:
             return None
         return np.asarray(self.subject.column("obs", "library_size").values, dtype=np.float64)
 
-    def halves(self, *keys: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def halves(self, *keys: str, repeat: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Two halves of the conditions' cells, by the SHA-256 of their names.
+
+        Args:
+            keys: of the conditions.
+            repeat: number of the cut; later ones mix the first eight bytes with their number.
 
         Returns:
             numbers of rows, counted from the first of these conditions on to the last; the second
@@ -101,8 +106,10 @@ class ConditionCells:
         """
         runs = [self.runs[key] for key in keys]
         starts = np.concatenate([self._hash_starts[run.start : run.stop] for run in runs])
-        order = np.argsort(starts)
-        if (starts[order][1:] == starts[order][:-1]).any():
+        if repeat:
+            starts = splitmix64(starts ^ np.uint64(repeat))
+        order = np.argsort(starts, kind="stable")
+        if not repeat and (starts[order][1:] == starts[order][:-1]).any():
             order = self._by_whole_hash(runs)
         cut = len(order) // 2
         return np.sort(order[:cut]), np.sort(order[cut:])

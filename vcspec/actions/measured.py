@@ -107,6 +107,9 @@ class Measured:
         """There are none."""
         return {}
 
+    def error(self, metric: str) -> None:
+        """There is no replicate."""
+
     def pin(self) -> None:
         """There is no reference."""
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,10 @@ from vcspec.version import __version__
 
 Path_ = str | os.PathLike[str]
 REPLICATE = "replicate"
+INTERPOLATED = "interpolated-duplicate"
 FEWEST_CELLS = 4
+CUTS = 5  # times that cells are cut in two halves
+DECIMALS = 10
 
 
 def reference(
@@ -67,8 +70,7 @@ def reference(
     space = allowed.space if needs_space(metrics) else None
     wanted = Wanted(metrics, taking(metrics), space)
     truth = wanted.side(_measured_cells(allowed, wanted))
-    subjects, anchors = _anchors(allowed, truth, wanted)
-    found = _Found(truth, subjects, anchors)
+    found = _Found(truth, *_anchors(allowed, truth, wanted))
     _write(Path(target), allowed, suites, wanted, found, overwrite=overwrite)
     return sealed_content(Path(target))
 
@@ -81,11 +83,13 @@ class _Found:
         truth: of the test conditions.
         subjects: names of the anchors.
         anchors: (anchors, metrics, conditions) values, NaN where undefined.
+        error: (metrics,) standard error of the replicate.
     """
 
     truth: Side
     subjects: list[str]
     anchors: Array
+    error: Array
 
 
 def _measured_cells(allowed: Allowed, wanted: Wanted) -> Iterator[tuple[Cells, Control]]:
@@ -109,10 +113,20 @@ def compared(
     return Comparison(truth, prediction, context, centres[context], is_target, targets, space)
 
 
-def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], Array]:
-    """Names of the anchors, and their values: (anchors, metrics, conditions), NaN if undefined."""
+def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], Array, Array]:
+    """Names of the anchors, and their values: (anchors, metrics, conditions), NaN if undefined.
+
+    Returns:
+        beside them the replicate's standard error, (metrics,).
+    """
     metrics = wanted.metrics
-    names, values = [REPLICATE], [_table(_replicate(allowed, wanted), metrics)]
+    cuts = np.array([_table(_replicate(allowed, wanted, cut), metrics) for cut in range(CUTS)])
+    defined = np.maximum((~np.isnan(cuts)).sum(axis=0), 1)
+    mean = np.where(np.isnan(cuts).all(axis=0), np.nan, np.nansum(cuts, axis=0) / defined)
+    names = [REPLICATE]
+    values: list[Array] = [np.asarray(np.round(mean, DECIMALS), dtype=np.float64)]
+    names.append(INTERPOLATED)
+    values.append(_table(_interpolated(allowed, wanted), metrics))
     for name in standard().tasks["perturbation-response"]["baselines"]:
         profiles = allowed.baseline_profiles(name)
         if not profiles.native.any():
@@ -128,26 +142,60 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
         values.append(
             _table(compute(metrics, compared(allowed, truth, predicted, wanted.space)), metrics)
         )
-    return names, np.array(values)
+    return names, np.array(values), _error(cuts)
 
 
 def _table(scores: dict[str, Scores], metrics: list[str]) -> Array:
     return np.array([scores[name].values for name in metrics])
 
 
-def _replicate(allowed: Allowed, wanted: Wanted) -> dict[str, Scores]:
+def _error(cuts: Array) -> Array:
+    """(metrics,) standard error over cuts of the mean over conditions; NaN where one has none."""
+    numbers = (~np.isnan(cuts)).sum(axis=2)
+    means = np.divide(
+        np.nansum(cuts, axis=2), numbers, out=np.full(numbers.shape, np.nan), where=numbers > 0
+    )
+    return np.asarray(np.round(means.std(axis=0, ddof=1) / np.sqrt(len(cuts)), DECIMALS))
+
+
+def _replicate(allowed: Allowed, wanted: Wanted, cut: int) -> dict[str, Scores]:
     """Scores of one half of each condition's cells as a prediction of the other half."""
-    controls = {context: _control_halves(allowed, context) for context in allowed.contexts}
+    first, second = _halves(allowed, wanted, cut)
+    return _where_enough(
+        allowed, compute(wanted.metrics, compared(allowed, first, second, wanted.space))
+    )
+
+
+def _interpolated(allowed: Allowed, wanted: Wanted) -> dict[str, Scores]:
+    """Scores of the second half's profile where it is significant, of the mean elsewhere.
+
+    Source: Miller et al. 2025, arXiv:2506.22641.
+    """
+    first, second = _halves(allowed, wanted, 0)
+    assert second.expression is not None  # `side` always tests
+    pair = compared(allowed, first, second, wanted.space)
+    centre = np.where(np.isnan(pair.centre), second.control, pair.centre)
+    doubt = second.expression.fdr
+    mixed = Side((1 - doubt) * second.mean + doubt * centre, second.control, None)
+    return _where_enough(allowed, compute(wanted.metrics, replace(pair, prediction=mixed)))
+
+
+def _halves(allowed: Allowed, wanted: Wanted, cut: int) -> tuple[Side, Side]:
+    """Both halves of every condition, each against its own half of the controls."""
+    controls = {context: _control_halves(allowed, context, cut) for context in allowed.contexts}
 
     def half(number: int) -> Side:
         tasks: list[tuple[Cells, Control]] = []
         for condition in allowed.tested:
             control = controls[condition.context_key][number]
-            tasks.append((partial(_half, allowed, condition.key, number), control))
+            tasks.append((partial(_half, allowed, condition.key, number, cut), control))
         return wanted.side(tasks)
 
-    halves = compared(allowed, half(0), half(1), wanted.space)
-    scores = compute(wanted.metrics, halves)
+    return half(0), half(1)
+
+
+def _where_enough(allowed: Allowed, scores: dict[str, Scores]) -> dict[str, Scores]:
+    """The scores, undefined where there are too few cells to cut in two."""
     few = [
         min(allowed.cells.count(condition.key), len(allowed.controls[condition.context_key].rows))
         < FEWEST_CELLS
@@ -156,14 +204,15 @@ def _replicate(allowed: Allowed, wanted: Wanted) -> dict[str, Scores]:
     return {name: found.undefined_where(few, "too-few-cells") for name, found in scores.items()}
 
 
-def _half(allowed: Allowed, key: str, number: int) -> Piece:
-    return _taken(allowed.cells.piece(key), allowed.cells.halves(key)[number])
+def _half(allowed: Allowed, key: str, number: int, cut: int) -> Piece:
+    return _taken(allowed.cells.piece(key), allowed.cells.halves(key, repeat=cut)[number])
 
 
-def _control_halves(allowed: Allowed, context: str) -> tuple[Control, Control]:
+def _control_halves(allowed: Allowed, context: str, cut: int) -> tuple[Control, Control]:
     control = allowed.controls[context]
     cells = control.piece or Piece.of(control.rows)
-    pieces = [_taken(cells, rows) for rows in allowed.cells.halves(*allowed.control_keys[context])]
+    halves = allowed.cells.halves(*allowed.control_keys[context], repeat=cut)
+    pieces = [_taken(cells, rows) for rows in halves]
     first, second = (Control(piece.log1p, piece) for piece in pieces)
     return first, second
 
@@ -198,6 +247,7 @@ def _write(
         "uns/subjects": np.array(found.subjects, dtype=object),
         "uns/metrics": np.array(wanted.metrics, dtype=object),
         "uns/anchors": found.anchors,
+        "uns/replicate_error": found.error,
         **_more(allowed, wanted, truth, controls),
     }
     write_arrays(

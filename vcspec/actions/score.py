@@ -89,6 +89,9 @@ class Truth(Protocol):
     def anchors(self, metric: str) -> Mapping[str, Array]:
         """Anchor → (conditions,) values of the metric; nothing where there are no anchors."""
 
+    def error(self, metric: str) -> float | None:
+        """Standard error of the replicate; None where there is none."""
+
     def pin(self) -> Mapping[str, str] | None:
         """Id, version and content digest of the reference; None where there is none."""
 
@@ -149,6 +152,14 @@ class Reference:
         subjects = [str(name) for name in self.subject.array("/uns/subjects")]
         metrics = [str(name) for name in self.subject.array("/uns/metrics")]
         return subjects, metrics, self.subject.array("/uns/anchors")
+
+    def error(self, metric: str) -> float | None:
+        """Standard error of the replicate; None where there is none."""
+        _, metrics, _ = self._anchors
+        if metric not in metrics:
+            return None
+        found = float(self.subject.array("/uns/replicate_error")[metrics.index(metric)])
+        return None if np.isnan(found) else found
 
     def pin(self) -> Mapping[str, str]:
         """Id, version and content digest."""
@@ -329,6 +340,7 @@ def _card(
     results = {
         name: {
             "definition": definition_digest(CURRENT, name),
+            "replicate_error": found.error(name),
             **summary(
                 scores[name],
                 anchors[name],

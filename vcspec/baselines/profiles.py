@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.catalog import Catalog
-from vcspec.model.condition import Condition
+from vcspec.model.condition import Condition, targets_of
 from vcspec.model.matrix import Array
 from vcspec.model.training import Training
 from vcspec.standard import standard
@@ -132,3 +132,123 @@ def nearest_context(training: Training, targets: Sequence[Condition]) -> Profile
         )
 
     return _shifted(training, targets, change)
+
+
+@baseline("target-scaling")
+def target_scaling(training: Training, targets: Sequence[Condition]) -> Profiles:
+    """The control, its targets scaled as training perturbations scale their own."""
+    own = targets_of(training.conditions, training.features)
+    ratios = [
+        training.means[row, feature] / base
+        for row, features in enumerate(own)
+        for feature in features
+        if (base := training.controls[training.conditions[row].context_key][feature]) > 0
+    ]
+    asked = targets_of(targets, training.features)
+    means = _controls(training, targets)
+    native = np.array([bool(ratios) and len(features) > 0 for features in asked], dtype=bool)
+    fallback = context_mean(training, targets).means
+    for row, features in enumerate(asked):
+        if native[row]:
+            means[row, features] *= np.mean(ratios)
+        else:
+            means[row] = fallback[row]
+    return Profiles(means, native)
+
+
+@baseline("linear")
+def linear(training: Training, targets: Sequence[Condition]) -> Profiles:
+    """The control plus a ridge regression of changes on embeddings of features and targets."""
+    embedded = _Embedded.of(training)
+    asked = targets_of(targets, training.features)
+
+    def change(row: int) -> Array | None:
+        if embedded is None or not embedded.covers(targets[row], asked[row]):
+            return None
+        return embedded.middle + embedded.axes @ (
+            embedded.weights @ embedded.of_targets(asked[row])
+        )
+
+    return _shifted_by(training, targets, [change(row) for row in range(len(targets))])
+
+
+@baseline("nearest-conditions")
+def nearest_conditions(training: Training, targets: Sequence[Condition]) -> Profiles:
+    """The control plus the mean change of the training conditions with the nearest targets."""
+    embedded = _Embedded.of(training)
+    asked = targets_of(targets, training.features)
+
+    def change(row: int) -> Array | None:
+        if embedded is None or not embedded.covers(targets[row], asked[row]):
+            return None
+        away = np.square(embedded.places - embedded.of_targets(asked[row])).sum(axis=1)
+        nearest = np.argsort(np.round(away, 12), kind="stable")[:NEIGHBOURS]
+        return np.asarray(training.deltas[embedded.rows[nearest]].mean(axis=0))
+
+    return _shifted_by(training, targets, [change(row) for row in range(len(targets))])
+
+
+NEIGHBOURS = 5
+COMPONENTS = 10
+RIDGE = 0.1
+FLAT = 1e-9  # share of the largest singular value below which an axis is rounding
+
+
+@dataclass(frozen=True, eq=False)
+class _Embedded:
+    """Training changes as features × perturbations, in few axes.
+
+    Attributes:
+        rows: numbers of the training conditions whose members are all features.
+        middle: (features,) their mean change.
+        axes: (features, components) embedding of the features: principal axes of the changes.
+        places: (rows, components) embedding of the perturbations: sums of their targets' rows.
+        weights: (components, components) ridge regression between the two.
+    """
+
+    rows: NDArray[np.int64]
+    middle: Array
+    axes: Array
+    places: Array
+    weights: Array
+
+    @classmethod
+    def of(cls, training: Training) -> "_Embedded | None":
+        """Fit to the training conditions; None where fewer than two target features."""
+        own = targets_of(training.conditions, training.features)
+        pairs = zip(training.conditions, own, strict=True)
+        rows = np.array(
+            [row for row, pair in enumerate(pairs) if len(pair[1]) == len(pair[0].members)],
+            dtype=np.int64,
+        )
+        if len(rows) < 2:
+            return None
+        changes = training.deltas[rows]
+        middle = changes.mean(axis=0)
+        left, lengths, _ = np.linalg.svd((changes - middle).T, full_matrices=False)
+        kept = min(COMPONENTS, int((lengths > FLAT * max(lengths.max(), FLAT)).sum()))
+        if not kept:
+            return None
+        axes = left[:, :kept]
+        places = np.array([axes[own[row]].sum(axis=0) for row in rows])
+        inner = np.linalg.solve(
+            axes.T @ axes + RIDGE * np.eye(kept), axes.T @ (changes - middle).T @ places
+        )
+        outer = places.T @ places + RIDGE * np.eye(kept)
+        return cls(rows, middle, axes, places, np.linalg.solve(outer, inner.T).T)
+
+    @staticmethod
+    def covers(target: Condition, features: NDArray[np.int64]) -> bool:
+        """Whether all members of the perturbation are features."""
+        return len(features) == len(target.members)
+
+    def of_targets(self, features: NDArray[np.int64]) -> Array:
+        """(components,) embedding of a perturbation of these features."""
+        return np.asarray(self.axes[features].sum(axis=0))
+
+
+def _shifted_by(
+    training: Training, targets: Sequence[Condition], changes: Sequence[Array | None]
+) -> Profiles:
+    found = dict(zip(targets, changes, strict=True))
+    return _shifted(training, targets, found.__getitem__)

@@ -14,6 +14,8 @@ from vcspec.model.matrix import Array
 
 NEEDS_CELLS = "needs-cells"
 REPLICATE = "replicate"
+INTERPOLATED = "interpolated-duplicate"
+DUPLICATES = (REPLICATE, INTERPOLATED)  # anchors that are made of the truth's own cells
 ANCHORED = ("anchored", "anchored_interval")
 DECIMALS = 10  # beyond them a mean depends on a processor's order of summation
 
@@ -68,7 +70,7 @@ def summary(
         places = contexts
     alone = ["all"] * len(places) if entry["per"] == "context" else places
     value = mean_of(scores.values)
-    floor = floor_of(anchors, [name for name in anchors if name != REPLICATE], direction)
+    floor = floor_of(anchors, [name for name in anchors if name not in DUPLICATES], direction)
     replicate = mean_of(anchors[REPLICATE]) if anchors else None
     found: dict[str, Any] = {
         "direction": direction,
@@ -78,6 +80,9 @@ def summary(
         "interval": _interval(_around(scores, alone)),
         "floor": {"baseline": floor[0], "value": floor[1]} if floor else None,
         "replicate": replicate,
+        "interpolated_duplicate": mean_of(anchors[INTERPOLATED])
+        if INTERPOLATED in anchors
+        else None,
         "contexts": _by_part(whole, contexts),
         "strata": {name: _by_part(whole, parts) for name, parts in (strata or {}).items()},
         "calibration": _calibration(anchors, floor, entry),

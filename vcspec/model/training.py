@@ -19,11 +19,13 @@ class Training:
         means: (conditions, features) mean log1p profiles.
         controls: context → (features,) mean log1p profile of its control, of train and
             inference-input.
+        features: (features,) names; perturbations may target them.
     """
 
     conditions: tuple[Condition, ...]
     means: Array
     controls: Mapping[str, Array]
+    features: tuple[str, ...] = ()
 
     @cached_property
     def deltas(self) -> Array:
