@@ -135,6 +135,42 @@ def flags(known: Standard) -> str:
     return _table(("flag", "title", "statistic", "raised", "limits", "read it as"), rows)
 
 
+def invariance(known: Standard) -> str:
+    """What the null panel found on the splits of the library, over all of them."""
+    headline = known.suites["core-1.0"]["headline"]
+    sums: dict[str, list[int]] = {}
+    for table in known.invariance.values():
+        for metric, row in table.items():
+            own = sums.setdefault(metric, [0, 0, 0, 0])
+            sums[metric] = [a + b for a, b in zip(own, row, strict=True)]
+    rows = (
+        (
+            f"**{metric}**" if metric in headline else metric,
+            f"{empty} of {all_empty}",
+            f"{turned} of {all_turned}" if all_turned else "—",
+        )
+        for metric, (empty, all_empty, turned, all_turned) in sorted(
+            sums.items(), key=lambda item: (item[1][0] / max(item[1][1], 1), item[1][2], item[0])
+        )
+    )
+    return _table(("metric", "no information passes", "transforms gain"), rows)
+
+
+def arms(known: Standard) -> str:
+    """All arms of the null panel."""
+    rows = (
+        (
+            name,
+            entry["kind"],
+            entry["says"],
+            _fact([_number(s) for s in entry["strengths"]]),
+            entry["null"],
+        )
+        for name, entry in known.arms.items()
+    )
+    return _table(("arm", "kind", "what it is", "strengths", "held against"), rows)
+
+
 def suite_notes(known: Standard) -> str:
     """What published rule sets are reproduced, and how the suites differ from them."""
     lines = []
@@ -239,6 +275,8 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "suites": suites,
     "suite notes": suite_notes,
     "flags": flags,
+    "arms": arms,
+    "invariance": invariance,
     "strategies": strategies,
     "baselines": baselines,
     "limits": limits,

@@ -58,6 +58,16 @@ class Standard:
         return MappingProxyType({name: MappingProxyType(whole(name)) for name in stated})
 
     @cached_property
+    def arms(self) -> Table:
+        """Name → arm of the null panel."""
+        return self._toml("arms")
+
+    @cached_property
+    def invariance(self) -> Table:
+        """Split of the library → metric → how many submissions of the null panel pass."""
+        return self._toml("invariance")
+
+    @cached_property
     def flags(self) -> Table:
         """Name → flag."""
         return self._toml("flags")

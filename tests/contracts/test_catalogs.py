@@ -9,6 +9,7 @@ import vcspec.baselines
 import vcspec.metrics
 import vcspec.rules
 import vcspec.splitting
+from vcspec.baselines.arms import ARMS
 from vcspec.baselines.profiles import BASELINES
 from vcspec.metrics.flags import FLAGS
 from vcspec.metrics.suite import METRICS
@@ -22,6 +23,7 @@ CATALOGS = {
     "strategies": (STRATEGIES, vcspec.splitting),
     "baselines": (BASELINES, vcspec.baselines),
     "flags": (FLAGS, vcspec.metrics),
+    "arms": (ARMS, vcspec.baselines),
 }
 
 

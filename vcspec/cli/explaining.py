@@ -39,6 +39,7 @@ def _entry(name: str) -> tuple[str, dict[str, object]]:
         "metric": known.metrics,
         "suite": known.suites,
         "flag": known.flags,
+        "arm": known.arms,
         "task": known.tasks,
         "strategy": known.strategies,
         "baseline": known.baselines,

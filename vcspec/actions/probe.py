@@ -1,0 +1,312 @@
+"""probe: the null panel on a split: which metric lets pass what knows nothing."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import rfc8785
+
+from vcspec.actions.allowed import Allowed
+from vcspec.actions.reference import compared
+from vcspec.actions.score import Reference, reference_of
+from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space
+from vcspec.actions.validate import by_digest, checked
+from vcspec.baselines.arms import Scene, normal, submission
+from vcspec.baselines.cells import dispersed, drawn_rows
+from vcspec.metrics import compute, taking
+from vcspec.metrics.coverage import with_worst
+from vcspec.metrics.interval import mean_interval
+from vcspec.metrics.summary import DUPLICATES, REPLICATE, floor_of, mean_of
+from vcspec.model.comparison import Expression, Scores, Side
+from vcspec.model.errors import UsageError
+from vcspec.model.matrix import Array, Rows, rows_of_dense
+from vcspec.standard import CURRENT, standard
+from vcspec.statistics.sides import Cells, Control
+
+Target = str | os.PathLike[str]
+Advance = Callable[[int, int, str], None] | None
+GAIN = 0.01  # share of (replicate - floor) that a transform may gain
+HONEST = 0.5  # share of the true change that the honest prediction knows
+ERROR = 0.5  # deviation of its error, as a share of the change's root mean square
+TRAINED = 400  # training cells that one block is drawn from
+ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What the null panel found.
+
+    Attributes:
+        document: arms, values, nulls and offences; equal inputs give equal documents.
+    """
+
+    document: Mapping[str, Any]
+
+    def to_json(self) -> str:
+        """Canonical JSON (RFC 8785)."""
+        return rfc8785.dumps(dict(self.document)).decode()
+
+    @property
+    def offences(self) -> list[dict[str, Any]]:
+        """What passed that must not, headline metrics first."""
+        return list(self.document["offences"])
+
+
+def probe(
+    split: Target,
+    *,
+    dataset: Target | None = None,
+    reference: Target | None = None,
+    suites: Sequence[str] = DEFAULT,
+    advance: Advance = None,
+) -> Probe:
+    """Score the null panel on a split.
+
+    Args:
+        split: a sound split.
+        dataset: the one that it pins; looked for beside it by its digest.
+        reference: of that split, for these suites; looked for beside it.
+        suites: of metrics.
+        advance: told how many submissions of how many are scored.
+
+    Raises:
+        UsageError: split, dataset or reference are not found, or are not sound.
+        UnknownName: the standard has no such suite.
+    """
+    metrics = metrics_of(suites)
+    stage = _Stage.of(split, dataset, reference, metrics)
+    arms = standard().arms
+    total, done = sum(len(entry["strengths"]) for entry in arms.values()), 0
+    honest = stage.scored(list(stage.scene.honest))
+    found: dict[str, list[dict[str, Any]]] = {}
+    offences: list[dict[str, Any]] = []
+    for name, entry in arms.items():
+        found[name] = []
+        for strength in entry["strengths"]:
+            scores = stage.scored(submission(name, stage.scene, strength))
+            told = {
+                metric: _verdict(stage, entry, metric, scores[metric], honest[metric])
+                for metric in metrics
+            }
+            found[name].append({"strength": strength, "metrics": told})
+            offences += [
+                {"arm": name, "strength": strength, "metric": metric, **one}
+                for metric, one in told.items()
+                if one["passes"]
+            ]
+            done += 1
+            if advance is not None:
+                advance(done, total, "submissions")
+    headline = list(
+        dict.fromkeys(m for suite in suites for m in standard().suites[suite]["headline"])
+    )
+    offences.sort(key=lambda one: one["metric"] not in headline)
+    stated = stage.allowed.split.document
+    return Probe(
+        {
+            "kind": "probe",
+            "spec": CURRENT,
+            "split": {"id": stated["id"], "version": stated["version"]},
+            "suites": list(suites),
+            "headline": headline,
+            "conditions": len(stage.scene),
+            "arms": found,
+            "offences": offences,
+            "judged": {metric: stage.span(metric) is not None for metric in metrics},
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """Where arms are scored.
+
+    Attributes:
+        allowed: the split on its dataset.
+        wanted: the metrics, and what they ask of cells.
+        truth: of the test conditions.
+        reference: with the anchors.
+        scene: what arms are made of.
+    """
+
+    allowed: Allowed
+    wanted: Wanted
+    truth: Side
+    reference: Reference
+    scene: Scene
+
+    @classmethod
+    def of(
+        cls, split: Target, dataset: Target | None, reference: Target | None, metrics: list[str]
+    ) -> "_Stage":
+        place = os.fspath(split)
+        opened = checked(place, "split", level="full")
+        pinned = opened.document["datasets"][0]["content"]
+        data = (
+            checked(os.fspath(dataset), "dataset", level="full")
+            if dataset is not None
+            else by_digest(place, "dataset", pinned)
+        )
+        found = (
+            checked(os.fspath(reference), "reference", level="full")
+            if reference is not None
+            else reference_of(place, opened.claimed_content())
+        )
+        for what, thing in (("dataset", data), ("reference", found)):
+            if thing is None:
+                message = f"no {what} of {place} lies beside it; name it with --{what}"
+                raise UsageError(message)
+        assert data is not None  # raised above
+        assert found is not None
+        allowed, known = Allowed(opened, data), Reference(found)
+        space = known.space or (allowed.space if needs_space(metrics) else None)
+        wanted = Wanted(metrics, taking(metrics), space)
+        truth = wanted.side(
+            (partial(allowed.cells.piece, one.key), allowed.controls[one.context_key])
+            for one in allowed.tested
+        )
+        return cls(allowed, wanted, truth, known, _scene(allowed))
+
+    def scored(self, cells: Sequence[Array | None]) -> dict[str, Scores]:
+        """Scores of a submission; conditions without cells get the worst value."""
+        tasks: list[tuple[Cells, Control]] = []
+        for condition, own in zip(self.allowed.tested, cells, strict=True):
+            control = self.allowed.controls[condition.context_key]
+            rows = control.rows.slice(0, 1) if own is None else rows_of_dense(own)
+            tasks.append((partial(_given, rows), control))
+        side = self.wanted.side(tasks)
+        gone = np.array([own is None for own in cells])
+        if gone.any():
+            side = _without(side, gone)
+        pair = compared(self.allowed, self.truth, side, self.wanted.space)
+        entries = standard().metrics
+        return {
+            name: with_worst(one, entries[name], self.reference.anchors(name).get("no-change"))
+            for name, one in compute(self.wanted.metrics, pair).items()
+        }
+
+    def null(self, entry: Mapping[str, Any], metric: str) -> Array | float | None:
+        """What the arm must not beat: (conditions,) values of a baseline, or a number."""
+        anchors = self.reference.anchors(metric)
+        if entry["null"] != "metric":
+            known = anchors.get(entry["null"])
+            return known if known is not None else anchors.get("no-change")
+        stated = standard().metrics[metric]["null"]
+        if isinstance(stated, str):
+            return anchors.get("no-change")
+        return float(stated)
+
+    def span(self, metric: str) -> float | None:
+        """How much better the replicate is than the floor; None where it is not."""
+        anchors = self.reference.anchors(metric)
+        direction = standard().metrics[metric]["direction"]
+        floor = floor_of(anchors, [n for n in anchors if n not in DUPLICATES], direction)
+        replicate = mean_of(anchors[REPLICATE]) if anchors else None
+        if floor is None or replicate is None:
+            return None
+        sign = 1.0 if direction == "higher" else -1.0
+        found = sign * (replicate - floor[1])
+        return found if found > 0 else None
+
+
+def _given(rows: Rows) -> Rows:
+    return rows
+
+
+def _without(side: Side, gone: Any) -> Side:
+    """The side without a prediction where it is `gone`."""
+    assert side.expression is not None  # `side` always tests
+    row, tests = gone[:, np.newaxis], side.expression
+    return replace(
+        side,
+        mean=np.where(row, np.nan, side.mean),
+        expression=Expression(
+            np.where(row, 0, tests.z), np.where(row, 1, tests.p_value), np.where(row, 1, tests.fdr)
+        ),
+    )
+
+
+def _scene(allowed: Allowed) -> Scene:
+    tested = allowed.tested
+    number = {name: at for at, name in enumerate(allowed.contexts)}
+    cells = int(allowed.split.document["cells_per_condition"])
+    most = float(np.log1p(allowed.split.document["values"]["target_sum"]))
+    control, truth, honest, trained = [], [], [], []
+    for row, condition in enumerate(tested):
+        known = allowed.controls[condition.context_key]
+        own = known.rows.take(drawn_rows(len(known.rows), cells, condition.key)).dense()
+        measured = allowed.cells.of(condition.key).dense().astype(np.float64)
+        change = measured.mean(axis=0) - known.mean
+        error = normal(change.shape, 1000 + 2 * row) * np.sqrt(np.square(change).mean())
+        mean = np.maximum(known.mean + HONEST * change + ERROR * error, 0)
+        made = dispersed(known.rows, mean, cells=cells, most=most, key=condition.key)
+        control.append(own.astype(np.float64))
+        truth.append(measured)
+        honest.append(made.dense().astype(np.float64))
+        trained.append(_trained(allowed, condition.context_key))
+    means = _means(truth, allowed)
+    pair = compared(allowed, means, means)
+    return Scene(
+        keys=[condition.key for condition in tested],
+        context=np.array([number[condition.context_key] for condition in tested], dtype=np.int64),
+        control=control,
+        truth=truth,
+        honest=honest,
+        trained=trained,
+        centre=pair.centre,
+        targets=pair.targets,
+        most=most,
+    )
+
+
+def _means(cells: Sequence[Array], allowed: Allowed) -> Side:
+    base = [allowed.controls[condition.context_key].mean for condition in allowed.tested]
+    return Side(np.array([part.mean(axis=0) for part in cells]), np.array(base), None)
+
+
+def _trained(allowed: Allowed, context: str) -> Array:
+    """Training cells of a context, or of all where it has none; its control without any."""
+    trained = allowed.training.conditions
+    here = [one for one in trained if one.context_key == context] or list(trained)
+    if not here:
+        return allowed.controls[context].rows.dense().astype(np.float64)
+    each = max(1, TRAINED // len(here))
+    parts = [allowed.cells.of(one.key) for one in here]
+    kept = [part.slice(0, min(each, len(part))).dense() for part in parts]
+    return np.concatenate(kept).astype(np.float64)
+
+
+def _verdict(
+    stage: _Stage, entry: Mapping[str, Any], metric: str, scores: Scores, honest: Scores
+) -> dict[str, Any]:
+    """Value, what it is held against, and whether it passes though it must not."""
+    stated = standard().metrics[metric]
+    sign = 1.0 if stated["direction"] == "higher" else -1.0
+    value = mean_of(scores.values)
+    if entry["kind"] == "truth":
+        perfect, span = float(stated["perfect"]), stage.span(metric)
+        off = None if value is None else sign * (perfect - value)
+        fails = off is not None and off > GAIN * (span or 1.0) and "reproduces" not in stated
+        return {"value": value, "against": perfect, "passes": bool(fails)}
+    if entry["kind"] == "transform":
+        base, span = mean_of(honest.values), stage.span(metric)
+        gains = (
+            value is not None
+            and base is not None
+            and span is not None
+            and sign * (value - base) > GAIN * span
+        )
+        return {"value": value, "against": base, "passes": bool(gains)}
+    null = stage.null(entry, metric)
+    if null is None or value is None:
+        return {"value": value, "against": None, "passes": False}
+    gap = sign * (scores.values - null)
+    kept = ~np.isnan(gap)
+    names = [name for name, one in zip(stage.reference.contexts, kept, strict=True) if one]
+    around = mean_interval(gap[kept], names)
+    against = mean_of(np.where(np.isnan(scores.values), np.nan, null))
+    beats = around is not None and around[0] > ROUNDING
+    return {"value": value, "against": against, "passes": bool(beats)}

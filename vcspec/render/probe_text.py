@@ -1,0 +1,78 @@
+"""The null panel as text: an arm a row, a headline metric a column, then what passed."""
+
+from typing import Any
+
+from vcspec.render.report_text import drawn
+from vcspec.render.scorecard_text import number
+from vcspec.standard import standard
+
+LISTED = 20
+
+
+def render_probe(
+    document: Any, *, every: bool = False, colour: bool = False, width: int | None = None
+) -> str:
+    """What the panel found.
+
+    Args:
+        document: of the probe.
+        every: show all metrics; else those of the headline.
+        colour: whether the terminal shows colours.
+        width: columns of the terminal; None does not wrap.
+    """
+    from rich.table import Table
+
+    metrics = list(document["judged"]) if every else document["headline"]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("arm", no_wrap=True)
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+    for name, runs in document["arms"].items():
+        cells = []
+        for metric in metrics:
+            passed = [run["strength"] for run in runs if run["metrics"][metric]["passes"]]
+            worst = _extreme(runs, metric)
+            cells.append(f"{number(worst)} !" if passed else number(worst))
+        table.add_row(name, *cells)
+    split = document["split"]
+    lead = [one for one in document["offences"] if one["metric"] in document["headline"]]
+    rest = [one for one in document["offences"] if one["metric"] not in document["headline"]]
+    blind = [metric for metric, judged in document["judged"].items() if not judged]
+    parts: list[Any] = [
+        f"{split['id']}@{split['version']}  {document['conditions']} conditions  "
+        f"suites {', '.join(document['suites'])}",
+        "",
+        table,
+        "",
+        "! passes though it must not. Values are the best over an arm's strengths.",
+    ]
+    parts += [_offence(one) for one in lead[:LISTED]]
+    if len(lead) > LISTED:
+        parts.append(f"… and {len(lead) - LISTED} more")
+    if rest:
+        names = ", ".join(dict.fromkeys(one["metric"] for one in rest))
+        parts.append(f"Metrics that head no suite and let something pass: {names}.")
+    if blind:
+        parts.append(
+            f"Transforms cannot be judged here (replicate not above floor): {', '.join(blind)}."
+        )
+    parts.append(
+        f"{len(lead)} offences of headline metrics"
+        if lead
+        else "No headline metric lets anything pass."
+    )
+    return drawn(parts, colour=colour, width=width)
+
+
+def _extreme(runs: Any, metric: str) -> float | None:
+    best = max if standard().metrics[metric]["direction"] == "higher" else min
+    values = [run["metrics"][metric]["value"] for run in runs]
+    known = [value for value in values if value is not None]
+    return best(known) if known else None
+
+
+def _offence(one: Any) -> str:
+    return (
+        f"{one['metric']}: {one['arm']} at {one['strength']:g} scores {number(one['value'])}, "
+        f"against {number(one['against'])}"
+    )
