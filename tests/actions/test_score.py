@@ -11,7 +11,7 @@ from support import tiny
 from support.reencode import Layout, reencode
 
 from vcspec.actions.curate import write_dataset
-from vcspec.actions.predict import baseline
+from vcspec.actions.predict import baseline, open_split
 from vcspec.actions.reference import reference
 from vcspec.actions.score import score
 from vcspec.actions.split import split
@@ -19,6 +19,7 @@ from vcspec.actions.validate import validate
 from vcspec.model.errors import Invalid, Mismatch, UsageError
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.standard import definition_digest, standard
+from vcspec.storage.artefacts import write_arrays
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -395,3 +396,32 @@ def test_a_suite_that_the_reference_was_not_made_for_says_so(screen: tiny.Screen
     for name in ("vcc-2026-jaccard", "vcc-2026-mse-ratio"):
         assert set(found.reasons[found.metrics.index(name)]) == {"not-in-reference"}
         assert found.document["metrics"][name]["reasons"]["floor"] == "not-in-reference"
+
+
+def test_stated_deviations_are_scored(screen: tiny.Screen, tmp_path: Path) -> None:
+    profiles = {key: cells.astype(float) for key, cells in tiny.predicted(screen)}
+    means = {k: cells.mean(axis=0).astype(np.float32)[np.newaxis] for k, cells in profiles.items()}
+    split_ = open_split(screen.split)
+    with split_.writer(tmp_path / "m.zarr", model="m", level="profiles") as out:
+        for key, mean in means.items():
+            out[key] = mean
+    store = ZarrStore(str(tmp_path / "m.zarr"))
+    columns = ("_index", "context", "perturbation")
+    obs = {name: store.column("/obs", name).values for name in columns}
+    order = [f"{c}|{p}" for c, p in zip(obs["context"], obs["perturbation"], strict=True)]
+    deviation = np.array([profiles[key].std(axis=0) for key in order])
+    arrays = {"X": tiny.dense_matrix(store), "layers/deviation": deviation}
+    var = {"_index": store.column("/var", "_index").values}
+    document = dict(store.skeleton.document or {})
+    write_arrays(tmp_path / "stated.zarr", document, arrays, obs=obs, var=var)
+    found = scored(screen, tmp_path / "stated.zarr", suites=["uncertainty"])
+    assert found.value("crps") is not None
+    row = list(found.metrics).index("interval-coverage-gap")
+    keys = truth(screen)
+    for at, key in enumerate(found.conditions):
+        measured = tiny.log1p(keys[key]).astype(float).mean(axis=0)
+        spread = deviation[order.index(key)]
+        inside = np.abs(measured - means[key][0]) <= 1.959964 * spread
+        assert found.values[row, at] == pytest.approx(abs(inside.mean() - 0.95), abs=1e-9)
+    without = scored(screen, tmp_path / "m.zarr", suites=["uncertainty"])
+    assert set(without.reasons[0]) == {"no-stated-deviation"}

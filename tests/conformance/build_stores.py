@@ -293,7 +293,8 @@ def write_predicted_profiles(target: Path, split: Path) -> None:
     columns = labelled(tested(), 1)
     obs = {"_index": keys_of(columns, CONDITION), **columns}
     document = predictions_document(split, "profiles", VALUES)
-    write_arrays(target, document, {"X": cells.mean(axis=1)}, obs=obs, var={"_index": FEATURES})
+    arrays = {"X": cells.mean(axis=1), "layers/deviation": cells.std(axis=1)}
+    write_arrays(target, document, arrays, obs=obs, var={"_index": FEATURES})
 
 
 def build(folder: Path) -> None:

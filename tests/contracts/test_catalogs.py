@@ -70,3 +70,7 @@ def test_what_tables_say_of_each_other_is_there() -> None:
         assert task["suite"] in known.suites, name
     for code, rule in known.rules.items():
         assert set(rule["needs"]) <= known.rules.keys(), code
+
+
+def test_one_suite_holds_every_metric() -> None:
+    assert set(standard().suites["catalogue"]["metrics"]) == set(standard().metrics)

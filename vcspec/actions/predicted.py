@@ -20,7 +20,7 @@ from vcspec.engine.visit import Wants
 from vcspec.model.comparison import Expression, Side, Space
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
-from vcspec.rules.subject import Subject, bounds_of
+from vcspec.rules.subject import DEVIATION, Subject, bounds_of
 from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Taking, with_cellwise
 from vcspec.statistics.labels import Grouped
 from vcspec.statistics.ranksum import SortedControl
@@ -74,19 +74,16 @@ def predicted_side(
     """
     keys, number, controls = asked.keys, asked.number, asked.controls
     is_cells = subject.document["level"] == "cells"
-    stretches = subject.stretches
+    stretches, grouped = subject.stretches, subject.stretches.grouped()
     place = {key: at for at, key in enumerate(keys)}
     order = np.array([place[key] for key in stretches.keys], dtype=np.int64)
-    context = number[order]
-    grouped = stretches.grouped()
     groups = [
         Group(int(start), int(stop), int(control) if is_cells else -1)
         for start, stop, control in zip(
-            grouped.borders[:-1], grouped.borders[1:], context, strict=True
+            grouped.borders[:-1], grouped.borders[1:], number[order], strict=True
         )
     ]
-    workers = subject.settings.budget.workers
-    tested = all_sorted(controls, workers) if is_cells else []
+    tested = all_sorted(controls, subject.settings.budget.workers) if is_cells else []
     taking = wanted.taking if is_cells else NOTHING_MORE
     wants = Wants(
         notes=True,
@@ -103,7 +100,8 @@ def predicted_side(
     if not is_cells:
         # Rounded alike, a pasted control differs from the control by nothing.
         control = base.astype(np.float32).astype(np.float64)[number]
-        return Side(_placed(swept.means, order, len(keys), np.nan), control, None)
+        side = Side(_placed(swept.means, order, len(keys), np.nan), control, None)
+        return replace(side, deviation=_deviation(subject, grouped, order, len(keys)))
     assert swept.expression is not None  # every condition was tested
     side = Side(
         _placed(swept.means, order, len(keys), np.nan),
@@ -120,6 +118,16 @@ def predicted_side(
     found = dict(zip(order.tolist(), swept.cellwise, strict=True))
     taken = [found.get(at, known[number[at]]) for at in range(len(keys))]
     return with_cellwise(side, taken, known, number)
+
+
+def _deviation(
+    subject: Subject, grouped: Grouped, order: NDArray[np.int64], conditions: int
+) -> Array | None:
+    """(conditions, features) deviations that the predictions state; None where they do not."""
+    if subject.node(DEVIATION) is None:
+        return None
+    rows = grouped.ordered(subject.array(DEVIATION).astype(np.float64))
+    return _placed(rows, order, conditions, 0.0)
 
 
 def _placed(values: Array, order: NDArray[np.int64], conditions: int, absent: float) -> Array:

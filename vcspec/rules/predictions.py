@@ -13,7 +13,7 @@ from vcspec.rules.book import rule
 from vcspec.rules.dataset import looks_like_counts, not_log1p
 from vcspec.rules.matrices import row_fault
 from vcspec.rules.split import Table
-from vcspec.rules.subject import MOST_TOTAL, Subject
+from vcspec.rules.subject import DEVIATION, MOST_TOTAL, Subject
 
 ENSEMBL = re.compile(r"^ENS[A-Z]*G\d{11}(\.\d+)?$")
 
@@ -246,6 +246,27 @@ def conditions_identical(subject: Subject) -> Iterator[Fault]:
             f"all {len(sums)} conditions hold the same values",
             "values that depend on the condition",
             count=len(sums),
+        )
+
+
+@rule("VCS518")
+def deviation_unusable(subject: Subject) -> Iterator[Fault]:
+    """Look at every stated deviation."""
+    if subject.node(DEVIATION) is None:
+        return
+    level = subject.document["level"]
+    if level != "profiles":
+        yield Fault(DEVIATION, f"deviations with the level {level!r}", "the level 'profiles'")
+        return
+    values = subject.array(DEVIATION)
+    wrong = ~(np.isfinite(values) & (values >= 0))
+    if wrong.any():
+        first = values[wrong].flat[0]
+        yield Fault(
+            DEVIATION,
+            f"{int(wrong.sum())} deviations that are negative or not finite, first {first}",
+            "numbers from 0",
+            count=int(wrong.sum()),
         )
 
 

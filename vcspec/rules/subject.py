@@ -32,6 +32,8 @@ from vcspec.statistics.tree import TILE_ROWS
 SUM_TOLERANCE = 0.01  # of the totals of measured cells
 MOST_TOTAL = 3.0  # times the target sum that a predicted cell may reach
 
+DEVIATION = "/layers/deviation"
+
 
 @dataclass(frozen=True)
 class Run:
