@@ -21,7 +21,7 @@ FORMAT = click.option(
 @click.argument("name")
 @FORMAT
 def explain(name: str, format_: str) -> None:
-    """Explain a rule, metric, suite, task, strategy, baseline, kind or vocabulary."""
+    """Explain a rule, metric, suite, task, strategy, baseline, flag, arm, kind or vocabulary."""
     from vcspec.render.entries import render_entry
 
     kind, entry = _entry(name)
