@@ -425,3 +425,16 @@ def test_stated_deviations_are_scored(screen: tiny.Screen, tmp_path: Path) -> No
         assert found.values[row, at] == pytest.approx(abs(inside.mean() - 0.95), abs=1e-9)
     without = scored(screen, tmp_path / "m.zarr", suites=["uncertainty"])
     assert set(without.reasons[0]) == {"no-stated-deviation"}
+
+
+def test_phenotypes_come_with_the_reference(screen: tiny.Screen, tmp_path: Path) -> None:
+    table = tmp_path / "classes.csv"
+    table.write_text("perturbation,phenotype\nG05,left\nG06,left\nG07,right\n", encoding="utf-8")
+    place = tmp_path / "ref.zarr"
+    reference(screen.split, screen.dataset, place, suites=["systema"], phenotypes=table)
+    assert validate(place, level="full", split=screen.split).verdict == "valid"
+    found = scored(screen, screen.predictions, reference=place)
+    assert found.value("phenotype-auroc") is not None
+    table.write_text("G05\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="two columns"):
+        reference(screen.split, screen.dataset, tmp_path / "b.zarr", phenotypes=table)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from comparisons import of_means
 from scipy import stats
 
 from vcspec.metrics import compute
@@ -220,3 +221,33 @@ def test_the_error_ratio_is_that_of_the_sums_written_out():
         effect += (moved - truth_noise[q] - base[q]) / kept
     found = compute(["vcc-2026-mse-ratio"], pair)["vcc-2026-mse-ratio"]
     assert found.values == pytest.approx([error / effect] * conditions, abs=1e-9)
+
+
+def test_phenotypes_are_told_by_the_distance_to_their_members():
+    rng = np.random.default_rng(10)
+    names = ("a", "a", "b", "b", "b", "", "c")
+    truth = rng.normal(size=(7, 5)) + np.array([0, 0, 2, 2, 2, 0, 5])[:, None]
+    prediction = truth + rng.normal(size=(7, 5))
+    pair = of_means(truth, prediction)
+    found = compute(["phenotype-auroc"], replace(pair, phenotype=names))["phenotype-auroc"]
+    areas = []
+    kept = [row for row in range(7) if names[row]]
+    for name in ("a", "b"):
+        scores = []
+        for row in kept:
+            members = [at for at in kept if names[at] == name]
+            centre = np.mean([truth[at] for at in members], axis=0)
+            scores.append((-np.linalg.norm(prediction[row] - centre), names[row] == name))
+        won = [
+            1.0 if x > y else 0.5 * (x == y)
+            for x, mine in scores
+            if mine
+            for y, other in scores
+            if not other
+        ]
+        areas.append(np.mean(won))
+    np.testing.assert_allclose(found.values, np.mean(areas), atol=1e-9)
+    assert set(compute(["phenotype-auroc"], pair)["phenotype-auroc"].reasons) == {"no-annotation"}
+    same = replace(pair, phenotype=("a",) * 7)
+    reasons = compute(["phenotype-auroc"], same)["phenotype-auroc"].reasons
+    assert set(reasons) == {"single-phenotype"}

@@ -1,6 +1,7 @@
 """What is taken of cells beyond means and tests, against loops over cells."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def space(features):
 
 def taken(matrix, pieces=1):
     whole, edges = piece(matrix), np.linspace(0, len(matrix), pieces + 1).astype(int)
-    parts = [whole.slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [whole.slice(a, b) for a, b in pairwise(edges)]
     return cellwise(lambda: parts, len(matrix), matrix.shape[1], ALL, space(matrix.shape[1]))
 
 

@@ -1,6 +1,6 @@
 """What a split lets whom see: the cells for training, the controls, the test conditions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -46,6 +46,7 @@ class Allowed:
         self.dataset = dataset
         self.table = Table(split)
         self.cells = ConditionCells(dataset, split.document["values"])
+        self.phenotypes: Mapping[str, str] = {}
 
     @property
     def tested(self) -> list[Condition]:

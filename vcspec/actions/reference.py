@@ -1,5 +1,6 @@
 """reference: what the scorer needs to know of a split's truth, computed once."""
 
+import csv
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from vcspec.actions.validate import checked
 from vcspec.metrics import compute, taking
 from vcspec.model.comparison import Comparison, Scores, Side, Space
 from vcspec.model.condition import targets_of
+from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array, stack
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.cellwise import Piece, parts_of
@@ -41,6 +43,7 @@ def reference(
     target: Path_,
     *,
     suites: Sequence[str] = DEFAULT,
+    phenotypes: Path_ | None = None,
     overwrite: bool = False,
 ) -> str:
     """Write the reference of the split at `target`.
@@ -51,6 +54,7 @@ def reference(
         target: where the reference is written.
         suites: of metrics that predictions are scored by; the first is the one that `score` takes
             unasked.
+        phenotypes: a CSV file of perturbation and phenotype, with a header.
         overwrite: replace a store that is already there.
 
     Returns:
@@ -67,6 +71,8 @@ def reference(
         checked(os.fspath(split), "split", level="full"),
         checked(os.fspath(dataset), "dataset", level="full"),
     )
+    if phenotypes is not None:
+        allowed.phenotypes = phenotype_table(Path(phenotypes))
     space = allowed.space if needs_space(metrics) else None
     wanted = Wanted(metrics, taking(metrics), space)
     truth = wanted.side(_measured_cells(allowed, wanted))
@@ -110,7 +116,36 @@ def compared(
     centres = np.array([allowed.training.centre(name) for name in allowed.contexts])
     is_target = allowed.split.column("var", "is_target").values.astype(bool)
     targets = targets_of(allowed.tested, allowed.split.features)
-    return Comparison(truth, prediction, context, centres[context], is_target, targets, space)
+    sides = truth, prediction
+    classes = classes_of(allowed)
+    return Comparison(*sides, context, centres[context], is_target, targets, space, classes)
+
+
+def classes_of(allowed: Allowed) -> tuple[str, ...]:
+    """Phenotype of each test condition, "" for none; nothing without a table."""
+    known = allowed.phenotypes
+    return tuple(known.get(one.perturbation, "") for one in allowed.tested) if known else ()
+
+
+def phenotype_table(path: Path) -> dict[str, str]:
+    """Perturbation → phenotype, from a CSV file of two columns with a header.
+
+    Raises:
+        UsageError: the file cannot be read, or is no such table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path} cannot be read as a table of phenotypes: {error}"
+        raise UsageError(message) from error
+    if len(rows) < 2 or any(len(row) != 2 for row in rows):
+        message = (
+            f"{path} is no table of phenotypes; two columns, perturbation and phenotype, and a "
+            "header are expected"
+        )
+        raise UsageError(message)
+    return dict(rows[1:])
 
 
 def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], Array, Array]:
@@ -272,7 +307,9 @@ def _conditions(allowed: Allowed) -> dict[str, Any]:
     }
     keys = np.array([condition.key for condition in tested], dtype=object)
     cells = np.array([allowed.cells.count(condition.key) for condition in tested], dtype=np.int64)
-    return {"_index": keys, **columns, "cells": cells}
+    classes = classes_of(allowed)
+    given = {"phenotype": np.array(classes, dtype=object)} if classes else {}
+    return {"_index": keys, **columns, "cells": cells, **given}
 
 
 def _more(

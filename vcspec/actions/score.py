@@ -138,7 +138,10 @@ class Reference:
         is_target = self.subject.column("var", "is_target").values.astype(bool)
         targets = targets_of(self.subject.conditions, self.subject.features)
         sides = self.truth(), prediction
-        return Comparison(*sides, self.number, centre, is_target, targets, self.space)
+        has_classes = self.subject.has_column("obs", "phenotype")
+        classes = self.subject.column("obs", "phenotype").values if has_classes else ()
+        found = tuple(str(name) for name in classes)
+        return Comparison(*sides, self.number, centre, is_target, targets, self.space, found)
 
     def anchors(self, metric: str) -> Mapping[str, Array]:
         """Anchor → (conditions,) values of the metric; nothing where the reference has none."""

@@ -140,6 +140,11 @@ def _roles(target: str) -> None:
     metavar="SUITE",
     help="Of metrics that predictions will be scored by; several may be given.",
 )
+@click.option(
+    "--phenotypes",
+    metavar="CSV",
+    help="A table of perturbation and phenotype, for metrics that ask for classes.",
+)
 @overwrite_option
 @quiet_option
 def reference(
@@ -147,6 +152,7 @@ def reference(
     dataset: str,
     target: str,
     suites: tuple[str, ...],
+    phenotypes: str | None,
     *,
     overwrite: bool,
     quiet: bool,
@@ -154,7 +160,9 @@ def reference(
     """Compute what the scorer needs to know of the truth of SPLIT, with its anchors."""
     from vcspec.actions.reference import reference as action
 
-    content = action(split, dataset, target, suites=suites, overwrite=overwrite)
+    content = action(
+        split, dataset, target, suites=suites, phenotypes=phenotypes, overwrite=overwrite
+    )
     _named(target, content, quiet=quiet)
 
 

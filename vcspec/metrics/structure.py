@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from vcspec.metrics.changes import Mask, change
 from vcspec.metrics.contexts import Outcome, Rows, by_context
+from vcspec.metrics.ranking import roc_area
 from vcspec.metrics.suite import metric
 from vcspec.model.comparison import Comparison, Scores
 from vcspec.model.matrix import Array
@@ -24,6 +26,33 @@ def clustering_agreement_best(
 ) -> Scores:
     """The largest agreement over several cuts of the prediction, which is optimistic."""
     return _agreement(comparison, fewest, tuple(factors))
+
+
+@metric("phenotype-auroc", across=True)
+def phenotype_auroc(comparison: Comparison) -> Scores:
+    """Whether predicted changes lie near the true ones of their phenotype."""
+    truth, prediction = change(comparison.truth), change(comparison.prediction)
+    names = np.array(comparison.phenotype, dtype=object)
+
+    def value(rows: Rows) -> Outcome:
+        kept = rows[names[rows] != ""]
+        areas = [
+            _area_of(truth[kept], prediction[kept], names[kept] == name)
+            for name in sorted(set(names[kept]))
+        ]
+        known = [area for area in areas if area is not None]
+        return float(np.mean(known)) if known else "single-phenotype"
+
+    return by_context(comparison, value)
+
+
+def _area_of(truth: Array, prediction: Array, member: Mask) -> float | None:
+    """ROC area of one phenotype's members; None where it has fewer than two, or all."""
+    number = int(member.sum())
+    if number < 2 or number == len(member):
+        return None
+    away = np.sqrt(np.square(prediction - truth[member].mean(axis=0)).sum(axis=1))
+    return float(roc_area(member[np.newaxis], -np.round(away, 12)[np.newaxis])[0])
 
 
 def _agreement(comparison: Comparison, fewest: int, factors: tuple[float, ...]) -> Scores:

@@ -104,6 +104,7 @@ def _lack(needs: Iterable[str], comparison: Comparison) -> str:
         "truth-expression": (truth.expression,),
         "prediction-expression": (prediction.expression,),
         "space": (comparison.space,),
+        "phenotype": (comparison.phenotype or None,),
         "deviation": (prediction.deviation,),
     }
     for need in needs:
@@ -117,7 +118,11 @@ def _lack(needs: Iterable[str], comparison: Comparison) -> str:
     return ""
 
 
-_LACKS = {"space": "no-pinned-space", "deviation": "no-stated-deviation"}
+_LACKS = {
+    "space": "no-pinned-space",
+    "deviation": "no-stated-deviation",
+    "phenotype": "no-annotation",
+}
 
 
 def _neutral(side: Side, broken: Mask) -> Side:

@@ -181,7 +181,9 @@ class Comparison:
             reference point of centred metrics; NaN rows where the split has none.
         is_target: (features,) whether a feature is the target of any perturbation of the split.
         targets: for each condition the numbers of the features that its own perturbation targets.
-        space: pinned feature spaces; None where the truth comes without a reference.
+        space: pinned feature spaces; None where no metric asks for one.
+        phenotype: for each condition the class that somebody gave its perturbation, "" for none;
+            nothing where there are no classes.
     """
 
     truth: Side
@@ -191,6 +193,7 @@ class Comparison:
     is_target: NDArray[np.bool_]
     targets: tuple[NDArray[np.int64], ...] = ()
     space: Space | None = None
+    phenotype: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.context)
@@ -206,6 +209,7 @@ class Comparison:
             self.is_target,
             self.targets[where],
             self.space,
+            self.phenotype[where],
         )
 
 
