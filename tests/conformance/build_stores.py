@@ -286,14 +286,16 @@ def write_predicted_counts(target: Path, split: Path) -> None:
     write_cells(target, document, [rows_of_dense(counts)], obs=obs, var={"_index": FEATURES})
 
 
-def write_predicted_profiles(target: Path, split: Path) -> None:
-    """One dense row a condition."""
+def write_predicted_profiles(target: Path, split: Path, *, stated: bool = False) -> None:
+    """One dense row a condition, with the deviation of each value where it is stated."""
     counts, library_size, _ = predicted()
     cells = log1p(counts, library_size).reshape(len(tested()), PREDICTED_CELLS, -1)
     columns = labelled(tested(), 1)
     obs = {"_index": keys_of(columns, CONDITION), **columns}
     document = predictions_document(split, "profiles", VALUES)
-    arrays = {"X": cells.mean(axis=1), "layers/deviation": cells.std(axis=1)}
+    arrays = {"X": cells.mean(axis=1)}
+    if stated:
+        arrays["layers/deviation"] = cells.std(axis=1)
     write_arrays(target, document, arrays, obs=obs, var={"_index": FEATURES})
 
 
@@ -313,6 +315,7 @@ def build(folder: Path) -> None:
     write_predicted_cells(folder / "predictions-cells.zarr", split)
     write_predicted_counts(folder / "predictions-counts.zarr", split)
     write_predicted_profiles(folder / "predictions-profiles.zarr", split)
+    write_predicted_profiles(folder / "predictions-deviation.zarr", split, stated=True)
     reference(split, dataset, folder / "reference.zarr")
     card = score(
         folder / "predictions-cells.zarr", split=split, reference=folder / "reference.zarr"

@@ -66,7 +66,7 @@ SUMMARIES = {
     "template": "Write empty predictions for a split.",
     "baseline": "Write the predictions of a baseline.",
     "seal": "Give a store its manifest.",
-    "explain": "Explain a rule, metric, suite, task, strategy, baseline, flag, arm or kind.",
+    "explain": "Explain a rule, metric, suite or any other entry of the standard.",
     "rules": "List the rules.",
 }
 
