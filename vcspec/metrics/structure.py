@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from vcspec.metrics.changes import Mask, change
 from vcspec.metrics.contexts import Outcome, Rows, by_context
@@ -124,6 +123,8 @@ def _contingency(one: Labels, other: Labels) -> Labels:
 
 def _expected_information(rows: Labels, columns: Labels, number: int) -> float:
     """Mean mutual information over all clusterings with these sizes (hypergeometric)."""
+    from scipy.special import gammaln
+
     total = 0.0
     for a in rows:
         for b in columns:

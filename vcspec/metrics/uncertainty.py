@@ -1,7 +1,6 @@
 """Whether a prediction knows how far it may be off, where it states a deviation of its means."""
 
 import numpy as np
-from scipy.special import ndtr
 
 from vcspec.metrics.contexts import Outcome, Rows, by_context
 from vcspec.metrics.ordering import mid_ranks
@@ -21,6 +20,8 @@ def interval_coverage_gap(comparison: Comparison, *, coverage: float, deviates: 
 @metric("crps")
 def crps(comparison: Comparison) -> Scores:
     """Continuous ranked probability score of a normal distribution, mean over features."""
+    from scipy.special import ndtr
+
     deviation = _stated(comparison)
     gap = comparison.truth.mean - comparison.prediction.mean
     safe = np.where(deviation > 0, deviation, 1)
