@@ -14,7 +14,7 @@ from support.reencode import Layout, reencode
 
 from vcspec.actions.predict import open_split
 
-CELLS = 2_500
+CELLS = 4_000
 PATIENCE = 60.0
 
 
