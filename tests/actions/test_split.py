@@ -8,7 +8,7 @@ from support import tiny
 
 from vcspec.actions.predict import open_split
 from vcspec.actions.split import card_plan, split
-from vcspec.actions.validate import validate
+from vcspec.actions.validate import checked, validate
 from vcspec.cards import split_card, split_ids
 from vcspec.model.errors import UnknownName, UsageError
 from vcspec.storage.sealing import sealed_content
@@ -97,6 +97,37 @@ def test_one_name_may_be_given_as_text(screen: tiny.Screen, tmp_path: Path) -> N
     found = made(screen, tmp_path, parameters={"hold_out": "G05"})
     tested = found.obs["perturbation"][(found.obs["role"] == "test").to_numpy()]
     assert set(tested) == {"G05"}
+
+
+def test_a_fold_is_held_out_and_written_down(screen: tiny.Screen, tmp_path: Path) -> None:
+    tested = []
+    for fold in ("1/2", "2/2"):
+        target = tmp_path / f"{fold[0]}.zarr"
+        split(screen.dataset, target, tiny.plan(parameters={"fold": fold}))
+        opened = checked(str(target), "split")
+        assert opened.document["strategy"]["parameters"] == {"fold": fold}
+        roles = opened.column("obs", "role").values
+        conditions = zip(opened.conditions, roles, strict=True)
+        tested.append({found.perturbation for found, role in conditions if role == "test"})
+    assert tested[0]
+    assert tested[1]
+    assert not tested[0] & tested[1]
+
+
+@pytest.mark.parametrize("fold", ["2", "0/2", "2/5/7", "two of five", "-1/2"])
+def test_a_fold_that_cannot_be_read_is_an_error(
+    fold: str, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="such as 2/5"):
+        split(screen.dataset, tmp_path / "split.zarr", tiny.plan(parameters={"fold": fold}))
+
+
+@pytest.mark.parametrize("other", [{"fraction": "0.5"}, {"hold_out": "A"}])
+def test_a_fold_is_taken_alone(other: dict[str, str], screen: tiny.Screen, tmp_path: Path) -> None:
+    (name,) = other
+    plan = tiny.plan(parameters={**other, "fold": "1/2"})
+    with pytest.raises(UsageError, match=f"both {name} and fold are given"):
+        split(screen.dataset, tmp_path / "split.zarr", plan)
 
 
 def test_only_a_sound_dataset_is_split(screen: tiny.Screen, tmp_path: Path) -> None:

@@ -111,6 +111,35 @@ def test_held_out_studies_keep_their_controls_as_input() -> None:
     }
 
 
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_folds_test_every_perturbation_once_and_are_of_near_equal_size(folds: int) -> None:
+    singles = "ABCDEFGH"
+    text = " ".join(f"{context}|{label}" for context in "xy" for label in "c" + singles)
+    tested = [
+        sorted(
+            key
+            for key, role in roles("holdout-perturbations", text, fold=(number, folds)).items()
+            if role == "test"
+        )
+        for number in range(1, folds + 1)
+    ]
+    assert sorted(itertools.chain(*tested)) == sorted(f"{c}|{p}" for c in "xy" for p in singles)
+    sizes = [len(keys) for keys in tested]
+    assert max(sizes) - min(sizes) <= 2  # one perturbation in two contexts
+
+
+def test_another_seed_deals_other_folds() -> None:
+    text = "x|c " + " ".join(f"x|{label}" for label in "ABCDEFGH")
+    found = [roles("holdout-perturbations", text, fold=(1, 2), seed=seed) for seed in range(4)]
+    assert any(other != found[0] for other in found)
+
+
+@pytest.mark.parametrize("fold", [(0, 2), (3, 2), (1, 1), (1, 4)])
+def test_a_fold_out_of_range_is_an_error(fold: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=r"fold is .*there are 3 perturbations.*from 2 to 3"):
+        roles("holdout-perturbations", "x|c x|A x|B x|C", fold=fold)
+
+
 @pytest.mark.parametrize(
     "name", ["holdout-perturbations", "holdout-combinations", "holdout-contexts"]
 )

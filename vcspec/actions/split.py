@@ -1,6 +1,7 @@
 """split: who may see what of a dataset."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,11 @@ def _choice(plan: Plan) -> Choice:
     if unknown:
         message = f"{plan.strategy} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
         raise UsageError(message)
-    if "hold_out" in plan.parameters and "fraction" in plan.parameters:
+    given = [name for name in ("fraction", "hold_out", "fold") if name in plan.parameters]
+    if len(given) > 1:
         message = (
-            "both fraction and hold_out are given; either draw a share, or name what to hold out"
+            f"both {given[0]} and {given[1]} are given; "
+            "either draw a share, or name what to hold out, or take a fold"
         )
         raise UsageError(message)
     names = plan.parameters.get("hold_out", ())
@@ -93,6 +96,7 @@ def _choice(plan: Plan) -> Choice:
         seed=plan.seed,
         fraction=_share(plan, "fraction"),
         names=(names,) if isinstance(names, str) else tuple(names),
+        fold=_fold(plan),
         validation=_share(plan, "validation"),
     )
 
@@ -104,6 +108,17 @@ def _share(plan: Plan, name: str) -> float:
     except ValueError:
         message = f"{name} is {given!r}; give a number such as 0.2"
         raise UsageError(message) from None
+
+
+def _fold(plan: Plan) -> tuple[int, int]:
+    given = plan.parameters.get("fold")
+    if given is None:
+        return 0, 0
+    stated = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", str(given))
+    if not stated:
+        message = f"fold is {given!r}; give its number and how many there are, such as 2/5"
+        raise UsageError(message)
+    return int(stated[1]), int(stated[2])
 
 
 def _typical(

@@ -52,6 +52,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 @click.option(
     "--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated."
 )
+@click.option("--fold", metavar="K/N", help="Fold K of N to hold out; each is tested once.")
 @click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--id", "id_", metavar="ID", help="Id of the split; by default dataset/strategy.")
@@ -75,6 +76,7 @@ def split(
     strategy: str | None,
     fraction: str | None,
     hold_out: tuple[str, ...],
+    fold: str | None,
     validation: str | None,
     seed: int,
     id_: str | None,
@@ -96,7 +98,12 @@ def split(
     if card:
         content = library_split(card, dataset, target, overwrite=overwrite)
     else:
-        chosen = {"fraction": fraction, "hold_out": hold_out, "validation": validation}
+        chosen = {
+            "fraction": fraction,
+            "hold_out": hold_out,
+            "fold": fold,
+            "validation": validation,
+        }
         name = id_ or f"{Path(dataset).stem}/{strategy}".lower()
         plan = Plan(
             id=name,

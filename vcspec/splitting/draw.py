@@ -13,6 +13,14 @@ def uniform(seed: int, key: str) -> float:
     return (int.from_bytes(digest[:8], "big") >> 11) / (1 << 53)
 
 
+def fold_of(seed: int, names: Sequence[str], number: int, folds: int) -> set[str]:
+    """The fold `number` (from 1) of `folds` near-equal parts of `names`, dealt by their draws.
+
+    Every name is in exactly one of the folds of a seed.
+    """
+    return set(sorted(names, key=lambda name: (uniform(seed, name), name))[number - 1 :: folds])
+
+
 def drawn(seed: int, names: Sequence[str], fraction: float) -> set[str]:
     """The share `fraction` of `names` (rounded, at least one) with the smallest draws."""
     wanted = max(1, round(fraction * len(names)))

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from vcspec.catalog import Catalog
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
-from vcspec.splitting.draw import drawn
+from vcspec.splitting.draw import drawn, fold_of
 from vcspec.standard import standard
 
 
@@ -17,14 +17,16 @@ class Choice:
 
     Attributes:
         seed: of the draw.
-        fraction: share to hold out; 0 where names are given.
+        fraction: share to hold out; 0 where names or a fold are given.
         names: what to hold out; empty where it is drawn.
+        fold: number of the fold to hold out, from 1, and of how many; (0, 0) where there is none.
         validation: share of the rest for validation.
     """
 
     seed: int = 0
     fraction: float = 0.0
     names: tuple[str, ...] = ()
+    fold: tuple[int, int] = (0, 0)
     validation: float = 0.0
 
 
@@ -71,9 +73,10 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
     """Names held out for the test, and for validation.
 
     Raises:
-        UsageError: a name is not among `names`, or the shares are out of range.
+        UsageError: a name is not among `names`, or the shares or the fold are out of range.
     """
-    if not choice.names and not 0 < choice.fraction < 1:
+    number, folds = choice.fold
+    if not choice.names and not folds and not 0 < choice.fraction < 1:
         message = f"fraction is {choice.fraction}; give one above 0 and below 1, or name {what}"
         raise UsageError(message)
     if not 0 <= choice.validation < 1:
@@ -82,6 +85,12 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
     if not names:
         message = f"the dataset has no {what} that could be held out"
         raise UsageError(message)
+    if folds and not (1 <= number <= folds and 2 <= folds <= len(names)):
+        message = (
+            f"fold is {number}/{folds}; there are {len(names)} {what}: give a fold from 1/N to N/N "
+            f"with N from 2 to {len(names)}"
+        )
+        raise UsageError(message)
     for name in choice.names:
         if name not in names:
             near = get_close_matches(name, names, cutoff=0.5) or sorted(names)[:8]
@@ -89,7 +98,10 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
                 f"{name!r} is none of the {what} that can be held out; near: {', '.join(near)}"
             )
             raise UsageError(message)
-    test = set(choice.names) or drawn(choice.seed, names, choice.fraction)
+    if folds:
+        test = fold_of(choice.seed, names, number, folds)
+    else:
+        test = set(choice.names) or drawn(choice.seed, names, choice.fraction)
     rest = [name for name in names if name not in test]
     validation = (
         drawn(choice.seed + 1, rest, choice.validation) if choice.validation and rest else set()
