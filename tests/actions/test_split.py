@@ -112,6 +112,8 @@ def test_a_fold_is_held_out_and_written_down(screen: tiny.Screen, tmp_path: Path
     assert tested[0]
     assert tested[1]
     assert not tested[0] & tested[1]
+    single = {c.perturbation for c in opened.conditions if len(c.members) == 1}
+    assert tested[0] | tested[1] == single - {opened.document["control"]}
 
 
 @pytest.mark.parametrize("fold", ["2", "0/2", "2/5/7", "two of five", "-1/2"])

@@ -110,10 +110,10 @@ def _share(plan: Plan, name: str) -> float:
         raise UsageError(message) from None
 
 
-def _fold(plan: Plan) -> tuple[int, int]:
+def _fold(plan: Plan) -> tuple[int, int] | None:
     given = plan.parameters.get("fold")
     if given is None:
-        return 0, 0
+        return None
     stated = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", str(given))
     if not stated:
         message = f"fold is {given!r}; give its number and how many there are, such as 2/5"

@@ -19,14 +19,14 @@ class Choice:
         seed: of the draw.
         fraction: share to hold out; 0 where names or a fold are given.
         names: what to hold out; empty where it is drawn.
-        fold: number of the fold to hold out, from 1, and of how many; (0, 0) where there is none.
+        fold: number of the fold to hold out, from 1, and of how many.
         validation: share of the rest for validation.
     """
 
     seed: int = 0
     fraction: float = 0.0
     names: tuple[str, ...] = ()
-    fold: tuple[int, int] = (0, 0)
+    fold: tuple[int, int] | None = None
     validation: float = 0.0
 
 
@@ -75,8 +75,7 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
     Raises:
         UsageError: a name is not among `names`, or the shares or the fold are out of range.
     """
-    number, folds = choice.fold
-    if not choice.names and not folds and not 0 < choice.fraction < 1:
+    if not choice.names and not choice.fold and not 0 < choice.fraction < 1:
         message = f"fraction is {choice.fraction}; give one above 0 and below 1, or name {what}"
         raise UsageError(message)
     if not 0 <= choice.validation < 1:
@@ -85,12 +84,6 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
     if not names:
         message = f"the dataset has no {what} that could be held out"
         raise UsageError(message)
-    if folds and not (1 <= number <= folds and 2 <= folds <= len(names)):
-        message = (
-            f"fold is {number}/{folds}; there are {len(names)} {what}: give a fold from 1/N to N/N "
-            f"with N from 2 to {len(names)}"
-        )
-        raise UsageError(message)
     for name in choice.names:
         if name not in names:
             near = get_close_matches(name, names, cutoff=0.5) or sorted(names)[:8]
@@ -98,8 +91,8 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
                 f"{name!r} is none of the {what} that can be held out; near: {', '.join(near)}"
             )
             raise UsageError(message)
-    if folds:
-        test = fold_of(choice.seed, names, number, folds)
+    if choice.fold:
+        test = _fold(what, names, choice.seed, *choice.fold)
     else:
         test = set(choice.names) or drawn(choice.seed, names, choice.fraction)
     rest = [name for name in names if name not in test]
@@ -107,6 +100,16 @@ def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str],
         drawn(choice.seed + 1, rest, choice.validation) if choice.validation and rest else set()
     )
     return test, validation
+
+
+def _fold(what: str, names: Sequence[str], seed: int, number: int, folds: int) -> set[str]:
+    if not (1 <= number <= folds and 2 <= folds <= len(names)):
+        message = (
+            f"fold is {number}/{folds}; there are {len(names)} {what}: give a fold from 1/N to N/N "
+            f"with N from 2 to {len(names)}"
+        )
+        raise UsageError(message)
+    return fold_of(seed, names, number, folds)
 
 
 def _singles(conditions: Sequence[Condition], control: str) -> set[str]:
