@@ -9,6 +9,7 @@ import pytest
 import rfc8785
 
 from vcspec import __version__
+from vcspec.actions.predict import open_split
 from vcspec.cli import COMMANDS, SUMMARIES, cli, main
 
 
@@ -239,6 +240,16 @@ def test_a_selector_that_matches_nothing_is_an_error_with_near_names(run, folder
     assert code == 2
     assert "skin" in err
     assert not (folder / "x.zarr").exists()
+
+
+def test_folds_have_ids_of_their_own(run, folder):
+    ids = set()
+    for fold in ("1/2", "2/2"):
+        made = folder / f"fold{fold[0]}.zarr"
+        arguments = ("--strategy", "holdout-perturbations", "--fold", fold, "-o", made)
+        assert run("split", folder / "data.zarr", *arguments)[0] == 0
+        ids.add(open_split(made).document["id"])
+    assert ids == {f"data/holdout-perturbations-fold-{k}-of-2" for k in (1, 2)}
 
 
 def test_existing_stores_are_not_overwritten_unasked(run, folder):

@@ -52,7 +52,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 @click.option(
     "--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated."
 )
-@click.option("--fold", metavar="K/N", help="Fold K of N to hold out; each is tested once.")
+@click.option("--fold", metavar="K/N", help="Fold K of N to hold out, such as 2/5.")
 @click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--id", "id_", metavar="ID", help="Id of the split; by default dataset/strategy.")
@@ -104,11 +104,14 @@ def split(
             "fold": fold,
             "validation": validation,
         }
-        name = id_ or f"{Path(dataset).stem}/{strategy}".lower()
+        # Folds are made to stand side by side: each needs an id of its own.
+        part = f"-fold-{fold.replace('/', '-of-')}" if fold else ""
+        name = id_ or f"{Path(dataset).stem}/{strategy}{part}".lower()
         plan = Plan(
             id=name,
             version=version,
-            title=title or f"{strategy} of {Path(dataset).stem}",
+            title=title
+            or f"{strategy} of {Path(dataset).stem}" + (f", fold {fold}" if fold else ""),
             strategy=str(strategy),
             parameters={key: value for key, value in chosen.items() if value},
             seed=seed,
