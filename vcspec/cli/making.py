@@ -38,6 +38,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 \b
   vcspec split norman.zarr --strategy holdout-combinations --fraction 0.3 --seed 7 -o split.zarr
   vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T -o split.zarr
+  vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 -o fold1.zarr
   vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
 )
 @click.argument("dataset")
@@ -55,7 +56,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 @click.option("--fold", metavar="K/N", help="Fold K of N to hold out, such as 2/5.")
 @click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
-@click.option("--id", "id_", metavar="ID", help="Id of the split; by default dataset/strategy.")
+@click.option("--id", "id_", metavar="ID", help="Id; by default of dataset, strategy and fold.")
 @click.option("--version", "version", default="1.0.0", show_default=True)
 @click.option("--title", metavar="TEXT", help="One line.")
 @click.option(
