@@ -196,6 +196,22 @@ def strategies(known: Standard) -> str:
     return _table(("strategy", "what it does", "claim", "parameters", "guarantees"), rows)
 
 
+def claims(known: Standard) -> str:
+    """All claims."""
+    rows = ((name, entry["says"], ", ".join(entry["asks"])) for name, entry in known.claims.items())
+    return _table(("claim", "what a good score supports", "rules that its splits keep"), rows)
+
+
+def units(known: Standard) -> str:
+    """Units of dose and time."""
+    rows = (
+        (field, unit, entry["dimension"], _number(entry["factor"]))
+        for field, table in known.units.items()
+        for unit, entry in table.items()
+    )
+    return _table(("field", "unit", "dimension", "factor"), rows)
+
+
 def baselines(known: Standard) -> str:
     """All baselines."""
     rows = (
@@ -278,6 +294,8 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "arms": arms,
     "invariance": invariance,
     "strategies": strategies,
+    "claims": claims,
+    "units": units,
     "baselines": baselines,
     "limits": limits,
     "vocabularies": vocabularies,

@@ -83,6 +83,16 @@ class Standard:
         return self._toml("strategies")
 
     @cached_property
+    def claims(self) -> Table:
+        """Name → claim."""
+        return self._toml("claims")
+
+    @cached_property
+    def units(self) -> Table:
+        """Field of a condition → unit → dimension and factor."""
+        return self._toml("units")
+
+    @cached_property
     def baselines(self) -> Table:
         """Name → baseline."""
         return self._toml("baselines")

@@ -7,12 +7,13 @@ import sys
 import pytest
 
 import vcspec
-from vcspec.actions.demo import BASELINES, MODEL, demo
+from vcspec.actions.demo import MODEL, demo
 from vcspec.cli import main
 from vcspec.model.errors import UsageError
 from vcspec.render.scorecard_text import render_comparison
+from vcspec.standard import standard
 
-MODELS = (*BASELINES["unseen-combination"], MODEL)
+MODELS = (*standard().claims["unseen-combination"]["baselines"], MODEL)
 
 
 @pytest.fixture(scope="module")

@@ -233,6 +233,53 @@ def write_split(
     write_arrays(target, document, {}, obs=obs, var=var)
 
 
+DOSES = {
+    "x|SIM01|1|uM|p1|b1": "train",
+    "x|SIM01|5000|nM|p1|b1": "train",
+    "x|SIM01|9|uM|p1|b1": "test",
+    "x|control|0|uM|p1|b1": "train",
+}
+DOSE_CONDITION = ["context", "perturbation", "dose", "dose_unit", "donor", "batch"]
+
+
+def dosed(times: int) -> Table:
+    """Columns of the conditions with doses, each so many times."""
+    values = np.array([key.split("|") for key in DOSES], dtype=object).T
+    return dict(zip(DOSE_CONDITION, np.repeat(values, times, axis=1), strict=True))
+
+
+def write_dose_dataset(target: Path) -> None:
+    """Counts of conditions with doses in two units, donors and batches."""
+    columns, cells = dosed(CELLS), len(DOSES) * CELLS
+    counts = np.random.RandomState(11).poisson(3, (cells, len(FEATURES))).astype(np.int32)
+    names = np.array([f"cell-{number:02d}" for number in range(cells)], dtype=object)
+    document = dataset_document(
+        id="conformance-dose",
+        condition=DOSE_CONDITION,
+        values={"space": "counts", "total": "features"},
+    )
+    obs = {"_index": names, **columns}
+    write_cells(target, document, [rows_of_dense(counts)], obs=obs, var={"_index": FEATURES})
+
+
+def write_dose_split(target: Path, other: Path, dataset: Path) -> None:
+    """A split that extrapolates doses; what it has in common with `other` is taken from there."""
+    document = dict(zarr.open_group(other, mode="r").attrs["vcspec"])  # type: ignore[call-overload]
+    document |= {"id": "conformance/dose-extrapolation", "claim": "dose-extrapolation"}
+    document |= {"condition": DOSE_CONDITION, "datasets": [pin("conformance-dose", dataset)]}
+    document["values"] = {**document["values"], "total": "features"}
+    columns = dosed(1)
+    obs = {
+        "_index": keys_of(columns, DOSE_CONDITION),
+        **columns,
+        "role": np.array(list(DOSES.values()), dtype=object),
+        "reason": np.full(len(DOSES), "-", dtype=object),
+        "group": np.full(len(DOSES), "-", dtype=object),
+    }
+    var = {"_index": FEATURES, "is_target": np.isin(FEATURES.astype(str), SINGLES)}
+    write_arrays(target, document, {}, obs=obs, var=var)
+
+
 def pin(name: str, store: Path) -> dict[str, str]:
     """Id, version and content of a sealed store."""
     return {"id": name, "version": "1.0.0", "content": sealed_content(store)}
@@ -312,6 +359,8 @@ def build(folder: Path) -> None:
         folder / "split-combination.zarr", "unseen-combination", UNSEEN_COMBINATION, dataset
     )
     write_split(folder / "split-context.zarr", "unseen-context", UNSEEN_CONTEXT, dataset)
+    write_dose_dataset(folder / "dataset-dose.zarr")
+    write_dose_split(folder / "split-dose.zarr", split, folder / "dataset-dose.zarr")
     write_predicted_cells(folder / "predictions-cells.zarr", split)
     write_predicted_counts(folder / "predictions-counts.zarr", split)
     write_predicted_profiles(folder / "predictions-profiles.zarr", split)

@@ -56,8 +56,14 @@ def test_no_code_implements_two_names(table: str) -> None:
 def test_what_tables_say_of_each_other_is_there() -> None:
     known = standard()
     for name, strategy in known.strategies.items():
-        assert strategy["claim"] in known.vocabularies["claim"], name
+        assert strategy["claim"] in known.claims, name
         assert set(strategy["guarantees"]) <= known.rules.keys(), name
+        assert set(known.claims[strategy["claim"]]["asks"]) <= set(strategy["guarantees"]), name
+    for name, claim in known.claims.items():
+        assert set(claim["asks"]) <= known.rules.keys(), name
+        assert set(claim["baselines"]) <= known.baselines.keys(), name
+    assert known.schemas["split"]["properties"]["claim"]["enum"] == list(known.claims)
+    assert {entry["claim"] for entry in known.strategies.values()} == known.claims.keys()
     for name, baseline in known.baselines.items():
         assert baseline["falls_back"] in {"", *known.baselines}, name
     for name, suite in known.suites.items():
@@ -66,7 +72,6 @@ def test_what_tables_say_of_each_other_is_there() -> None:
         assert suite["task"] in known.tasks, name
     for name, task in known.tasks.items():
         assert set(task["baselines"]) <= known.baselines.keys(), name
-        assert set(task["claims"]) <= known.vocabularies["claim"].keys(), name
         assert task["suite"] in known.suites, name
     for code, rule in known.rules.items():
         assert set(rule["needs"]) <= known.rules.keys(), code

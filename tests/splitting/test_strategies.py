@@ -5,7 +5,7 @@ import pytest
 
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UnknownName, UsageError
-from vcspec.splitting.strategies import Choice, assign
+from vcspec.splitting.strategies import Choice, Setting, assign
 
 
 def conditions(text: str) -> list[Condition]:
@@ -17,7 +17,7 @@ def conditions(text: str) -> list[Condition]:
 
 def roles(name: str, text: str, **choice: object) -> dict[str, str]:
     found = conditions(text)
-    assigned = assign(name, found, "c", Choice(**choice))  # type: ignore[arg-type]
+    assigned = assign(name, Setting(found, "c", Choice(**choice)))  # type: ignore[arg-type]
     return {
         condition.key: role.role if role.reason == "-" else f"{role.role}: {role.reason}"
         for condition, role in zip(found, assigned, strict=True)
@@ -212,4 +212,4 @@ def test_a_choice_that_leaves_nothing_to_test_says_what_was_excluded() -> None:
 
 def test_a_strategy_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(UnknownName, match="holdout-contexts"):
-        assign("holdout-context", [], "c", Choice())
+        assign("holdout-context", Setting([], "c", Choice()))

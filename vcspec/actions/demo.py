@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,6 @@ SIMULATED = "simulated-screen"
 # The simulated question: combinations of perturbations that were each seen alone.
 STRATEGY, FRACTION, SEED = "holdout-combinations", "0.4", 7
 MODEL = "ridge"
-TRANSFER = ("no-change", "perturbation-mean", "nearest-context")
-# Claim → the three baselines that say most about it.
-BASELINES: Mapping[str, tuple[str, ...]] = {
-    "unseen-combination": ("no-change", "context-mean", "additive"),
-    "unseen-perturbation": ("no-change", "context-mean", "perturbation-mean"),
-    "unseen-context": TRANSFER,
-    "cross-dataset": TRANSFER,
-}
 
 
 @dataclass(frozen=True)
@@ -81,10 +73,11 @@ def demo(
     place.mkdir(parents=True, exist_ok=True)
     cards: list[Scorecard] = []
     question, claim = _question(dataset)
-    models = (*BASELINES[claim], MODEL)
+    baselines = standard().claims[claim]["baselines"]
+    models = (*baselines, MODEL)
     steps = [
         *_benchmark(dataset, question, place),
-        *_predictions(BASELINES[claim], place),
+        *_predictions(baselines, place),
         *_scores(models, place, cards),
     ]
     write_text(

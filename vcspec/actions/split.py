@@ -2,22 +2,26 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import vcspec.splitting  # noqa: F401 - importing the room claims its strategies
+from vcspec.actions.beside import Beside, profiles_in
+from vcspec.actions.cells import ConditionCells
 from vcspec.actions.validate import checked
 from vcspec.cards import SplitCard, split_card
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.labels import keys_of
+from vcspec.model.matrix import Array
 from vcspec.rules.subject import Subject
-from vcspec.splitting.strategies import Assignment, Choice, assign
+from vcspec.splitting.strategies import Assignment, Choice, Setting, assign
 from vcspec.standard import CURRENT, standard
+from vcspec.statistics.moments import mean_profile
 from vcspec.storage.artefacts import write_arrays
 from vcspec.storage.sealing import sealed_content
 
@@ -38,6 +42,7 @@ class Plan:
         target_sum: of the value space that predictions are scored in.
         cells_per_condition: cells that a prediction holds for each condition; 0 for the median over
             the training conditions.
+        beside: a table that the strategy reads; none where it is empty.
     """
 
     id: str
@@ -48,6 +53,17 @@ class Plan:
     seed: int = 0
     target_sum: int = 10_000
     cells_per_condition: int = 0
+    beside: Beside = field(default_factory=Beside)
+
+    @property
+    def stated(self) -> dict[str, str | list[str]]:
+        """The parameters, and the table's name and digest, as the split states them."""
+        given = {**self.parameters, **self.beside.parameters}
+        return {name: v if isinstance(v, str) else list(v) for name, v in given.items()}
+
+
+COMMON = ("fraction", "hold_out", "fold", "validation")
+"""Parameters that say what is held out, as `Choice` knows them; others are options."""
 
 
 def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False) -> str:
@@ -63,7 +79,14 @@ def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False)
     subject = checked(os.fspath(dataset), "dataset")
     runs = {run.key: run.stop - run.start for run in subject.runs}
     conditions = [subject.condition_at(run.start) for run in subject.runs]
-    assigned = assign(plan.strategy, conditions, subject.document["control"], _choice(plan))
+    setting = Setting(
+        conditions,
+        subject.document["control"],
+        _choice(plan),
+        plan.beside.columns,
+        _profiles(dataset, plan),
+    )
+    assigned = assign(plan.strategy, setting)
     sizes = [runs[condition.key] for condition in conditions]
     cells = plan.cells_per_condition or _typical(conditions, assigned, sizes, subject)
     document = _document(plan, subject, cells)
@@ -79,7 +102,11 @@ def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False)
 
 
 def _choice(plan: Plan) -> Choice:
-    known = standard().strategies.get(plan.strategy, {}).get("parameters", {})
+    entry = standard().strategies.get(plan.strategy, {})
+    known = entry.get("parameters", {})
+    if plan.beside.name and "table" not in entry:
+        message = f"{plan.strategy} reads no table; leave {plan.beside.name} out"
+        raise UsageError(message)
     unknown = sorted(set(plan.parameters) - set(known)) if known else []
     if unknown:
         message = f"{plan.strategy} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
@@ -98,6 +125,11 @@ def _choice(plan: Plan) -> Choice:
         names=(names,) if isinstance(names, str) else tuple(names),
         fold=_fold(plan),
         validation=_share(plan, "validation"),
+        options={
+            name: value if isinstance(value, str) else ", ".join(value)
+            for name, value in plan.parameters.items()
+            if name not in COMMON
+        },
     )
 
 
@@ -153,20 +185,60 @@ def _document(plan: Plan, subject: Subject, cells: int) -> dict[str, Any]:
         "strategy": {
             "name": plan.strategy,
             "seed": plan.seed,
-            "parameters": {
-                name: value if isinstance(value, str) else list(value)
-                for name, value in plan.parameters.items()
-            },
+            "parameters": plan.stated,
         },
         "condition": list(dataset["condition"]),
         "control": dataset["control"],
-        "values": {
-            "space": "log1p",
-            "target_sum": dataset["values"].get("target_sum", plan.target_sum),
-            "total": dataset["values"]["total"],
-        },
+        "values": _values(subject, plan.target_sum),
         "cells_per_condition": cells,
         "licence": dataset["licence"],
+    }
+
+
+def _profiles(dataset: Path_, plan: Plan) -> Callable[[], Mapping[str, Array]]:
+    """What contexts are compared by: the table's numbers, else mean profiles of their controls."""
+
+    def profiles() -> Mapping[str, Array]:
+        if plan.beside.name:
+            if "context" not in plan.beside.columns:
+                message = f"{plan.beside.name} has no column context; name the contexts in one"
+                raise UsageError(message)
+            return profiles_in(plan.beside)
+        return control_profiles(
+            checked(os.fspath(dataset), "dataset", level="data"), plan.target_sum
+        )
+
+    return profiles
+
+
+def control_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
+    """Context → mean log1p profile of its control cells, over all studies, donors and batches.
+
+    Args:
+        subject: a valid dataset.
+        target_sum: of log1p, for a dataset of counts.
+    """
+    cells = ConditionCells(subject, _values(subject, target_sum))
+    control = subject.document["control"]
+    sums: dict[str, Array] = {}
+    numbers: dict[str, int] = {}
+    for run in subject.runs:
+        condition = subject.condition_at(run.start)
+        if condition.perturbation == control:
+            size = run.stop - run.start
+            total = mean_profile(cells.of(condition.key)) * size
+            sums[condition.context] = sums.get(condition.context, 0) + total
+            numbers[condition.context] = numbers.get(condition.context, 0) + size
+    return {context: total / numbers[context] for context, total in sums.items()}
+
+
+def _values(subject: Subject, target_sum: int) -> dict[str, Any]:
+    """The value space that a split of the dataset is scored in."""
+    declared = subject.document["values"]
+    return {
+        "space": "log1p",
+        "target_sum": declared.get("target_sum", target_sum),
+        "total": declared["total"],
     }
 
 
@@ -177,11 +249,15 @@ def _table(
         name: np.array([condition.get(name) for condition in conditions], dtype=object)
         for name in names
     }
+    groups = {found.group for found in assigned} - {"-"}
+    said = ("role", "reason", "group") if groups else ("role", "reason")
     return {
         "_index": keys_of(columns, names),
         **columns,
-        "role": np.array([found.role for found in assigned], dtype=object),
-        "reason": np.array([found.reason for found in assigned], dtype=object),
+        **{
+            name: np.array([getattr(found, name) for found in assigned], dtype=object)
+            for name in said
+        },
     }
 
 

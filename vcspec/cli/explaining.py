@@ -21,7 +21,7 @@ FORMAT = click.option(
 @click.argument("name")
 @FORMAT
 def explain(name: str, format_: str) -> None:
-    """Explain a rule, metric, suite, task, strategy, baseline, flag, arm, kind or vocabulary."""
+    """Explain a rule, metric, suite, task, strategy, claim, baseline, flag, arm or kind."""
     from vcspec.render.entries import render_entry
 
     kind, entry = _entry(name)
@@ -42,6 +42,7 @@ def _entry(name: str) -> tuple[str, dict[str, object]]:
         "arm": known.arms,
         "task": known.tasks,
         "strategy": known.strategies,
+        "claim": known.claims,
         "baseline": known.baselines,
         "kind": known.layouts,
         "vocabulary": known.vocabularies,

@@ -39,6 +39,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
   vcspec split norman.zarr --strategy holdout-combinations --fraction 0.3 --seed 7 -o split.zarr
   vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T -o split.zarr
   vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 -o fold1.zarr
+  vcspec split lines.zarr --strategy few-shot-contexts --fraction 0.2 --set shots=0.3 -o few.zarr
   vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
 )
 @click.argument("dataset")
@@ -55,6 +56,16 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 )
 @click.option("--fold", metavar="K/N", help="Fold K of N to hold out, such as 2/5.")
 @click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another parameter of a strategy.",
+)
+@click.option(
+    "--table", metavar="CSV", help="Families, structures, dates or profiles, beside the dataset."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--id", "id_", metavar="ID", help="Id; by default of dataset, strategy and fold.")
 @click.option("--version", "version", default="1.0.0", show_default=True)
@@ -79,6 +90,8 @@ def split(
     hold_out: tuple[str, ...],
     fold: str | None,
     validation: str | None,
+    settings: tuple[str, ...],
+    table: str | None,
     seed: int,
     id_: str | None,
     version: str,
@@ -90,6 +103,7 @@ def split(
     quiet: bool,
 ) -> None:
     """Decide who may see what of DATASET: one role for each condition."""
+    from vcspec.actions.beside import Beside, read_table
     from vcspec.actions.split import Plan, library_split
     from vcspec.actions.split import split as action
 
@@ -104,6 +118,7 @@ def split(
             "hold_out": hold_out,
             "fold": fold,
             "validation": validation,
+            **_named_settings(settings),
         }
         # Folds are made to stand side by side: each needs an id of its own.
         part = f"-fold-{fold.replace('/', '-of-')}" if fold else ""
@@ -118,11 +133,20 @@ def split(
             seed=seed,
             target_sum=target_sum,
             cells_per_condition=cells,
+            beside=read_table(table) if table else Beside(),
         )
         content = action(dataset, target, plan, overwrite=overwrite)
     _named(target, content, quiet=quiet)
     if not quiet:
         _roles(target)
+
+
+def _named_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    wrong = [text for text in settings if not text.partition("=")[0] or "=" not in text]
+    if wrong:
+        message = f"--set is {wrong[0]!r}; give a name and a value, such as shots=0.2"
+        raise click.UsageError(message)
+    return {text.partition("=")[0]: text.partition("=")[2] for text in settings}
 
 
 def _roles(target: str) -> None:

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 MEMBER_SEPARATOR = "+"
 FIELD_SEPARATOR = "|"
+SHARED_WITH_CONTROL = ("study", "context", "donor", "batch")
+"""Fields of a condition that its own control has in common with it."""
+REPLICATES = ("batch", "guide", "replicate")
+"""Fields that tell repeats of one condition apart."""
 
 
 def canonical_perturbation(label: str, control: str) -> str:
@@ -44,9 +48,11 @@ class Condition:
 
     @property
     def context_key(self) -> str:
-        """What a condition shares with its control: its context, within its study if named."""
-        study = self.get("study")
-        return f"{study}{FIELD_SEPARATOR}{self.context}" if study else self.context
+        """What a condition shares with its control: its context, with study, donor and batch."""
+        given = dict(self.fields)
+        return FIELD_SEPARATOR.join(
+            given[name] for name in SHARED_WITH_CONTROL if name == "context" or given.get(name)
+        )
 
     @property
     def perturbation(self) -> str:

@@ -1,6 +1,7 @@
 """One generator for each rule of the standard; importing the room claims them all."""
 
 from vcspec.rules import (
+    claims,
     container,
     dataset,
     integrity,
@@ -14,6 +15,7 @@ from vcspec.rules import (
 )
 
 __all__ = [
+    "claims",
     "container",
     "dataset",
     "integrity",

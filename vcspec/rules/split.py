@@ -1,7 +1,7 @@
 """VCS4xx: who may see what."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 from vcspec.model.condition import Condition, canonical_perturbation
@@ -16,10 +16,15 @@ class Table:
     """The conditions of a split with their roles."""
 
     def __init__(self, subject: Subject) -> None:
-        self.claim = subject.document["claim"]
+        self._subject = subject
+        self.claim = subject.standard.claims.get(subject.document["claim"], {})
         self.control = subject.document["control"]
         self.roles = [str(role) for role in subject.column("obs", "role").values]
         self.conditions = subject.conditions
+
+    def claims_by(self, code: str) -> bool:
+        """Whether the claim of the split asks for the rule."""
+        return code in self.claim.get("asks", ())
 
     def having(self, *roles: str) -> list[Condition]:
         """Conditions with one of the roles."""
@@ -39,12 +44,21 @@ class Table:
         return self.having(*SEEN)
 
     @cached_property
+    def groups(self) -> dict[Condition, str]:
+        """What each condition is held out together with, or its date; `-` where nothing is said."""
+        if not self._subject.has_column("obs", "group"):
+            return dict.fromkeys(self.conditions, "-")
+        values = self._subject.column("obs", "group").values
+        return dict(zip(self.conditions, map(str, values), strict=True))
+
+    @cached_property
     def trained_on(self) -> set[str]:
         """Perturbations with the role train, as they are spelled."""
         return {condition.perturbation for condition in self.having("train")}
 
 
-def _fault(bad: list[Condition], found: str, expected: str) -> Iterator[Fault]:
+def conditions_fault(bad: list[Condition], found: str, expected: str) -> Iterator[Fault]:
+    """One fault about the roles of the conditions, where there are any; `{n}` is their number."""
     if bad:
         keys = tuple(condition.key for condition in bad[:SHOWN])
         yield Fault("/obs/role", found.format(n=len(bad)), expected, keys, len(bad))
@@ -73,40 +87,44 @@ def condition_twice(subject: Subject) -> Iterator[Fault]:
 def held_out_perturbation_in_train(subject: Subject) -> Iterator[Fault]:
     """Look for tested members among the members of seen conditions."""
     table = Table(subject)
-    if table.claim == "unseen-perturbation":
+    if table.claims_by("VCS402"):
         tested = {member for condition in table.tested for member in condition.members}
         bad = [condition for condition in table.seen if tested & set(condition.members)]
-        yield from _fault(bad, "{n} seen conditions contain a tested perturbation", "none")
+        yield from conditions_fault(
+            bad, "{n} seen conditions contain a tested perturbation", "none"
+        )
 
 
 @rule("VCS403")
 def held_out_combination_in_train(subject: Subject) -> Iterator[Fault]:
     """Look for tested combinations among the seen ones, in any context."""
     table = Table(subject)
-    if table.claim == "unseen-combination":
+    if table.claims_by("VCS403"):
         tested = {condition.perturbation for condition in table.tested}
         bad = [condition for condition in table.seen if condition.perturbation in tested]
-        yield from _fault(bad, "{n} seen conditions are a tested combination", "none")
+        yield from conditions_fault(bad, "{n} seen conditions are a tested combination", "none")
 
 
-@rule("VCS404")
-def held_out_context_in_train(subject: Subject) -> Iterator[Fault]:
-    """Look for tested contexts among the seen ones."""
-    table = Table(subject)
-    if table.claim == "unseen-context":
-        tested = {condition.context for condition in table.tested}
-        bad = [condition for condition in table.seen if condition.context in tested]
-        yield from _fault(bad, "{n} seen conditions are of a tested context", "none")
+def _held_out_in_train(code: str, field: str) -> Callable[[Subject], Iterator[Fault]]:
+    """The rule that no tested value of the field is among the seen ones."""
+
+    @rule(code)
+    def held_out_in_train(subject: Subject) -> Iterator[Fault]:
+        table = Table(subject)
+        if table.claims_by(code):
+            tested = {condition.get(field) for condition in table.tested}
+            bad = [condition for condition in table.seen if condition.get(field) in tested]
+            yield from conditions_fault(
+                bad, f"{{n}} seen conditions are of a tested {field}", "none"
+            )
+
+    return held_out_in_train
 
 
-@rule("VCS405")
-def held_out_study_in_train(subject: Subject) -> Iterator[Fault]:
-    """Look for tested studies among the seen ones."""
-    table = Table(subject)
-    if table.claim == "cross-dataset":
-        tested = {condition.get("study") for condition in table.tested}
-        bad = [condition for condition in table.seen if condition.get("study") in tested]
-        yield from _fault(bad, "{n} seen conditions are of a tested study", "none")
+held_out_context_in_train = _held_out_in_train("VCS404", "context")
+held_out_study_in_train = _held_out_in_train("VCS405", "study")
+held_out_donor_in_train = _held_out_in_train("VCS420", "donor")
+held_out_batch_in_train = _held_out_in_train("VCS421", "batch")
 
 
 @rule("VCS406")
@@ -164,7 +182,9 @@ def exclusion_without_reason(subject: Subject) -> Iterator[Fault]:
     reasons = [str(reason) for reason in subject.column("obs", "reason").values]
     rows = zip(table.conditions, table.roles, reasons, strict=True)
     bad = [condition for condition, role, reason in rows if role == "excluded" and reason == "-"]
-    yield from _fault(bad, "{n} excluded conditions without a reason", "a reason for each")
+    yield from conditions_fault(
+        bad, "{n} excluded conditions without a reason", "a reason for each"
+    )
 
 
 @rule("VCS410")
@@ -201,16 +221,16 @@ def control_tested(subject: Subject) -> Iterator[Fault]:
     bad = [
         condition for condition in table.having("test") if condition.perturbation == table.control
     ]
-    yield from _fault(bad, "{n} control conditions have the role test", "none")
+    yield from conditions_fault(bad, "{n} control conditions have the role test", "none")
 
 
 @rule("VCS413")
 def member_never_seen(subject: Subject) -> Iterator[Fault]:
     """Look for each member of tested combinations among the trained singles."""
     table = Table(subject)
-    if table.claim == "unseen-combination":
+    if table.claims_by("VCS413"):
         bad = [c for c in table.tested if not set(c.members) <= table.trained_on]
-        yield from _fault(
+        yield from conditions_fault(
             bad, "{n} tested combinations with a member never seen alone", "members seen alone"
         )
 
@@ -219,9 +239,9 @@ def member_never_seen(subject: Subject) -> Iterator[Fault]:
 def perturbation_never_seen(subject: Subject) -> Iterator[Fault]:
     """Look for each tested perturbation among the trained ones."""
     table = Table(subject)
-    if table.claim in {"unseen-context", "cross-dataset"}:
+    if table.claims_by("VCS414"):
         bad = [c for c in table.tested if c.perturbation not in table.trained_on]
-        yield from _fault(
+        yield from conditions_fault(
             bad,
             "{n} tested conditions whose perturbation is never seen",
             "perturbations seen in training",

@@ -18,15 +18,15 @@ def fold_of(seed: int, names: Sequence[str], number: int, folds: int) -> set[str
 
     Every name is in exactly one of the folds of a seed.
     """
-    return set(_dealt(seed, names)[number - 1 :: folds])
+    return set(dealt(seed, names)[number - 1 :: folds])
 
 
 def drawn(seed: int, names: Sequence[str], fraction: float) -> set[str]:
     """The share `fraction` of `names` (rounded, at least one) with the smallest draws."""
     wanted = max(1, round(fraction * len(names)))
-    return set(_dealt(seed, names)[:wanted])
+    return set(dealt(seed, names)[:wanted])
 
 
-def _dealt(seed: int, names: Sequence[str]) -> list[str]:
+def dealt(seed: int, names: Sequence[str]) -> list[str]:
     """The names by their draws, smallest first."""
     return sorted(names, key=lambda name: (uniform(seed, name), name))

@@ -1,14 +1,16 @@
-"""The strategies of the standard: conditions in, one role for each out."""
+"""What a strategy is: a setting in, one role for each condition out."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from vcspec.catalog import Catalog
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
-from vcspec.splitting.draw import drawn, fold_of
+from vcspec.model.matrix import Array
 from vcspec.standard import standard
+
+Texts = Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Choice:
         names: what to hold out; empty where it is drawn.
         fold: number of the fold to hold out, from 1, and of how many.
         validation: share of the rest for validation.
+        options: parameters that the strategy alone has, as text.
     """
 
     seed: int = 0
@@ -28,17 +31,105 @@ class Choice:
     names: tuple[str, ...] = ()
     fold: tuple[int, int] | None = None
     validation: float = 0.0
+    options: Texts = field(default_factory=lambda: MappingProxyType({}))
+
+    def share(self, name: str, default: float) -> float:
+        """An option that is a number above 0 and below 1.
+
+        Raises:
+            UsageError: it is none.
+        """
+        return self._number(name, default, 0, 1, "a share above 0 and below 1, such as 0.3")
+
+    def count(self, name: str, default: int) -> int:
+        """An option that is a whole number from 1.
+
+        Raises:
+            UsageError: it is none.
+        """
+        found = self._number(name, default, 0, float("inf"), "a whole number from 1")
+        if found != int(found):
+            message = f"{name} is {self.options[name]!r}; give a whole number from 1"
+            raise UsageError(message)
+        return int(found)
+
+    def one_of(self, name: str, *allowed: str) -> str:
+        """An option that is one of the words; the first where it is not given.
+
+        Raises:
+            UsageError: it is another.
+        """
+        given = self.options.get(name, allowed[0])
+        if given not in allowed:
+            message = f"{name} is {given!r}; give {' or '.join(allowed)}"
+            raise UsageError(message)
+        return given
+
+    def _number(self, name: str, default: float, low: float, high: float, expected: str) -> float:
+        given = self.options.get(name, str(default))
+        try:
+            found = float(given)
+        except ValueError:
+            found = float("nan")
+        if not low < found < high:
+            message = f"{name} is {given!r}; give {expected}"
+            raise UsageError(message)
+        return found
+
+
+def _no_profiles() -> Mapping[str, Array]:
+    message = "there are no profiles of contexts to compare; give the dataset, or a table of them"
+    raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is split, and how.
+
+    Attributes:
+        conditions: of the dataset, in its order.
+        control: label of the control.
+        choice: what to hold out.
+        table: columns of a table that was given beside the dataset, such as families of genes;
+            empty where there is none.
+        profiles: gives a profile of each context, to compare contexts by.
+    """
+
+    conditions: Sequence[Condition]
+    control: str
+    choice: Choice
+    table: Mapping[str, Sequence[str]] = field(default_factory=lambda: MappingProxyType({}))
+    profiles: Callable[[], Mapping[str, Array]] = _no_profiles
+
+    @property
+    def perturbed(self) -> list[Condition]:
+        """Conditions that are no controls."""
+        return [found for found in self.conditions if found.perturbation != self.control]
+
+    def column(self, *names: str) -> tuple[str, Sequence[str]]:
+        """Name and values of the first of the columns that the table has.
+
+        Raises:
+            UsageError: it has none of them, or there is no table.
+        """
+        for name in names:
+            if name in self.table:
+                return name, self.table[name]
+        has = f"the table has {', '.join(self.table)}" if self.table else "no table is given"
+        message = f"a column {' or '.join(names)} is needed; {has}; give one with --table"
+        raise UsageError(message)
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """Role of a condition, and why where that is not plain."""
+    """Role of a condition, why where that is not plain, and what it is held out together with."""
 
     role: str
     reason: str = "-"
+    group: str = "-"
 
 
-Strategy = Callable[[Sequence[Condition], str, Choice], list[Assignment]]
+Strategy = Callable[[Setting], list[Assignment]]
 STRATEGIES: Catalog[Strategy] = Catalog("strategy", standard().strategies)
 strategy = STRATEGIES.claim
 
@@ -48,16 +139,19 @@ VALIDATION = Assignment("validation")
 INPUT = Assignment("inference-input")
 
 
-def assign(
-    name: str, conditions: Sequence[Condition], control: str, choice: Choice
-) -> list[Assignment]:
+def excluded(reason: str) -> Assignment:
+    """Nobody uses the condition, because of `reason`."""
+    return Assignment("excluded", reason)
+
+
+def assign(name: str, setting: Setting) -> list[Assignment]:
     """One role for each condition, by the strategy `name`.
 
     Raises:
         UnknownName: the standard has no such strategy.
         UsageError: the choice matches nothing, or leaves nothing to test or to train on.
     """
-    assigned = STRATEGIES[name](conditions, control, choice)
+    assigned = STRATEGIES[name](setting)
     for role in ("train", "test"):
         if role not in {found.role for found in assigned}:
             reasons = sorted({found.reason for found in assigned if found.role == "excluded"})
@@ -67,129 +161,3 @@ def assign(
             )
             raise UsageError(message)
     return assigned
-
-
-def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str], set[str]]:
-    """Names held out for the test, and for validation.
-
-    Raises:
-        UsageError: a name is not among `names`, or the shares or the fold are out of range.
-    """
-    if not choice.names and not choice.fold and not 0 < choice.fraction < 1:
-        message = f"fraction is {choice.fraction}; give one above 0 and below 1, or name {what}"
-        raise UsageError(message)
-    if not 0 <= choice.validation < 1:
-        message = f"validation is {choice.validation}; give a share from 0 and below 1"
-        raise UsageError(message)
-    if not names:
-        message = f"the dataset has no {what} that could be held out"
-        raise UsageError(message)
-    for name in choice.names:
-        if name not in names:
-            near = get_close_matches(name, names, cutoff=0.5) or sorted(names)[:8]
-            message = (
-                f"{name!r} is none of the {what} that can be held out; near: {', '.join(near)}"
-            )
-            raise UsageError(message)
-    if choice.fold:
-        test = _fold(what, names, choice.seed, *choice.fold)
-    else:
-        test = set(choice.names) or drawn(choice.seed, names, choice.fraction)
-    rest = [name for name in names if name not in test]
-    validation = (
-        drawn(choice.seed + 1, rest, choice.validation) if choice.validation and rest else set()
-    )
-    return test, validation
-
-
-def _fold(what: str, names: Sequence[str], seed: int, number: int, folds: int) -> set[str]:
-    if not (1 <= number <= folds and 2 <= folds <= len(names)):
-        message = (
-            f"fold is {number}/{folds}; there are {len(names)} {what}: give a fold from 1/N to N/N "
-            f"with N from 2 to {len(names)}"
-        )
-        raise UsageError(message)
-    return fold_of(seed, names, number, folds)
-
-
-def _singles(conditions: Sequence[Condition], control: str) -> set[str]:
-    return {
-        condition.perturbation
-        for condition in conditions
-        if condition.perturbation != control and len(condition.members) == 1
-    }
-
-
-@strategy("holdout-perturbations")
-def holdout_perturbations(
-    conditions: Sequence[Condition], control: str, choice: Choice
-) -> list[Assignment]:
-    """Test drawn singles in every context; exclude combinations that contain one."""
-    singles = sorted(_singles(conditions, control))
-    test, validation = held_out("perturbations", singles, choice)
-
-    def role(condition: Condition) -> Assignment:
-        members = set(condition.members)
-        if len(members) > 1 and members & (test | validation):
-            return Assignment("excluded", "combination of a held-out perturbation")
-        if members & test:
-            return TEST
-        return VALIDATION if members & validation else TRAIN
-
-    return [role(condition) for condition in conditions]
-
-
-@strategy("holdout-combinations")
-def holdout_combinations(
-    conditions: Sequence[Condition], control: str, choice: Choice
-) -> list[Assignment]:
-    """Test drawn combinations whose members are all measured alone."""
-    singles = _singles(conditions, control)
-    eligible = sorted(
-        {c.perturbation for c in conditions if len(c.members) > 1 and set(c.members) <= singles}
-    )
-    test, validation = held_out("combinations of perturbations measured alone", eligible, choice)
-
-    def role(condition: Condition) -> Assignment:
-        if condition.perturbation in test:
-            return TEST
-        return VALIDATION if condition.perturbation in validation else TRAIN
-
-    return [role(condition) for condition in conditions]
-
-
-@strategy("holdout-contexts")
-def holdout_contexts(
-    conditions: Sequence[Condition], control: str, choice: Choice
-) -> list[Assignment]:
-    """Test drawn contexts on perturbations that are trained on elsewhere."""
-    return _transfer("context", "contexts", conditions, control, choice)
-
-
-@strategy("holdout-studies")
-def holdout_studies(
-    conditions: Sequence[Condition], control: str, choice: Choice
-) -> list[Assignment]:
-    """Test drawn studies on perturbations that are trained on elsewhere."""
-    return _transfer("study", "studies", conditions, control, choice)
-
-
-def _transfer(
-    field: str, what: str, conditions: Sequence[Condition], control: str, choice: Choice
-) -> list[Assignment]:
-    names = sorted({condition.get(field) for condition in conditions} - {""})
-    test, validation = held_out(what, names, choice)
-    away = test | validation
-    seen = {c.perturbation for c in conditions if c.get(field) not in away}
-
-    def role(condition: Condition) -> Assignment:
-        place = condition.get(field)
-        if place not in away:
-            return TRAIN
-        if condition.perturbation == control:
-            return INPUT if place in test else VALIDATION
-        if condition.perturbation not in seen:
-            return Assignment("excluded", f"perturbation not seen in another {field}")
-        return TEST if place in test else VALIDATION
-
-    return [role(condition) for condition in conditions]

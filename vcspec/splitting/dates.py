@@ -1,0 +1,61 @@
+"""The temporal cut-off: test what was published later than all that is trained on."""
+
+import re
+from dataclasses import replace
+
+from vcspec.model.condition import Condition
+from vcspec.model.errors import UsageError
+from vcspec.splitting.strategies import (
+    INPUT,
+    TEST,
+    TRAIN,
+    Assignment,
+    Setting,
+    excluded,
+    strategy,
+)
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@strategy("cut-off")
+def cut_off(setting: Setting) -> list[Assignment]:
+    """Test conditions dated after the cut-off; controls of places first seen then are input."""
+    limit = setting.choice.options.get("after", "")
+    if not DATE.fullmatch(limit):
+        message = f"after is {limit!r}; give the last day of training, such as 2023-06-30"
+        raise UsageError(message)
+    dates = _dates(setting)
+
+    def role(condition: Condition) -> Assignment:
+        date = dates.get(condition)
+        if date is None:
+            return excluded("without a date")
+        if date <= limit:
+            return replace(TRAIN, group=date)
+        control = condition.perturbation == setting.control
+        return replace(INPUT if control else TEST, group=date)
+
+    return [role(condition) for condition in setting.conditions]
+
+
+def _dates(setting: Setting) -> dict[Condition, str]:
+    """Date of each condition, by the table's columns `date` and one field of the condition.
+
+    Raises:
+        UsageError: there is no such table, or a date is not written YYYY-MM-DD.
+    """
+    _, dates = setting.column("date")
+    fields = [name for name, _ in setting.conditions[0].fields]
+    named = [name for name in fields if name in setting.table]
+    if not named:
+        message = f"the table of dates has none of the columns {', '.join(fields)}; add one"
+        raise UsageError(message)
+    wrong = [date for date in dates if not DATE.fullmatch(date)]
+    if wrong:
+        message = f"the table has the date {wrong[0]!r}; write dates as 2023-06-30"
+        raise UsageError(message)
+    rows = zip(*(setting.table[name] for name in named), strict=True)
+    known = dict(zip(rows, dates, strict=True))
+    keys = {c: tuple(c.get(name) for name in named) for c in setting.conditions}
+    return {condition: known[key] for condition, key in keys.items() if key in known}
