@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vcspec.actions.compare import compare
     from vcspec.actions.convert import convert_dataset, convert_predictions
     from vcspec.actions.curate import curate
+    from vcspec.actions.difficulty import Difficulty, difficulty
     from vcspec.actions.predict import Split, baseline, open_split, template
     from vcspec.actions.reference import reference
     from vcspec.actions.score import score
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Condition": "model.condition",
+    "Difficulty": "actions.difficulty",
     "Finding": "model.finding",
     "League": "model.league",
     "Plan": "actions.split",
@@ -40,6 +42,7 @@ _HOMES = {
     "convert_dataset": "actions.convert",
     "convert_predictions": "actions.convert",
     "curate": "actions.curate",
+    "difficulty": "actions.difficulty",
     "open_split": "actions.predict",
     "open_training": "actions.training_data",
     "reference": "actions.reference",
@@ -52,6 +55,7 @@ _HOMES = {
 
 __all__ = [
     "Condition",
+    "Difficulty",
     "Finding",
     "League",
     "Plan",
@@ -66,6 +70,7 @@ __all__ = [
     "convert_dataset",
     "convert_predictions",
     "curate",
+    "difficulty",
     "open_split",
     "open_training",
     "reference",

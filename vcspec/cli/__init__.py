@@ -22,6 +22,7 @@ COMMANDS = {
     "convert": "converting",
     "curate": "making",
     "split": "making",
+    "difficulty": "measuring",
     "reference": "making",
     "template": "making",
     "baseline": "making",
@@ -62,11 +63,12 @@ SUMMARIES = {
     "convert": "Turn an AnnData file into a dataset or predictions.",
     "curate": "Build a dataset of the library from its sources.",
     "split": "Decide who may see what of a dataset.",
+    "difficulty": "Say how hard a split is, and if it can rank.",
     "reference": "Compute what the scorer needs to know of the truth.",
     "template": "Write empty predictions for a split.",
     "baseline": "Write the predictions of a baseline.",
     "seal": "Give a store its manifest.",
-    "explain": "Explain a rule, metric, suite or any other entry of the standard.",
+    "explain": "Explain a rule, metric, strategy or any other entry.",
     "rules": "List the rules.",
 }
 

@@ -139,6 +139,7 @@ def split(
     _named(target, content, quiet=quiet)
     if not quiet:
         _roles(target)
+        say(f"how hard it is: vcspec difficulty {target} --dataset {dataset}")
 
 
 def _named_settings(settings: tuple[str, ...]) -> dict[str, str]:

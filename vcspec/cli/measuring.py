@@ -1,0 +1,40 @@
+"""`vcspec difficulty`."""
+
+import click
+
+from vcspec.cli.output import colour, emit, width
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  vcspec difficulty split.zarr
+  vcspec difficulty split.zarr --dataset data.zarr --reference reference.zarr
+  vcspec difficulty split.zarr --format json -o difficulty.json"""
+)
+@click.argument("split")
+@click.option("--dataset", metavar="DATASET", help="The dataset that the split pins.")
+@click.option("--reference", metavar="REFERENCE", help="The reference of that split.")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+def difficulty(
+    split: str, dataset: str | None, reference: str | None, format_: str, output: str | None
+) -> None:
+    """Say how hard SPLIT is, and whether that goes along with what it holds out.
+
+    Effects, their reliability, cells and depth of tested conditions beside trained ones; how near
+    the trained ones are; what baselines and a replicate reach. It looks at the truth.
+    """
+    from vcspec.actions.difficulty import MEASURES
+    from vcspec.actions.difficulty import difficulty as action
+    from vcspec.render.difficulty_text import render_difficulty
+
+    found = action(split, dataset=dataset, reference=reference)
+    if format_ == "json":
+        emit(found.to_json(), output)
+        return
+    shows = colour() and not output
+    emit(render_difficulty(found.document, MEASURES, colour=shows, width=width()), output)

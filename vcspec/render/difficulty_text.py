@@ -1,0 +1,103 @@
+"""The difficulty of a split as text: tested beside trained conditions, distances, baselines."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from vcspec.render.report_text import drawn
+from vcspec.render.scorecard_text import number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LISTED = 12  # contexts
+
+
+def render_difficulty(
+    document: Mapping[str, Any],
+    measures: Mapping[str, str],
+    *,
+    colour: bool = False,
+    width: int | None = None,
+) -> str:
+    """How hard the split is.
+
+    Args:
+        document: of the difficulty.
+        measures: name of a measure → what it is.
+        colour: whether the terminal shows colours.
+        width: columns of the terminal; None does not wrap.
+    """
+    split = document["split"]
+    roles = [row["role"] for row in document["conditions"]]
+    simulated = "  simulated" if document["simulated"] else ""
+    parts: list[Any] = [
+        f"{split['id']}@{split['version']}  {document['claim']}  {roles.count('test')} tested, "
+        f"{roles.count('train')} trained conditions{simulated}",
+        "",
+        _contrasts(document["contrasts"], measures),
+        "",
+        *_distances(document["distances"]),
+        *_transfer(document["transfer"]),
+    ]
+    if document["baselines"]:
+        parts += ["", _baselines(document["baselines"])]
+    else:
+        parts.append("No reference lies beside the split: nothing is said of baselines.")
+    parts += ["", *(f"warning: {text}" for text in document["warnings"])]
+    return drawn(parts, colour=colour, width=width).rstrip("\n")
+
+
+def _grid(*headings: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left")
+    return table
+
+
+def _contrasts(contrasts: Mapping[str, Any], measures: Mapping[str, str]) -> "Table":
+    table = _grid("median of", "test", "train", "AUC", "p")
+    for name, found in contrasts.items():
+        cells = (number(found[column]) for column in ("test", "train", "auc", "p_value"))
+        table.add_row(f"{name}: {measures[name]}", *cells)
+    return table
+
+
+def _distances(distances: Mapping[str, Any]) -> list[str]:
+    near = distances["nearest_effect"]
+    said = [f"Nearest trained change: correlation {number(near)} (median over tested conditions)"]
+    contexts = list(distances["contexts"].items())
+    for name, found in contexts[:LISTED]:
+        said.append(f"Context {name}: {number(found['distance'])} from {found['nearest']}")
+    if len(contexts) > LISTED:
+        said.append(f"… and {len(contexts) - LISTED} more contexts")
+    if contexts and distances["between_trained"] is not None:
+        said.append(
+            f"Trained contexts: {number(distances['between_trained'])} from the nearest (median)"
+        )
+    return said
+
+
+def _transfer(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    return [
+        f"The same perturbation elsewhere: correlation {number(found['same'])} (mean), greater "
+        f"than with others by {number(found['gain'])} ± {number(found['error'])} "
+        f"({found['perturbations']} perturbations)"
+    ]
+
+
+def _baselines(baselines: Mapping[str, Any]) -> "Table":
+    table = _grid("headline metric", "best baseline", "", "replicate", "can rank")
+    for metric, found in baselines.items():
+        floor = found["floor"]
+        table.add_row(
+            metric,
+            floor["baseline"] if floor else "—",
+            number(floor["value"] if floor else None),
+            number(found["replicate"]),
+            "yes" if found["informative"] else "no",
+        )
+    return table
