@@ -19,8 +19,10 @@ import zarr
 from build_screen import CONDITION as SCREEN_CONDITION
 from build_screen import build_screen
 
+from vcspec.actions.hidden import hidden
 from vcspec.actions.reference import reference
 from vcspec.actions.score import score
+from vcspec.actions.split import Plan
 from vcspec.model.labels import keys_of
 from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
 from vcspec.storage.artefacts import tables, write_arrays, write_cells
@@ -280,6 +282,25 @@ def write_dose_split(target: Path, other: Path, dataset: Path) -> None:
     write_arrays(target, document, {}, obs=obs, var=var)
 
 
+def write_withheld(folder: Path, dataset: Path) -> None:
+    """A split whose truth is withheld, the cells that models may see, and the reference."""
+    plan = Plan(
+        id="conformance/withheld",
+        version="1.0.0",
+        title="Simulated, withheld",
+        strategy="holdout-perturbations",
+        parameters={"hold_out": ["SIM03", "SIM04"]},
+        target_sum=TARGET_SUM,
+        cells_per_condition=PREDICTED_CELLS,
+    )
+    hidden(dataset, folder / "hidden", plan)
+    public, private = folder / "hidden" / "public", folder / "hidden" / "private"
+    (public / "dataset.zarr").rename(folder / "dataset-public.zarr")
+    (public / "split.zarr").rename(folder / "split-withheld.zarr")
+    (private / "reference.zarr").rename(folder / "reference-withheld.zarr")
+    shutil.rmtree(folder / "hidden")
+
+
 def pin(name: str, store: Path) -> dict[str, str]:
     """Id, version and content of a sealed store."""
     return {"id": name, "version": "1.0.0", "content": sealed_content(store)}
@@ -361,6 +382,7 @@ def build(folder: Path) -> None:
     write_split(folder / "split-context.zarr", "unseen-context", UNSEEN_CONTEXT, dataset)
     write_dose_dataset(folder / "dataset-dose.zarr")
     write_dose_split(folder / "split-dose.zarr", split, folder / "dataset-dose.zarr")
+    write_withheld(folder, dataset)
     write_predicted_cells(folder / "predictions-cells.zarr", split)
     write_predicted_counts(folder / "predictions-counts.zarr", split)
     write_predicted_profiles(folder / "predictions-profiles.zarr", split)

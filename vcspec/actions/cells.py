@@ -56,6 +56,10 @@ class ConditionCells:
         run = self.runs[key]
         return self.scale.log1p(self._stored(run), self._totals(run))
 
+    def stored(self, key: str) -> Rows:
+        """(cells, features) values of the condition as they are stored."""
+        return self._stored(self.runs[key])
+
     def piece(self, key: str) -> Piece:
         """The cells of the condition, with their amounts."""
         run = self.runs[key]

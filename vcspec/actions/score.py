@@ -40,6 +40,7 @@ from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.cellwise import Cellwise, with_cellwise
+from vcspec.statistics.content import commitment
 from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
@@ -204,7 +205,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     """
     metrics_of(suites)
     chosen = settings or Settings()
-    subject = _opened(os.fspath(predictions), split, chosen, partial=partial)
+    subject = opened_predictions(os.fspath(predictions), split, chosen, partial=partial)
     found = _truth(subject, reference, dataset, suites, cached=cached)
     asked = tuple(suites) or tuple(found.suites[:1])
     metrics = tuple(metrics_of(asked))
@@ -215,8 +216,16 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     return _card(subject, found, asked, pair, compute(metrics, pair))
 
 
-def _opened(name: str, split: Target | None, chosen: Settings, *, partial: bool) -> Subject:
-    """Predictions that are sound as far as their axes tell."""
+def opened_predictions(
+    name: str, split: Target | None, chosen: Settings, *, partial: bool
+) -> Subject:
+    """Predictions that are sound as far as their axes tell.
+
+    Raises:
+        Invalid: they break a rule; the error carries the report.
+        UsageError: they are of another kind.
+        Unreadable: they cannot be opened.
+    """
     report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
@@ -312,6 +321,13 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
         message = (
             f"{found.store.target} is the reference of {found.document['split']['id']} "
             f"{found.document['split']['content']}; the predictions answer {pinned}"
+        )
+        raise Mismatch(message)
+    withheld = split.document.get("withheld", {}).get("reference")
+    if withheld is not None and commitment(found.content.elements) != withheld:
+        message = (
+            f"{found.store.target} is not the reference that {split.document['id']} was published "
+            f"with: its elements do not have the digest {withheld}"
         )
         raise Mismatch(message)
     return Reference(found)

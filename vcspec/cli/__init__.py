@@ -21,7 +21,7 @@ COMMANDS = {
     "verify": "scoring",
     "convert": "converting",
     "curate": "making",
-    "split": "making",
+    "split": "splitting",
     "difficulty": "measuring",
     "reference": "making",
     "template": "making",

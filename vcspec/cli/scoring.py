@@ -1,8 +1,9 @@
 """`vcspec score` and `vcspec verify`."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +17,9 @@ from vcspec.cli.output import (
     say,
     width,
 )
+
+if TYPE_CHECKING:
+    from vcspec.model.scorecard import Scorecard
 
 
 @click.command(
@@ -65,6 +69,11 @@ from vcspec.cli.output import (
     help="Score predictions that lack conditions or hold values that are not finite; those get the "
     "worst value of each metric.",
 )
+@click.option(
+    "--disclose",
+    type=click.Choice(["headline"]),
+    help="Against withheld truth: tell the rounded headline, and nothing else of it.",
+)
 @engine_options
 @overwrite_option
 @quiet_option
@@ -77,6 +86,7 @@ def score(
     format_: str,
     output: str | None,
     table: str | None,
+    disclose: str | None,
     memory: str | None,
     workers: int | None,
     engine: str,
@@ -94,36 +104,66 @@ def score(
     Split and reference are looked for beside the predictions, by digest, when they are not named.
     Predictions that break a rule are refused, with the report.
     """
+    truth: dict[str, Any] = {
+        "split": split,
+        "reference": reference,
+        "suites": suites,
+        "partial": partial,
+    }
+    if disclose:
+        beside = {"--table": table, "--contexts": contexts, "--strata": strata}
+        _require_nothing({**beside, "--dataset": dataset, "--cached": cached})
+        with chosen_settings(memory, workers, engine, scheduler, quiet=True) as settings:
+            _disclose(predictions, format_, output, **truth, settings=settings)
+        return
     from vcspec.actions.score import score as action
-    from vcspec.render.scorecard_text import render_contexts, render_scorecard, render_strata
-    from vcspec.storage.files import write_text
-    from vcspec.storage.score_table import write_score_table
 
     with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
-        card = action(
-            predictions,
-            split=split,
-            reference=reference,
-            dataset=dataset,
-            suites=suites,
-            cached=cached,
-            partial=partial,
-            settings=settings,
-        )
+        card = action(predictions, dataset=dataset, cached=cached, settings=settings, **truth)
     if table:
+        from vcspec.storage.score_table import write_score_table
+
         write_score_table(Path(table), card.to_xarray(), overwrite=overwrite)
         say(f"wrote {table}", quiet=quiet)
     if output:
+        from vcspec.storage.files import write_text
+
         write_text(Path(output), card.to_json())
         say(f"wrote {output}", quiet=quiet)
     if format_ == "json":
         click.echo(card.to_json(), nl=False)
     elif not quiet:
-        emit(render_scorecard(card, colour=colour(), width=width()))
-        if contexts:
-            emit("\n" + render_contexts(card, colour=colour(), width=width()))
-        if strata:
-            emit("\n" + render_strata(card, colour=colour(), width=width()))
+        _show(card, contexts=contexts, strata=strata)
+
+
+def _show(card: "Scorecard", *, contexts: bool, strata: bool) -> None:
+    from vcspec.render.scorecard_text import render_contexts, render_scorecard, render_strata
+
+    emit(render_scorecard(card, colour=colour(), width=width()))
+    if contexts:
+        emit("\n" + render_contexts(card, colour=colour(), width=width()))
+    if strata:
+        emit("\n" + render_strata(card, colour=colour(), width=width()))
+
+
+def _require_nothing(given: Mapping[str, object]) -> None:
+    more = [name for name, value in given.items() if value]
+    if more:
+        message = f"--disclose tells the headline alone; leave {', '.join(more)} out"
+        raise click.UsageError(message)
+
+
+def _disclose(predictions: str, format_: str, output: str | None, **truth: Any) -> None:
+    from vcspec.actions.disclose import disclose
+    from vcspec.render.disclosure_text import render_disclosure
+
+    found = disclose(predictions, **truth)
+    if output:
+        emit(found.to_json(), output)
+    if format_ == "json":
+        click.echo(found.to_json(), nl=False)
+    elif not output:
+        emit(render_disclosure(found.document))
 
 
 @click.command(

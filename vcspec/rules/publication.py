@@ -8,6 +8,7 @@ from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
 from vcspec.standard import definition_digest
+from vcspec.statistics.content import commitment
 
 
 @rule("VCS601")
@@ -86,3 +87,18 @@ def definitions_differ(subject: Subject) -> Iterator[Fault]:
                 f"{metric}: {wanted}",
                 pointer=f"/vcspec/definitions/{metric}",
             )
+
+
+@rule("VCS607")
+def reference_not_the_withheld(subject: Subject) -> Iterator[Fault]:
+    """Take the digest of the elements, and compare it with what the split states."""
+    withheld = subject.companions["split"].document.get("withheld")
+    if withheld is None:
+        return
+    found = commitment(subject.content.elements)
+    if found != withheld["reference"]:
+        yield Fault(
+            "/",
+            f"the elements have the digest {found}",
+            f"the split states: {withheld['reference']}",
+        )

@@ -10,6 +10,8 @@ from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
 
 SEEN = frozenset({"train", "validation"})
+SHOWN_ROLES = ("train", "validation", "inference-input")
+"""Roles of conditions that models may see."""
 
 
 class Table:
@@ -148,8 +150,9 @@ def _dataset_keys(subject: Subject) -> set[str]:
 @rule("VCS407")
 def condition_unknown(subject: Subject) -> Iterator[Fault]:
     """Compare the split's keys with the dataset's."""
-    known = _dataset_keys(subject)
-    bad = [condition for condition in subject.conditions if condition.key not in known]
+    known, table = _dataset_keys(subject), Table(subject)
+    there = table.having(*SHOWN_ROLES) if "withheld" in subject.document else table.conditions
+    bad = [condition for condition in there if condition.key not in known]
     if bad:
         keys = tuple(condition.key for condition in bad[:SHOWN])
         yield Fault(
@@ -159,6 +162,16 @@ def condition_unknown(subject: Subject) -> Iterator[Fault]:
             keys,
             len(bad),
         )
+
+
+@rule("VCS427")
+def withheld_condition_present(subject: Subject) -> Iterator[Fault]:
+    """Look for conditions that models may not see among the dataset's."""
+    if "withheld" in subject.document:
+        known, table = _dataset_keys(subject), Table(subject)
+        shown = set(table.having(*SHOWN_ROLES))
+        bad = [c for c in table.conditions if c not in shown and c.key in known]
+        yield from conditions_fault(bad, "the dataset holds {n} withheld conditions", "none")
 
 
 @rule("VCS408")

@@ -76,6 +76,14 @@ def combined(document: Mapping[str, Any], elements: Mapping[str, str]) -> Conten
     return Content(PREFIX + hashlib.sha256(whole).hexdigest(), dict(elements))
 
 
+def commitment(elements: Mapping[str, str]) -> str:
+    """What a split states of a reference that is withheld: the digest of its elements alone.
+
+    The document plays no part: it names the split, which cannot be known before the digest is.
+    """
+    return combined({}, elements).digest
+
+
 def matrix_digest(store: Store, path: str) -> str:
     """Digest of a matrix, the same for CSR, CSC and dense."""
     leaves = [raw_leaf(tile) or matrix_leaf(tile, path) for tile in tiles(store.blocks(path))]

@@ -1,5 +1,6 @@
 """Writing of stores in the format's own profile; nothing half-written stays under a final name."""
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from vcspec.storage.sealing import seal
 
 CHUNK = 262_144
 SHARD = 4_194_304
+ROOT = "zarr.json"
 WIDE = 2**31  # entries from which on 32 bits do not number them
 
 
@@ -313,3 +315,22 @@ def _write_labels(table: Any, name: str, values: AnyArray) -> None:
     group.attrs.update(
         {"encoding-type": "categorical", "encoding-version": "0.2.0", "ordered": False}
     )
+
+
+def copy_with_document(source: Path, target: Path, document: Mapping[str, Any]) -> None:
+    """The store at `source` again at `target`, with another root document; sealed anew.
+
+    Raises:
+        UsageError: something is at `target` already.
+    """
+    require_free(target, overwrite=False)
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        shutil.copytree(source, draft)
+        root = json.loads((draft / ROOT).read_bytes())
+        root["attributes"]["vcspec"] = dict(document)
+        (draft / ROOT).write_text(json.dumps(root, indent=2), encoding="utf-8")
+        seal(draft)
+        _move(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,274 @@
+"""Withheld truth: what is public, what is private, and what an entrant is told."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import tiny
+
+import vcspec
+from vcspec.actions.curate import write_dataset
+from vcspec.actions.disclose import disclose, disclosed
+from vcspec.actions.hidden import Hidden, hidden
+from vcspec.actions.score import score
+from vcspec.actions.validate import checked, validate
+from vcspec.cli import main
+from vcspec.model.curated import Curated
+from vcspec.model.errors import Invalid, Mismatch, Unreadable, UsageError
+from vcspec.model.matrix import stack
+from vcspec.storage.writing import copy_with_document
+from vcspec.storage.zarr_store import ZarrStore
+
+TESTED = ("G05", "G06", "G07")
+
+
+def plan() -> Any:
+    return tiny.plan(parameters={"hold_out": list(TESTED)})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny dataset, and `hidden` made of it."""
+    folder = tmp_path_factory.mktemp("hidden")
+    write_dataset(folder / "data.zarr", tiny.dataset_document(), tiny.curated(), overwrite=False)
+    hidden(folder / "data.zarr", folder / "hidden", plan())
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_public_part_is_sound_and_holds_no_cell_of_a_withheld_condition(made: Path) -> None:
+    public = made / "hidden" / "public"
+    for store in ("split.zarr", "dataset.zarr"):
+        report = validate(public / store, level="full")
+        assert (report.verdict, report.findings, report.skipped) == ("valid", (), ())
+    labels = set(ZarrStore(str(public / "dataset.zarr")).column("/obs", "perturbation").values)
+    assert not labels & {*TESTED, "G04+G05"}
+    assert {"control", "G00", "G00+G01"} <= labels
+
+
+def test_models_are_trained_and_predict_from_the_public_part_alone(
+    made: Path, tmp_path: Path
+) -> None:
+    public, private = made / "hidden" / "public", made / "hidden" / "private"
+    data = vcspec.open_training(public / "split.zarr", public / "dataset.zarr")
+    assert len(data.conditions()) > 0
+    target = tmp_path / "model.zarr"
+    vcspec.baseline("context-mean", public / "split.zarr", public / "dataset.zarr", target)
+    card = score(target, split=public / "split.zarr", reference=private / "reference.zarr")
+    # The same baseline on the open split has the same values.
+    vcspec.split(made / "data.zarr", tmp_path / "split.zarr", plan())
+    vcspec.reference(tmp_path / "split.zarr", made / "data.zarr", tmp_path / "ref.zarr")
+    vcspec.baseline(
+        "context-mean", tmp_path / "split.zarr", made / "data.zarr", tmp_path / "o.zarr"
+    )
+    open_card = score(tmp_path / "o.zarr")
+    for metric in card.metrics:
+        assert card.value(metric) == pytest.approx(open_card.value(metric), abs=1e-6), metric
+
+
+def other_truth(seed: int, factor: int) -> Curated:
+    """The tiny dataset with other values, and `factor` times the cells, where it is withheld."""
+    whole, other = tiny.curated(), tiny.curated(seed=seed)
+    label = whole.obs["perturbation"]
+    withheld = np.isin(label, [*TESTED, "G04+G05"])
+    kept, gone = np.flatnonzero(~withheld), np.tile(np.flatnonzero(withheld), factor)
+    rows = stack([whole.rows.take(kept), other.rows.take(gone)])
+    order = np.concatenate([kept, gone])
+    names = np.concatenate([whole.cells[kept], [f"other-{n}" for n in range(len(gone))]])
+    obs = {name: column[order] for name, column in whole.obs.items()}
+    return Curated(rows, names.astype(object), whole.features, obs)
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_the_public_part_is_the_same_to_the_byte_whatever_the_truth_is(
+    factor: int, made: Path, tmp_path: Path
+) -> None:
+    """But for the two digests that bind whoever withholds it, and the manifest over them."""
+    place = tmp_path / "data.zarr"
+    document = tiny.dataset_document(
+        summary="9 cells", caveats=["Look out."], **{"x-note": "many effects"}
+    )
+    write_dataset(place, document, other_truth(5, factor), overwrite=False)
+    hidden(place, tmp_path / "hidden", plan())
+    one, two = files(made / "hidden" / "public"), files(tmp_path / "hidden" / "public")
+    assert one.keys() == two.keys()
+    differing = {name for name in one if one[name] != two[name]}
+    assert differing == {
+        "split.zarr/zarr.json",
+        "split.zarr/manifest.json",
+        "split.zarr/manifest/node.sha256",
+    }
+    documents = [json.loads(part["split.zarr/zarr.json"]) for part in (one, two)]
+    digests = [found["attributes"]["vcspec"].pop("withheld") for found in documents]
+    assert documents[0] == documents[1]
+    assert digests[0] != digests[1]
+
+
+def test_no_name_of_a_withheld_cell_is_public(made: Path) -> None:
+    names = {
+        str(name) for name in ZarrStore(str(made / "data.zarr")).column("/obs", "_index").values
+    }
+    public = ZarrStore(str(made / "hidden" / "public" / "dataset.zarr"))
+    assert not names & {str(name) for name in public.column("/obs", "_index").values}
+
+
+def test_another_reference_than_the_withheld_one_is_found_out(made: Path, tmp_path: Path) -> None:
+    place = tmp_path / "data.zarr"
+    write_dataset(place, tiny.dataset_document(), other_truth(5, 1), overwrite=False)
+    hidden(place, tmp_path / "hidden", plan())
+    public = made / "hidden" / "public"
+    # The other truth, made to name the published split.
+    swapped = tmp_path / "swapped.zarr"
+    right = checked(str(made / "hidden" / "private" / "reference.zarr"), "reference").document
+    copy_with_document(tmp_path / "hidden" / "private" / "reference.zarr", swapped, right)
+    report = validate(swapped, level="full", split=public / "split.zarr")
+    assert report.codes == ("VCS607",)
+    target = tmp_path / "model.zarr"
+    vcspec.baseline("no-change", public / "split.zarr", public / "dataset.zarr", target)
+    with pytest.raises(Mismatch, match="not the reference that tiny/unseen was published with"):
+        score(target, split=public / "split.zarr", reference=swapped)
+    shown = made / "hidden" / "private" / "reference.zarr"
+    assert validate(shown, level="full", split=public / "split.zarr").verdict == "valid"
+
+
+def test_the_whole_dataset_beside_the_public_split_is_found_out(made: Path) -> None:
+    report = validate(
+        made / "hidden" / "public" / "split.zarr", level="full", dataset=made / "data.zarr"
+    )
+    assert "VCS406" in report.codes
+
+
+def test_nothing_is_written_where_something_is_wrong(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="hidden exists"):
+        hidden(made / "data.zarr", made / "hidden", plan())
+    with pytest.raises(UsageError, match="G99"):
+        hidden(made / "data.zarr", tmp_path / "h", tiny.plan(parameters={"hold_out": "G99"}))
+    with pytest.raises(UsageError, match="no folder to stand in"):
+        hidden(made / "data.zarr", tmp_path / "a" / "b", plan())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def model(made: Path) -> Path:
+    public = made / "hidden" / "public"
+    vcspec.baseline("additive", public / "split.zarr", public / "dataset.zarr", made / "model.zarr")
+    return made / "model.zarr"
+
+
+def numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from numbers(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from numbers(inner)
+    elif isinstance(value, float) and not float(value).is_integer():
+        yield value
+
+
+def test_an_entrant_is_told_the_rounded_headline_alone(made: Path, model: Path) -> None:
+    split = made / "hidden" / "public" / "split.zarr"
+    reference = made / "hidden" / "private" / "reference.zarr"
+    found = disclose(model, split=split, reference=reference).document
+    card = score(model, split=split, reference=reference)
+    assert found == disclosed(card).document
+    value = card.value("discrimination-cosine")
+    assert value is not None
+    assert found["headline"] == {"discrimination-cosine": round(value, 3)}
+    assert set(found) == {
+        "kind", "spec", "claim", "coverage", "features", "level", "model", "simulated", "suite",
+        "task", "inputs", "headline", "composites",
+    }  # fmt: skip
+    told = set(numbers({name: found[name] for name in found if name != "headline"}))
+    assert told == set()
+    assert found["inputs"].keys() == {"predictions", "split"}
+
+
+def test_what_goes_wrong_with_the_truth_is_not_told(
+    made: Path, model: Path, tmp_path: Path
+) -> None:
+    split = made / "hidden" / "public" / "split.zarr"
+    for reference in (tmp_path / "gone.zarr", made / "data.zarr"):
+        with pytest.raises(Unreadable) as error:
+            disclose(model, split=split, reference=reference)
+        assert error.value.__cause__ is None
+        assert error.value.__suppress_context__
+        assert str(error.value).startswith("the predictions could not be scored")
+        assert reference.name not in str(error.value)
+
+
+def test_what_is_wrong_with_the_predictions_is_told(made: Path, tmp_path: Path) -> None:
+    split = made / "hidden" / "public" / "split.zarr"
+    opened = vcspec.open_split(split)
+    with opened.writer(tmp_path / "bad.zarr") as writer:
+        for condition in opened.conditions:
+            shape = (opened.cells_per_condition, len(opened.features))
+            writer[condition] = np.full(shape, -1, dtype=np.float32)
+    reference = made / "hidden" / "private" / "reference.zarr"
+    with pytest.raises(Invalid) as error:
+        disclose(tmp_path / "bad.zarr", split=split, reference=reference)
+    assert error.value.report.findings
+    with pytest.raises(UsageError, match="of kind 'split'"):
+        disclose(split, split=split, reference=reference)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr("sys.argv", ["vcspec", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_the_commands_hide_and_disclose(
+    made: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = run(
+        monkeypatch, "split", made / "data.zarr", "--strategy", "holdout-perturbations",
+        "--hold-out", "G05", "--hidden", "-o", tmp_path / "h",
+    )  # fmt: skip
+    assert code == 0
+    said = capsys.readouterr().err
+    assert "withheld" in said
+    assert "warning" not in said  # a simulation has no source to take the truth from
+    assert {path.name for path in (tmp_path / "h").iterdir()} == {"public", "private"}
+    split = made / "hidden" / "public" / "split.zarr"
+    reference = made / "hidden" / "private" / "reference.zarr"
+    known = ["--split", split, "--reference", reference, "--disclose", "headline"]
+    assert run(monkeypatch, "score", model, *known) == 0
+    out = capsys.readouterr().out
+    assert "discrimination-cosine" in out
+    assert "floor" not in out
+    assert run(monkeypatch, "score", model, *known, "--contexts") == 2
+    assert run(monkeypatch, "score", model, *known, "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["kind"] == "disclosure"
+
+
+def test_an_open_source_is_warned_of(tmp_path: Path) -> None:
+    source = {
+        "name": "all.h5ad",
+        "url": "https://example.org/all.h5ad",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "licence": "MIT",
+    }
+    place = tmp_path / "data.zarr"
+    document = tiny.dataset_document(sources=[source])
+    write_dataset(place, document, tiny.curated(), overwrite=False)
+    found = hidden(place, tmp_path / "hidden", plan())
+    assert isinstance(found, Hidden)
+    assert found.open_sources == ("https://example.org/all.h5ad",)

@@ -1,0 +1,190 @@
+"""`vcspec split`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vcspec.cli.making import named
+from vcspec.cli.output import overwrite_option, quiet_option, say
+
+if TYPE_CHECKING:
+    from vcspec.actions.split import Plan
+
+
+@click.command(
+    epilog="""Examples:
+
+\b
+  vcspec split norman.zarr --strategy holdout-combinations --fraction 0.3 --seed 7 -o split.zarr
+  vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T -o split.zarr
+  vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 -o fold1.zarr
+  vcspec split lines.zarr --strategy few-shot-contexts --fraction 0.2 --set shots=0.3 -o few.zarr
+  vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
+)
+@click.argument("dataset")
+@click.option(
+    "-o", "--output", "target", required=True, metavar="STORE", help="Where to write the split."
+)
+@click.option("--card", metavar="ID", help="A split of the library, instead of a strategy.")
+@click.option(
+    "--strategy", metavar="NAME", help="A strategy; `vcspec explain holdout-contexts` tells more."
+)
+@click.option("--fraction", metavar="SHARE", help="Share to hold out, such as 0.3.")
+@click.option(
+    "--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated."
+)
+@click.option("--fold", metavar="K/N", help="Fold K of N to hold out, such as 2/5.")
+@click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another parameter of a strategy.",
+)
+@click.option(
+    "--table", metavar="CSV", help="Families, structures, dates or profiles, beside the dataset."
+)
+@click.option(
+    "--hidden", is_flag=True, help="Withhold the truth: write a public and a private folder."
+)
+@click.option(
+    "--suite", "suites", multiple=True, metavar="SUITE", help="With --hidden: of the reference."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option("--id", "id_", metavar="ID", help="Id; by default of dataset, strategy and fold.")
+@click.option("--version", "version", default="1.0.0", show_default=True)
+@click.option("--title", metavar="TEXT", help="One line.")
+@click.option(
+    "--cells",
+    default=0,
+    metavar="N",
+    help="Cells to predict for each condition; by default the median of training.",
+)
+@click.option(
+    "--target-sum", default=10_000, show_default=True, help="Of log1p, for datasets of counts."
+)
+@overwrite_option
+@quiet_option
+def split(
+    dataset: str,
+    target: str,
+    card: str | None,
+    strategy: str | None,
+    fraction: str | None,
+    hold_out: tuple[str, ...],
+    fold: str | None,
+    validation: str | None,
+    settings: tuple[str, ...],
+    table: str | None,
+    suites: tuple[str, ...],
+    seed: int,
+    id_: str | None,
+    version: str,
+    title: str | None,
+    cells: int,
+    target_sum: int,
+    *,
+    hidden: bool,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Decide who may see what of DATASET: one role for each condition.
+
+    With --hidden, STORE is a folder: `public` holds the split and the cells that models may see,
+    `private` the reference, whose digest the public split states.
+    """
+    from vcspec.actions.split import card_plan, library_split
+    from vcspec.actions.split import split as action
+    from vcspec.cards import split_card
+
+    if bool(card) == bool(strategy):
+        message = "give either --strategy, or --card with a split of the library"
+        raise click.UsageError(message)
+    if suites and not hidden:
+        message = "--suite goes with --hidden; `vcspec reference` takes it otherwise"
+        raise click.UsageError(message)
+    if card and not hidden:
+        named(target, library_split(card, dataset, target, overwrite=overwrite), quiet=quiet)
+        _told(target, dataset, quiet=quiet)
+        return
+    held = {"fraction": fraction, "hold_out": hold_out, "fold": fold, "validation": validation}
+    plan = (
+        card_plan(split_card(card))
+        if card
+        else _plan(
+            dataset,
+            str(strategy),
+            {name: value for name, value in held.items() if value} | _named_settings(settings),
+            table,
+            id=id_,
+            version=version,
+            title=title,
+            seed=seed,
+            target_sum=target_sum,
+            cells_per_condition=cells,
+        )
+    )
+    if hidden:
+        _hide(dataset, target, plan, suites, quiet=quiet)
+    else:
+        named(target, action(dataset, target, plan, overwrite=overwrite), quiet=quiet)
+        _told(target, dataset, quiet=quiet)
+
+
+def _plan(
+    dataset: str, strategy: str, parameters: dict[str, Any], table: str | None, **stated: Any
+) -> "Plan":
+    from vcspec.actions.beside import Beside, read_table
+    from vcspec.actions.split import Plan
+
+    fold = parameters.get("fold", "")
+    # Folds are made to stand side by side: each needs an id of its own.
+    part = f"-fold-{fold.replace('/', '-of-')}" if fold else ""
+    title = f"{strategy} of {Path(dataset).stem}" + (f", fold {fold}" if fold else "")
+    return Plan(
+        **stated
+        | {
+            "id": stated["id"] or f"{Path(dataset).stem}/{strategy}{part}".lower(),
+            "title": stated["title"] or title,
+        },
+        strategy=strategy,
+        parameters=parameters,
+        beside=read_table(table) if table else Beside(),
+    )
+
+
+def _hide(dataset: str, target: str, plan: "Plan", suites: tuple[str, ...], *, quiet: bool) -> None:
+    from vcspec.actions.hidden import hidden
+
+    found = hidden(dataset, target, plan, suites=suites or ("core-1.0",))
+    named(f"{target}/public/split.zarr", found.split, quiet=quiet)
+    say(f"withheld: {target}/private/reference.zarr  {found.reference}", quiet=quiet)
+    for url in found.open_sources:
+        say(f"warning: anybody can take the truth from {url}: it is withheld, not secret")
+    if not quiet:
+        _roles(f"{target}/public/split.zarr")
+
+
+def _told(target: str, dataset: str, *, quiet: bool) -> None:
+    if not quiet:
+        _roles(target)
+        say(f"how hard it is: vcspec difficulty {target} --dataset {dataset}")
+
+
+def _named_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    wrong = [text for text in settings if not text.partition("=")[0] or "=" not in text]
+    if wrong:
+        message = f"--set is {wrong[0]!r}; give a name and a value, such as shots=0.2"
+        raise click.UsageError(message)
+    return {text.partition("=")[0]: text.partition("=")[2] for text in settings}
+
+
+def _roles(target: str) -> None:
+    from vcspec.actions.predict import open_split
+    from vcspec.standard import standard
+
+    opened = open_split(target)
+    counts = {role: len(opened.having(role)) for role in standard().vocabularies["role"]}
+    say("conditions: " + ", ".join(f"{role} {number}" for role, number in counts.items() if number))
