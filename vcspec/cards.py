@@ -102,7 +102,7 @@ def dataset_card_in(folder: Path) -> DatasetCard:
         Unreadable: there is no card, it is not TOML, or it breaks the schema.
     """
     document = _document(folder / CARD)
-    _conforming(document, "dataset-card", folder / CARD)
+    conforming(document, "dataset-card", folder / CARD)
     _placed(document, folder.name, folder / CARD)
     sources = tuple(Source(**entry) for entry in document.get("sources", ()))
     return DatasetCard(document["id"], document["version"], document, sources, folder)
@@ -145,7 +145,7 @@ def split_card(name: str) -> SplitCard:
     _known("split", name, split_ids())
     folder = packaged("splits") / name
     document = _document(folder / CARD)
-    _conforming(document, "split-card", folder / CARD)
+    conforming(document, "split-card", folder / CARD)
     _placed(document, name, folder / CARD)
     return SplitCard(document["id"], document["version"], document, folder)
 
@@ -200,7 +200,12 @@ def _placed(document: Table, expected: str, path: Path) -> None:
         raise Unreadable(message)
 
 
-def _conforming(document: Table, schema: str, path: Path) -> None:
+def conforming(document: Table, schema: str, path: Path) -> None:
+    """Pass a document that follows its schema.
+
+    Raises:
+        Unreadable: it does not.
+    """
     schemas = standard().schemas
     registry: Registry[Any] = Registry().with_resources(
         (table["$id"], DRAFT202012.create_resource(table)) for table in schemas.values()

@@ -202,6 +202,15 @@ def claims(known: Standard) -> str:
     return _table(("claim", "what a good score supports", "rules that its splits keep"), rows)
 
 
+def leaks(known: Standard) -> str:
+    """All leaks."""
+    rows = (
+        (code, entry["channel"], entry["level"], entry["what"], ", ".join(entry["needs"]) or "—")
+        for code, entry in known.leaks.items()
+    )
+    return _table(("code", "channel", "level", "what must hold", "needs beside the split"), rows)
+
+
 def units(known: Standard) -> str:
     """Units of dose and time."""
     rows = (
@@ -295,6 +304,7 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "invariance": invariance,
     "strategies": strategies,
     "claims": claims,
+    "leaks": leaks,
     "units": units,
     "baselines": baselines,
     "limits": limits,

@@ -46,6 +46,11 @@ class Standard:
         return self._toml("rules")
 
     @cached_property
+    def leaks(self) -> Table:
+        """Code → what an audit looks at."""
+        return self._toml("leaks")
+
+    @cached_property
     def metrics(self) -> Table:
         """Name → metric; what an entry takes from the one that it is `like` is filled in."""
         stated = self._toml("metrics")

@@ -14,6 +14,7 @@ from vcspec.baselines.profiles import BASELINES
 from vcspec.metrics.flags import FLAGS
 from vcspec.metrics.suite import METRICS
 from vcspec.rules.book import RULES
+from vcspec.rules.leaks import LEAKS
 from vcspec.splitting.strategies import STRATEGIES
 from vcspec.standard import standard
 
@@ -23,6 +24,7 @@ CATALOGS = {
     "strategies": (STRATEGIES, vcspec.splitting),
     "baselines": (BASELINES, vcspec.baselines),
     "flags": (FLAGS, vcspec.metrics),
+    "leaks": (LEAKS, vcspec.rules),
     "arms": (ARMS, vcspec.baselines),
 }
 

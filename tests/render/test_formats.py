@@ -11,7 +11,7 @@ from vcspec.render import FORMATS, render_report, render_reports
 @pytest.fixture(autouse=True)
 def bundled(monkeypatch, rules):
     """The rules of these tests stand in for those of the standard."""
-    standard = type("Standard", (), {"rules": rules})
+    standard = type("Standard", (), {"rules": rules, "leaks": {}})
     monkeypatch.setattr(vcspec.render, "standard", lambda: standard)
 
 

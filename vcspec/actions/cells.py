@@ -65,6 +65,12 @@ class ConditionCells:
         run = self.runs[key]
         return self.scale.piece(self._stored(run), self._totals(run))
 
+    def stored_row(self, row: int) -> Rows:
+        """(1, features) values of one cell as they are stored."""
+        if self._gathered is not None:
+            return self._gathered.slice(row, row + 1)
+        return self.subject.store.rows("/X", row, row + 1)
+
     @property
     def scale(self) -> Scale:
         """How the stored values become log1p values."""

@@ -21,7 +21,7 @@ FORMAT = click.option(
 @click.argument("name")
 @FORMAT
 def explain(name: str, format_: str) -> None:
-    """Explain a rule, metric, suite, task, strategy, claim, baseline, flag, arm or kind."""
+    """Explain a rule, metric, suite, task, strategy, claim, baseline, leak, arm or kind."""
     from vcspec.render.entries import render_entry
 
     kind, entry = _entry(name)
@@ -36,6 +36,7 @@ def _entry(name: str) -> tuple[str, dict[str, object]]:
     known = standard()
     tables = {
         "rule": known.rules,
+        "leak": known.leaks,
         "metric": known.metrics,
         "suite": known.suites,
         "flag": known.flags,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from vcspec.model.errors import UsageError
 from vcspec.model.finding import Report
-from vcspec.standard import standard
+from vcspec.standard import Table, standard
 
 Format = Callable[..., str]  # (reports, *, colour, width)
 
@@ -27,17 +27,22 @@ def _jsonl(reports: Sequence[Report], **_: object) -> str:
     return "\n".join(dumps(line) for line in lines(reports))
 
 
+def _known() -> Mapping[str, Table]:
+    """Code → rule or leak."""
+    return {**standard().rules, **standard().leaks}
+
+
 def _sarif(reports: Sequence[Report], **_: object) -> str:
     from vcspec.render.report_json import dumps
     from vcspec.render.sarif import log
 
-    return dumps(log(reports, standard().rules), indent=2)
+    return dumps(log(reports, _known()), indent=2)
 
 
 def _junit(reports: Sequence[Report], **_: object) -> str:
     from vcspec.render.junit import junit
 
-    return junit(reports, standard().rules)
+    return junit(reports, _known())
 
 
 def _github(reports: Sequence[Report], **_: object) -> str:

@@ -3,8 +3,11 @@
 from vcspec.rules import (
     claims,
     container,
+    contamination,
     dataset,
     integrity,
+    leaking_cells,
+    leaks,
     matrices,
     predictions,
     publication,
@@ -17,8 +20,11 @@ from vcspec.rules import (
 __all__ = [
     "claims",
     "container",
+    "contamination",
     "dataset",
     "integrity",
+    "leaking_cells",
+    "leaks",
     "matrices",
     "predictions",
     "publication",

@@ -1,0 +1,468 @@
+"""Every leak, planted in a small screen and found; and the same screen without it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+from support import tiny
+
+import vcspec
+from vcspec.actions.audit import audit, read_training_manifest
+from vcspec.actions.curate import write_dataset
+from vcspec.actions.split import split
+from vcspec.actions.training_manifest import training_manifest
+from vcspec.cli import main
+from vcspec.model.curated import Curated
+from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.finding import Report
+from vcspec.render import render_report
+from vcspec.standard import standard
+from vcspec.storage.artefacts import write_arrays
+from vcspec.storage.writing import copy_with_document
+
+NAMES = [f"G{number:02d}" for number in range(80)]
+SINGLES = [f"G{number:02d}" for number in range(12)]
+CELLS = 12
+Change = Callable[[np.ndarray, dict[str, np.ndarray]], None]
+
+
+class Screen:
+    """A dataset and its split in a folder; `change` may plant something in counts and labels."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.fields = ["context", "perturbation"]
+        self.document: dict[str, Any] = {"fitted": []}
+        self.plan: dict[str, Any] = {"parameters": {"fraction": "0.4"}, "seed": 3}
+        self.cells = dict.fromkeys(SINGLES, CELLS)
+        self.var: dict[str, np.ndarray] = {}
+
+    def write(self, change: Change | None = None) -> "Screen":
+        draw = np.random.default_rng(7)
+        rows, labels = [], []
+        for context in ("x", "y"):
+            base = draw.lognormal(0.8, 0.6, 80)
+            for label in ("control", *SINGLES):
+                fold = 1.0 if label == "control" else np.exp(draw.normal(0, 0.6, 80))
+                number = 3 * CELLS if label == "control" else self.cells[label]
+                counts = draw.poisson(base * fold, (number, 80))
+                counts[:, 79] += 1
+                rows.append(counts)
+                labels += [(context, label)] * number
+        counts = np.concatenate(rows).astype(np.int32)
+        columns = dict(zip(self.fields[:2], np.array(labels, dtype=object).T, strict=True))
+        if change:
+            change(counts, columns)
+        curated = Curated(
+            tiny.rows_of_dense(counts),
+            np.array([f"c{number}" for number in range(len(counts))], dtype=object),
+            np.array(NAMES, dtype=object),
+            columns,
+            self.var,
+        )
+        document = tiny.dataset_document(condition=self.fields, **self.document)
+        write_dataset(self.folder / "data.zarr", document, curated, overwrite=True)
+        plan = tiny.plan(**self.plan)
+        split(self.folder / "data.zarr", self.folder / "split.zarr", plan, overwrite=True)
+        return self
+
+    @property
+    def place(self) -> Path:
+        return self.folder / "split.zarr"
+
+    @property
+    def tested(self) -> list[str]:
+        opened = vcspec.open_split(self.place)
+        return sorted({condition.perturbation for condition in opened.conditions})
+
+    def audit(self, **more: Any) -> Report:
+        return audit(self.place, **more)
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Screen:
+    return Screen(tmp_path)
+
+
+def rows_of(columns: dict[str, np.ndarray], context: str, label: str) -> np.ndarray:
+    return np.flatnonzero((columns["context"] == context) & (columns["perturbation"] == label))
+
+
+def test_a_clean_screen_has_no_leak(screen: Screen) -> None:
+    report = screen.write().audit()
+    assert (report.verdict, report.findings) == ("valid", ())
+    assert {"VCS701", "VCS706", "VCS707", "VCS708", "VCS713", "VCS714"} <= set(report.checked)
+    because = {one.code: one.because for one in report.skipped}
+    assert because["VCS711"] == "no table at hand"
+    assert because["VCS720"] == "no manifest at hand"
+    assert because["VCS705"].startswith("nothing that is declared can be computed again")
+    assert set(report.checked) | because.keys() == standard().leaks.keys()
+
+
+def case_701(screen: Screen) -> Report:
+    def respelled(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        columns["perturbation"][rows_of(columns, "x", "G03")[:6]] = "g03"
+
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write(respelled).audit()
+
+
+def case_702(screen: Screen) -> Report:
+    def combined(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        columns["perturbation"][rows_of(columns, "x", "G05")[:6]] = "G05+g03"
+
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write(combined).audit()
+
+
+def case_703(screen: Screen) -> Report:
+    def dosed(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        size = len(columns["context"])
+        columns["dose"] = np.array(["10", "24"] * (size // 2), dtype=object)
+        columns["time"] = np.array(["24", "10"] * (size // 2), dtype=object)
+
+    screen.fields = ["context", "perturbation", "dose", "time"]
+    screen.plan = {"strategy": "extrapolate-doses", "parameters": {}}
+    return screen.write(dosed).audit()
+
+
+def case_704(screen: Screen) -> Report:
+    screen.document = {
+        "fitted": [
+            {"what": "normalisation", "method": "size factors", "on": "controls"},
+            {"what": "features", "method": "log1p-variance", "number": 80, "on": "all"},
+        ]
+    }
+    return screen.write().audit()
+
+
+def chosen(screen: Screen, *, on: Any, honest: bool) -> Report:
+    """Twenty features by their variance over the cells of context x; or otherwise."""
+    entry = {"what": "features", "method": "log1p-variance", "number": 20, "column": "chosen"}
+    screen.document = {"fitted": [{**entry, "on": on}]}
+    screen.plan = {"strategy": "holdout-contexts", "parameters": {"hold_out": ["y"]}}
+    kept: list[np.ndarray] = []
+
+    def noted(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        own = counts[columns["context"] == "x"] if honest else counts
+        kept.append(np.log1p(own * 1e3 / own.sum(axis=1, keepdims=True)).var(axis=0))
+
+    screen.write(noted)
+    mark = np.zeros(80, dtype=bool)
+    mark[np.argsort(-kept[0], kind="stable")[:20]] = True
+    screen.var = {"chosen": mark}
+    return screen.write().audit()
+
+
+def case_705(screen: Screen) -> Report:
+    return chosen(screen, on={"context": ["x"]}, honest=False)
+
+
+def test_features_that_come_out_again_are_as_declared(screen: Screen) -> None:
+    report = chosen(screen, on={"context": ["x"]}, honest=True)
+    assert "VCS705" in report.checked
+    assert report.codes == ()
+
+
+def case_706(screen: Screen) -> Report:
+    def told(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        counts[:, 40] = 0
+        counts[rows_of(columns, "x", "G03"), 40] = 2
+
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write(told).audit()
+
+
+def case_707(screen: Screen) -> Report:
+    def copied(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        counts[rows_of(columns, "x", "G03")[0]] = counts[rows_of(columns, "y", "G05")[2]]
+
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write(copied).audit()
+
+
+def case_708(screen: Screen) -> Report:
+    def nearly(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        for at in range(CELLS):
+            cell = counts[rows_of(columns, "y", "G05")[at]].copy()
+            cell[at] += 1
+            counts[rows_of(columns, "x", "G03")[at]] = cell
+
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write(nearly).audit()
+
+
+def case_709(screen: Screen) -> Report:
+    def twice(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        control = rows_of(columns, "x", "control")
+        counts[control[1]] = counts[control[0]]
+
+    return screen.write(twice).audit()
+
+
+def case_710(screen: Screen) -> Report:
+    def plates(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        columns["plate"] = np.where(columns["perturbation"] == "G02", "p1", columns["context"])
+
+    screen.document = {"fitted": [], "columns": {"plate": "Plate of the well."}}
+    screen.plan = {"strategy": "holdout-contexts", "parameters": {"hold_out": ["y"]}}
+    return screen.write(plates).audit()
+
+
+def case_711(screen: Screen) -> Report:
+    (screen.folder / "families.csv").write_text(
+        "perturbation,family\nG03,kin\nG05,kin\nG07,other\n"
+    )
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write().audit(table=screen.folder / "families.csv")
+
+
+def telling(screen: Screen, *, depth: bool) -> Report:
+    """Stronger effects with more cells, or with more molecules in each."""
+    screen.plan = {"parameters": {"hold_out": SINGLES[:8]}}
+    if not depth:
+        screen.cells = {name: 8 + 6 * place for place, name in enumerate(SINGLES)}
+
+    def stronger(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        draw = np.random.default_rng(1)
+        for context in ("x", "y"):
+            base = counts[rows_of(columns, context, "control")].mean(axis=0)
+            for place, name in enumerate(SINGLES):
+                at = rows_of(columns, context, name)
+                fold = np.exp(draw.normal(0, 0.15 * (place + 1), 80))
+                amount = 1.0 + place if depth else 1.0
+                mean = base * fold * amount * base.sum() / (base * fold).sum()
+                counts[at] = draw.poisson(mean, (len(at), 80))
+                counts[at, 79] += 1
+
+    return screen.write(stronger).audit()
+
+
+def case_712(screen: Screen) -> Report:
+    return telling(screen, depth=False)
+
+
+def case_713(screen: Screen) -> Report:
+    return telling(screen, depth=True)
+
+
+def case_714(screen: Screen) -> Report:
+    screen.write()
+    screen.plan = {"parameters": {"hold_out": SINGLES[:6]}}
+    screen.write()
+    document = dict(vcspec.open_split(screen.place).document)
+    document["strategy"] = {"name": "by-hand", "seed": 0, "parameters": {}}
+    copy_with_document(screen.place, screen.folder / "by-hand.zarr", document)
+    return audit(screen.folder / "by-hand.zarr")
+
+
+def case_715(screen: Screen) -> Report:
+    screen.plan = {"parameters": {"hold_out": ["G03", "G05"]}}
+    screen.write()
+    found = anndata.read_zarr(screen.place)
+    obs = {"_index": found.obs_names.to_numpy(object)}
+    obs |= {name: found.obs[name].astype(object).to_numpy() for name in found.obs}
+    var = {"_index": found.var_names.to_numpy(object)}
+    var["is_target"] = np.isin(found.var_names, ["G03", "G05"])
+    document = vcspec.open_split(screen.place).document
+    write_arrays(screen.place, document, {}, obs=obs, var=var, overwrite=True)
+    return screen.audit()
+
+
+def model(screen: Screen, training: dict[str, Any] | None, cells: Any = None) -> Path:
+    opened = vcspec.open_split(screen.place)
+    data = anndata_of(screen)
+    target = screen.folder / "model.zarr"
+    with opened.writer(target, training=training, overwrite=True) as writer:
+        for condition in opened.conditions:
+            label = cells or "control"
+            names = (data.obs["context"] == condition.context) & (
+                data.obs["perturbation"] == (condition.perturbation if label == "truth" else label)
+            )
+            counts = np.asarray(data[names.to_numpy()].X.todense())[: opened.cells_per_condition]
+            scaled = counts * tiny.TARGET_SUM / counts.sum(axis=1, keepdims=True)
+            writer[condition] = np.log1p(scaled).astype(np.float32)
+    return target
+
+
+def anndata_of(screen: Screen) -> Any:
+    return anndata.read_zarr(screen.folder / "data.zarr")
+
+
+NOTHING: dict[str, Any] = {"datasets": [], "corpora": [], "priors": []}
+NONE_BEFORE = {**NOTHING, "pretraining": {"accessions": [], "corpora": []}}
+
+
+def case_716(screen: Screen) -> Report:
+    screen.document["citations"] = [{"title": "A screen", "accession": "GEO:GSE1"}]
+    place = model(screen.write(), {**NONE_BEFORE, "priors": ["String", "gse1"]})
+    return screen.audit(predictions=place)
+
+
+def case_717(screen: Screen) -> Report:
+    return screen.write().audit(predictions=model(screen, NONE_BEFORE, "truth"))
+
+
+def listed(screen: Screen, **more: Any) -> Path:
+    found = training_manifest([screen.folder / "data.zarr"], id="corpus", **more)
+    place = screen.folder / "corpus.json"
+    place.write_text(json.dumps(dict(found.document)))
+    return place
+
+
+def case_720(screen: Screen) -> Report:
+    screen.write()
+    return screen.audit(pretraining=[listed(screen)])
+
+
+def case_721(screen: Screen) -> Report:
+    screen.document["citations"] = [{"title": "A screen", "accession": "GEO:GSE1"}]
+    declared = {"accessions": ["SRA:1", "geo:gse1"], "corpora": []}
+    place = model(screen.write(), {**NOTHING, "pretraining": declared})
+    return screen.audit(predictions=place)
+
+
+def case_722(screen: Screen) -> Report:
+    return screen.write().audit(predictions=model(screen, NOTHING))
+
+
+CASES = {name[5:]: case for name, case in list(globals().items()) if name.startswith("case_")}
+
+
+def test_every_leak_has_a_case() -> None:
+    assert {f"VCS{number}" for number in CASES} == standard().leaks.keys()
+
+
+@pytest.mark.parametrize("number", CASES)
+def test_a_planted_leak_is_found_and_no_other(number: str, screen: Screen) -> None:
+    code = f"VCS{number}"
+    report = CASES[number](screen)
+    assert report.codes == (code,)
+    (finding,) = report.findings
+    level = standard().leaks[code]["level"]
+    assert (finding.level, finding.hint) == (level, standard().leaks[code]["mend"])
+    assert (report.verdict, report.exit_code) == (
+        ("invalid", 1) if level == "MUST" else ("valid", 0)
+    )
+
+
+def verdict(screen: Screen, training: dict[str, Any] | None, **more: Any) -> Any:
+    report = screen.audit(predictions=model(screen, training), **more)
+    return report.facts["contamination"]
+
+
+def test_contamination_has_a_verdict(screen: Screen) -> None:
+    screen.document |= {
+        "citations": [{"title": "A screen", "accession": "GEO:GSE1"}],
+        "released": "2024-05-01",
+    }
+    screen.write()
+
+    def before(**stated: Any) -> dict[str, Any]:
+        return {**NOTHING, "pretraining": {"accessions": [], "corpora": [], **stated}}
+
+    assert verdict(screen, None) == "not declared"
+    assert verdict(screen, NOTHING) == "not declared"
+    assert verdict(screen, before(corpora=["CELLxGENE"])) == "not declared"
+    assert verdict(screen, before(corpora=["CELLxGENE"], until="2024-04-30")) == "unlikely"
+    assert verdict(screen, before(corpora=["CELLxGENE"], until="2024-05-01")) == "not declared"
+    assert verdict(screen, before(accessions=["GEO:GSE2"])) == "unlikely"
+    assert verdict(screen, before()) == "unlikely"
+    assert verdict(screen, before(accessions=["GSE1"])) == "likely"
+    assert verdict(screen, before(), pretraining=[listed(screen)]) == "confirmed"
+    training = listed(screen, split=screen.place)
+    assert verdict(screen, before(), pretraining=[training]) == "likely"  # the accession is listed
+
+
+def test_a_manifest_lists_training_cells_alone_where_a_split_says_so(screen: Screen) -> None:
+    screen.write()
+    whole = training_manifest([screen.folder / "data.zarr"], id="whole")
+    part = training_manifest([screen.folder / "data.zarr"], id="part", split=screen.place)
+    (entry,) = part.document["datasets"]
+    opened = vcspec.open_split(screen.place)
+    counted = anndata_of(screen).obs
+    keys = counted["context"].astype(str) + "|" + counted["perturbation"].astype(str)
+    trained = {condition.key for condition in opened.having("train")}
+    assert entry["cells"] == int(keys.isin(trained).sum())
+    assert set(part.hashes.tolist()) < set(whole.hashes.tolist())
+    assert screen.audit(pretraining=[listed(screen, split=screen.place)]).codes == ()
+
+
+def test_a_sample_of_the_cells_is_enough(screen: Screen) -> None:
+    screen.write()
+    found = training_manifest([screen.folder / "data.zarr"], id="corpus", most=100)
+    whole = training_manifest([screen.folder / "data.zarr"], id="corpus")
+    assert found.one_in == -(-whole.hashed // 100)
+    assert found.hashed == whole.hashed
+    assert set(found.hashes.tolist()) < set(whole.hashes.tolist())
+    share = len(found.hashes) / whole.hashed
+    assert share == pytest.approx(1 / found.one_in, rel=0.4)
+    assert found.chance_to_find(1) == pytest.approx(1 / found.one_in)
+    assert found.chance_to_find(50) > 0.9
+    report = screen.audit(pretraining=[listed(screen, most=100)])
+    assert report.codes == ("VCS720",)
+    assert f"one cell in {found.one_in}" in report.findings[0].found
+
+
+def test_what_does_not_belong_together_is_refused(screen: Screen, tmp_path: Path) -> None:
+    screen.write()
+    place = model(screen, None)
+    screen.plan["seed"] = 4
+    screen.write()
+    with pytest.raises(Mismatch, match="the split at hand"):
+        screen.audit(predictions=place)
+    (tmp_path / "other").mkdir()
+    other = Screen(tmp_path / "other")
+    other.cells["G00"] = 20
+    other.write()
+    with pytest.raises(Mismatch, match="the split pins"):
+        screen.audit(dataset=other.folder / "data.zarr")
+    (tmp_path / "x.json").write_text('{"kind": "training-manifest"}')
+    with pytest.raises(Unreadable, match="breaks its schema"):
+        read_training_manifest(tmp_path / "x.json")
+    with pytest.raises(Unreadable, match=r"none\.json cannot be read"):
+        read_training_manifest(tmp_path / "none.json")
+    with pytest.raises(UsageError, match="one dataset; 2 are given"):
+        training_manifest([other.place, other.place], id="m", split=other.place)
+    (tmp_path / "t.csv").write_text("perturbation,colour\nG00,red\n")
+    with pytest.raises(UsageError, match="none of the columns group, family"):
+        screen.audit(table=tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("text", ["0cc175b9c0f1b6a831c399e269772661\n", '{"cells": []}', "[1]"])
+def test_lists_of_barcodes_are_refused_with_the_reason(text: str, tmp_path: Path) -> None:
+    (tmp_path / "training_cells.md5.txt").write_text(text)
+    with pytest.raises(Unreadable, match="737,280 or 6,794,880 strings"):
+        read_training_manifest(tmp_path / "training_cells.md5.txt")
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "jsonl", "sarif", "junit", "github"])
+def test_reports_of_leaks_have_every_format(format_: str, screen: Screen) -> None:
+    text = render_report(case_707(screen), format_)
+    assert "VCS707" in text
+    assert "cell-on-both-sides" in text
+
+
+def test_the_commands_audit_and_list(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen.write()
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr("sys.argv", ["vcspec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    listed_at = screen.folder / "m.json"
+    data = screen.folder / "data.zarr"
+    assert run("manifest", data, "--id", "corpus", "-o", listed_at) == 0
+    assert "100 shared cells would be found" in capsys.readouterr().err
+    assert run("audit", screen.place) == 0
+    assert "not checked" in capsys.readouterr().out
+    assert run("audit", screen.place, "--pretraining", listed_at) == 1
+    assert "VCS720" in capsys.readouterr().out

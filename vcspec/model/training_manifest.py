@@ -1,0 +1,76 @@
+"""Training manifest: the datasets, and a sample of the cells, that a model was trained on."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPACE = 2**64
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingManifest:
+    """A manifest.
+
+    Attributes:
+        document: what the standard's schema describes.
+    """
+
+    document: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Id and version."""
+        return f"{self.document['id']}@{self.document['version']}"
+
+    @property
+    def one_in(self) -> int:
+        """Of how many cells one is listed."""
+        return int(self.document["cells"]["one_in"])
+
+    @property
+    def hashed(self) -> int:
+        """Cells that were hashed, of which the listed ones are a sample."""
+        return int(self.document["cells"]["hashed"])
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """(listed,) hashes, ascending."""
+        raw = base64.b64decode(self.document["cells"]["hashes"])
+        return np.frombuffer(raw, dtype="<u8").astype(np.uint64)
+
+    @property
+    def accessions(self) -> frozenset[str]:
+        """Of the datasets that were trained on."""
+        included = (one for one in self.document["datasets"] if one["included"])
+        return frozenset(name for one in included for name in one["accessions"])
+
+    def by_chance(self, cells: int) -> float:
+        """Matches that are expected among so many other cells, by chance alone."""
+        return cells * self.hashed / self.one_in / SPACE
+
+    def chance_to_find(self, shared: int) -> float:
+        """Probability that one of so many shared cells is listed."""
+        return 1.0 - (1.0 - 1.0 / self.one_in) ** shared
+
+
+def sampled(hashes: NDArray[np.uint64], most: int) -> tuple[NDArray[np.uint64], int]:
+    """The hashes below a border, each once and ascending, and of how many one is below it.
+
+    A cell is listed or not by its own hash, so that manifests of parts agree with the whole's.
+
+    Args:
+        hashes: (cells,) of all cells.
+        most: about how many to keep.
+    """
+    one_in = max(1, -(-len(hashes) // most))
+    border = np.uint64((SPACE - 1) // one_in)
+    return np.unique(hashes[hashes <= border]), one_in
+
+
+def encoded(hashes: NDArray[np.uint64]) -> str:
+    """Hashes as the document holds them."""
+    return base64.b64encode(hashes.astype("<u8").tobytes()).decode("ascii")

@@ -1,0 +1,106 @@
+"""VCS716 and 72x: whether a model has seen the test before it was fitted on the split."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from vcspec.model.finding import Fault
+from vcspec.rules.evidence import Evidence
+from vcspec.rules.leaking_cells import sides
+from vcspec.rules.leaks import NotLooked, fault, leak
+from vcspec.statistics.cell_identity import shared
+
+SURE = 1e-6  # expected chance matches below which one match confirms
+
+
+def accessions_of(document: Mapping[str, Any]) -> set[str]:
+    """Id and accessions of a dataset, in lower case; with and without the archive's prefix."""
+    found = {str(document["id"])}
+    for citation in document.get("citations", ()):
+        if "accession" in citation:
+            found |= {citation["accession"], citation["accession"].rpartition(":")[2]}
+    return {name.casefold() for name in found}
+
+
+def _declared(evidence: Evidence) -> Mapping[str, Any]:
+    assert evidence.predictions is not None
+    return dict(evidence.predictions.document.get("training") or {})
+
+
+def _named(names: Any, known: set[str]) -> list[str]:
+    """Those of the names that are, or end in, a known one."""
+    return [name for name in names if {name.casefold(), name.casefold().rpartition(":")[2]} & known]
+
+
+@leak("VCS716")
+def prior_holds_test(evidence: Evidence) -> Iterator[Fault]:
+    """Compare declared priors with the dataset's id and accessions."""
+    assert evidence.dataset is not None
+    bad = _named(_declared(evidence).get("priors", ()), accessions_of(evidence.dataset.document))
+    yield from fault("/", bad, "{n} priors are made of the tested dataset")
+
+
+@leak("VCS720")
+def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
+    """Look for tested cells in the manifests."""
+    assert evidence.cells is not None
+    tested, _ = sides(evidence)
+    hashes = np.unique(evidence.cells.identities.hashes[tested])
+    for manifest in evidence.manifests:
+        places, _ = shared(hashes, manifest.hashes)
+        chance = manifest.by_chance(len(hashes))
+        if len(places) and (chance < SURE or len(places) > 10 * chance):
+            about = min(len(hashes), len(places) * manifest.one_in)
+            yield Fault(
+                "/X",
+                f"{len(places)} of {len(hashes)} tested cells are listed in {manifest.name}, which "
+                f"lists one cell in {manifest.one_in}: about {about} were trained on "
+                f"({chance:.1g} matches are expected by chance)",
+                "none",
+                count=len(places),
+            )
+
+
+@leak("VCS721")
+def pretraining_likely(evidence: Evidence) -> Iterator[Fault]:
+    """Compare declared and listed accessions with the dataset's."""
+    assert evidence.dataset is not None
+    stated = _declared(evidence).get("pretraining")
+    names = [*(stated or {}).get("accessions", ()), *(stated or {}).get("corpora", ())]
+    names += [name for one in evidence.manifests for name in sorted(one.accessions)]
+    if stated is None and not evidence.manifests:
+        message = "pretraining is not declared"
+        raise NotLooked(message)
+    bad = _named(names, accessions_of(evidence.dataset.document))
+    yield from fault("/", bad, "{n} accessions of the tested dataset were used in pretraining")
+
+
+@leak("VCS722")
+def pretraining_not_declared(evidence: Evidence) -> Iterator[Fault]:
+    """Look for the declaration."""
+    if "pretraining" not in _declared(evidence):
+        yield Fault("/", "no declaration of pretraining", "one", pointer="/vcspec/training")
+
+
+def verdict_on(evidence: Evidence, codes: set[str]) -> str:
+    """Contamination of the tested dataset: confirmed, likely, unlikely, or not declared.
+
+    Args:
+        evidence: with the predictions.
+        codes: of what the audit found.
+    """
+    if "VCS720" in codes:
+        return "confirmed"
+    if "VCS721" in codes:
+        return "likely"
+    stated = _declared(evidence).get("pretraining") if evidence.predictions else None
+    if stated is None and not evidence.manifests:
+        return "not declared"
+    released = evidence.dataset.document.get("released") if evidence.dataset else None
+    until = (stated or {}).get("until")
+    if evidence.manifests or (released and until and until < released):
+        return "unlikely"
+    # Corpora without accessions may hold the dataset under another name.
+    is_open = bool(stated and stated["corpora"] and not stated["accessions"])
+    return "not declared" if is_open else "unlikely"

@@ -1,0 +1,102 @@
+"""What an audit looks at: a split, and what is at hand beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.condition import Condition
+from vcspec.model.matrix import Array
+from vcspec.model.training_manifest import TrainingManifest
+from vcspec.rules.split import Table
+from vcspec.rules.subject import Subject
+from vcspec.statistics.cell_identity import Hashes, Identities
+
+Rows_ = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class CellEvidence:
+    """What was seen of the cells of the dataset.
+
+    Attributes:
+        identities: of all cells, in the order of the dataset.
+        condition: (cells,) number of each one's condition in the split; -1 where it has none.
+        detected: role → (features,) number of its cells that express a feature.
+        effect: (conditions,) size of the change from the context's control; NaN for controls.
+        depth: (conditions,) median total count; NaN where it is not known.
+        similarity: Jaccard similarity of two cells, by their rows.
+        name: what a reader calls a row.
+        variance: (features,) of log1p values over the cells of conditions, given as numbers; takes
+            a pass of its own.
+    """
+
+    identities: Identities
+    condition: Rows_
+    detected: Mapping[str, NDArray[np.int64]]
+    effect: Array
+    depth: Array
+    similarity: Callable[[int, int], float]
+    name: Callable[[int], str]
+    variance: Callable[[Sequence[int]], Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is at hand.
+
+    Attributes:
+        split: whose leaks are looked for.
+        dataset: that it pins.
+        cells: of the dataset.
+        predictions: of the split.
+        predicted: hashes of the predicted cells, and whether they are known.
+        relatives: what a perturbation is related by → perturbation → group; of tables.
+        manifests: of training.
+    """
+
+    split: Subject
+    dataset: Subject | None = None
+    cells: CellEvidence | None = None
+    predictions: Subject | None = None
+    predicted: tuple[Hashes, NDArray[np.bool_]] | None = None
+    relatives: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    manifests: Sequence[TrainingManifest] = ()
+
+    @cached_property
+    def table(self) -> Table:
+        """Conditions and roles."""
+        return Table(self.split)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All conditions of the split."""
+        return self.split.conditions
+
+    @cached_property
+    def role(self) -> NDArray[np.object_]:
+        """(conditions,) their roles."""
+        return np.array(self.table.roles, dtype=object)
+
+    @cached_property
+    def is_control(self) -> NDArray[np.bool_]:
+        """(conditions,) whether they are controls."""
+        return np.array([c.perturbation == self.table.control for c in self.conditions])
+
+    def cells_with(self, which: NDArray[np.bool_]) -> Rows_:
+        """Rows of the cells of some conditions, given by a mask over the split's."""
+        assert self.cells is not None
+        known = self.cells.condition >= 0
+        return np.flatnonzero(known & which[np.maximum(self.cells.condition, 0)])
+
+    @property
+    def has(self) -> Mapping[str, bool]:
+        """What `needs` of a leak may name → whether it is at hand."""
+        return {
+            "dataset": self.dataset is not None,
+            "predictions": self.predictions is not None,
+            "table": bool(self.relatives),
+            "manifest": bool(self.manifests),
+        }

@@ -1,0 +1,220 @@
+"""VCS70x and 71x: how the answer reaches a model by the cells of a dataset."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcspec.model.finding import SHOWN, Fault
+from vcspec.rules.evidence import CellEvidence, Evidence
+from vcspec.rules.leaks import NotLooked, fault, fitted, is_on, leak
+from vcspec.rules.split import SHOWN_ROLES
+from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
+
+NEAR = 0.9  # Jaccard similarity of near copies
+LOOKED_AT = 20_000  # pairs with a common band that are compared in full
+FEWEST = 5  # conditions over which a correlation is tested
+BY_CHANCE = 0.01  # features that are expressed in tested cells alone, expected by chance
+TOLD = 0.01  # p below which counts tell the effect
+
+
+def _roles(evidence: Evidence, *roles: str) -> NDArray[np.bool_]:
+    return np.isin(evidence.role, roles)
+
+
+def _cells(evidence: Evidence) -> CellEvidence:
+    assert evidence.cells is not None
+    return evidence.cells
+
+
+@leak("VCS705")
+def fit_not_as_declared(evidence: Evidence) -> Iterator[Fault]:
+    """Select features again from the cells that they are said to be selected on."""
+    assert evidence.dataset is not None
+    again = [
+        entry
+        for entry in fitted(evidence)
+        if entry["method"] == "log1p-variance" and {"column", "number"} <= entry.keys()
+    ]
+    if not again:
+        message = (
+            "nothing that is declared can be computed again: that takes the method log1p-variance, "
+            "a number, and a column of var that marks the chosen among all features"
+        )
+        raise NotLooked(message)
+    for entry in again:
+        column, number = entry["column"], entry["number"]
+        if entry["on"] == "other-data" or not evidence.dataset.has_column("var", column):
+            message = f"var has no column {column}, or it was fitted on other data"
+            raise NotLooked(message)
+        chosen = np.flatnonzero(evidence.dataset.column("var", column).values.astype(bool))
+        on = [
+            place
+            for place, condition in enumerate(evidence.conditions)
+            if is_on(entry["on"], condition, evidence.table.control)
+        ]
+        variance = _cells(evidence).variance(on)
+        wanted = np.argsort(-variance, kind="stable")[:number]
+        strange = sorted(set(chosen.tolist()) ^ set(wanted.tolist()))
+        names = [str(evidence.dataset.features[place]) for place in strange]
+        yield from fault(
+            f"/var/{column}",
+            names,
+            "{n} features are chosen, or left out, otherwise than by the cells declared",
+            "the same",
+        )
+
+
+@leak("VCS706")
+def answer_dependent_features(evidence: Evidence) -> Iterator[Fault]:
+    """Look for features that tested cells alone express."""
+    assert evidence.dataset is not None
+    cells = _cells(evidence)
+    sides = [_roles(evidence, *SHOWN_ROLES), _roles(evidence, "test")]
+    may_see = sum(cells.detected[role] for role in SHOWN_ROLES)
+    tested = cells.detected["test"]
+    number = [len(evidence.cells_with(side)) for side in sides]
+    # All of a feature's cells are tested ones by chance with this probability.
+    chance = (number[1] / max(1, sum(number))) ** tested
+    is_told = (may_see == 0) & (tested > 0) & (chance * len(tested) < BY_CHANCE)
+    names = [str(evidence.dataset.features[place]) for place in np.flatnonzero(is_told)]
+    yield from fault(
+        "/var", names, "{n} features are expressed in tested cells alone, more than by chance"
+    )
+
+
+@leak("VCS707")
+def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
+    """Compare hashes of tested cells with those of cells that models may see."""
+    cells = _cells(evidence)
+    tested, seen = sides(evidence)
+    hashes = cells.identities.hashes
+    places, partners = shared(hashes[tested], hashes[seen])
+    bad = [
+        f"{cells.name(int(tested[one]))} is {cells.name(int(seen[other]))}"
+        for one, other in zip(places[:SHOWN], partners[:SHOWN], strict=True)
+    ]
+    if len(places):
+        yield Fault(
+            "/X",
+            f"{len(places)} tested cells have the counts of a seen cell",
+            "none",
+            tuple(bad),
+            len(places),
+        )
+
+
+def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of known tested cells, and of known cells that models may see.
+
+    Raises:
+        NotLooked: no cell is known by its counts.
+    """
+    known = _cells(evidence).identities.known
+    if not known.any():
+        message = f"no cell has whole counts and {LEAST_FEATURES} detected features"
+        raise NotLooked(message)
+    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
+    tested, seen = (one[known[one]] for one in rows)
+    return tested, seen
+
+
+@leak("VCS708")
+def near_copy_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
+    """Compare cells that share a band of their sketches, pair by pair."""
+    cells = _cells(evidence)
+    tested, seen = sides(evidence)
+    bands, hashes = cells.identities.bands, cells.identities.hashes
+    near: dict[int, tuple[int, float]] = {}
+    looked = 0
+    for band in range(bands.shape[1]):
+        some = tested[bands[tested, band] != 0]
+        places, partners = shared(bands[some, band], bands[seen, band])
+        for one, other in zip(some[places].tolist(), seen[partners].tolist(), strict=True):
+            if one in near or hashes[one] == hashes[other] or looked >= LOOKED_AT:
+                continue
+            looked += 1
+            similarity = cells.similarity(one, other)
+            if similarity >= NEAR:
+                near[one] = (other, similarity)
+    bad = [
+        f"{cells.name(one)} and {cells.name(other)} ({similarity:.2f})"
+        for one, (other, similarity) in list(near.items())[:SHOWN]
+    ]
+    if near:
+        yield Fault(
+            "/X",
+            f"{len(near)} tested cells are near copies of a seen cell",
+            "none",
+            tuple(bad),
+            len(near),
+        )
+
+
+@leak("VCS709")
+def control_twice(evidence: Evidence) -> Iterator[Fault]:
+    """Look for equal hashes among the controls."""
+    cells = _cells(evidence)
+    rows = evidence.cells_with(evidence.is_control)
+    rows = rows[cells.identities.known[rows]]
+    _, first, number = np.unique(
+        cells.identities.hashes[rows], return_index=True, return_counts=True
+    )
+    again = rows[first[number > 1]]
+    more = int((number - 1).sum())
+    if more:
+        names = tuple(cells.name(int(row)) for row in again[:SHOWN])
+        yield Fault("/X", f"{more} control cells are copies of others", "none", names, more)
+
+
+@leak("VCS712")
+def cells_tell_effect(evidence: Evidence) -> Iterator[Fault]:
+    """Correlate numbers of cells with effect sizes, over tested conditions."""
+    cells = _cells(evidence)
+    sizes = np.bincount(cells.condition[cells.condition >= 0], minlength=len(evidence.conditions))
+    yield from _telling(evidence, sizes.astype(float), "the number of cells", "/obs")
+
+
+@leak("VCS713")
+def depth_tells_effect(evidence: Evidence) -> Iterator[Fault]:
+    """Correlate median total counts with effect sizes, over tested conditions."""
+    yield from _telling(evidence, _cells(evidence).depth, "the median total count", "/X")
+
+
+def _telling(
+    evidence: Evidence, measure: NDArray[np.float64], what: str, path: str
+) -> Iterator[Fault]:
+    effect = _cells(evidence).effect
+    kept = _roles(evidence, "test") & ~evidence.is_control & ~np.isnan(effect) & ~np.isnan(measure)
+    left, right = measure[kept], effect[kept]
+    if len(left) < FEWEST or len(set(left)) < 2 or len(set(right)) < 2:
+        message = f"fewer than {FEWEST} tested conditions, or no two that differ"
+        raise NotLooked(message)
+    from scipy.stats import spearmanr
+
+    found = spearmanr(left, right)
+    rho, p_value = float(found.statistic), float(found.pvalue)
+    if p_value < TOLD:
+        text = (
+            f"{what} goes along with the effect (Spearman {rho:.2f}, p = {p_value:.1g}, "
+            f"{len(left)} conditions)"
+        )
+        yield Fault(path, text, f"p above {TOLD}", count=len(left))
+
+
+@leak("VCS717")
+def predicted_cells_are_tested_cells(evidence: Evidence) -> Iterator[Fault]:
+    """Compare hashes of predicted cells with those of tested ones."""
+    assert evidence.predictions is not None
+    if evidence.predicted is None:
+        message = "the predictions hold profiles, not cells"
+        raise NotLooked(message)
+    hashes, known = evidence.predicted
+    tested, _ = sides(evidence)
+    rows = np.flatnonzero(known)
+    places, _ = shared(hashes[rows], _cells(evidence).identities.hashes[tested])
+    if len(places):
+        names = evidence.predictions.row_names(rows[places])
+        yield Fault(
+            "/X", f"{len(places)} predicted cells are tested cells", "none", names, len(places)
+        )

@@ -1,0 +1,263 @@
+"""VCS70x and 71x: how the answer reaches a model by the tables of a split and its dataset."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from vcspec.catalog import Catalog
+from vcspec.model.condition import MEMBER_SEPARATOR, Condition
+from vcspec.model.finding import SHOWN, Fault, Finding, Report, Skipped, aggregate
+from vcspec.rules.evidence import Evidence
+from vcspec.rules.split import SEEN, SHOWN_ROLES
+from vcspec.standard import standard
+
+Look = Callable[[Evidence], Iterator[Fault]]
+LEAKS: Catalog[Look] = Catalog("leak", standard().leaks)
+leak = LEAKS.claim
+CONTROLS = frozenset(standard().vocabularies["control-word"]) | {""}
+"""Words, in lower case, that stand for the control in labels of combinations."""
+PLACES = frozenset({"VCS404", "VCS405", "VCS420", "VCS421"})
+"""Rules of claims that hold a place out."""
+UNITS = tuple(standard().vocabularies["unit-column"])
+"""Columns of obs that say which unit a cell comes from."""
+BY_ORDER = 0.005  # p from which on tested entities are bunched
+
+
+class NotLooked(Exception):
+    """A leak cannot be looked for, and why."""
+
+
+def audit_report(evidence: Evidence, target: str) -> Report:
+    """Every leak that the evidence allows to look for."""
+    entries = standard().leaks
+    findings: list[Finding] = []
+    skipped, checked = [], []
+    for code, entry in entries.items():
+        lacking = [need for need in entry["needs"] if not evidence.has[need]]
+        if lacking:
+            skipped.append(Skipped(code, f"no {lacking[0]} at hand"))
+            continue
+        try:
+            faults = list(LEAKS[code](evidence))
+        except NotLooked as error:
+            skipped.append(Skipped(code, str(error)))
+            continue
+        checked.append(code)
+        findings += aggregate(code, entry["name"], entry["level"], entry["mend"], faults)
+    bad = any(finding.level == "MUST" for finding in findings)
+    return Report(
+        target=target,
+        kind="split",
+        spec=str(evidence.split.document["spec"]),
+        level="audit",
+        findings=tuple(findings),
+        skipped=tuple(skipped),
+        checked=tuple(checked),
+        verdict="invalid" if bad else "valid",
+    )
+
+
+def fault(path: str, bad: Sequence[str], found: str, expected: str = "none") -> Iterator[Fault]:
+    """One fault with examples, where there are any; `{n}` is their number."""
+    if bad:
+        yield Fault(path, found.format(n=len(bad)), expected, tuple(bad[:SHOWN]), len(bad))
+
+
+def _plain(label: str) -> str:
+    return "".join(label.casefold().split()).replace("_", "-")
+
+
+def _members(condition: Condition, control: str) -> frozenset[str]:
+    """Members however they are spelled; none for a control."""
+    words = {_plain(member) for member in condition.perturbation.split(MEMBER_SEPARATOR)}
+    return frozenset(words - CONTROLS - {_plain(control)})
+
+
+def _spelled(condition: Condition, control: str) -> tuple[Any, ...]:
+    """What a condition is, however it is spelled."""
+    rest = tuple(
+        (name, _plain(value)) for name, value in condition.fields if name != "perturbation"
+    )
+    return (rest, _members(condition, control))
+
+
+@leak("VCS701")
+def same_condition_otherwise_spelled(evidence: Evidence) -> Iterator[Fault]:
+    """Canonicalise the conditions harder than the format does, and compare the sides."""
+    control = evidence.table.control
+    seen = {_spelled(c, control): c.key for c in evidence.table.having(*SHOWN_ROLES)}
+    bad = [
+        f"{condition.key} is {seen[spelled]}"
+        for condition in evidence.table.having("test")
+        if (spelled := _spelled(condition, control)) in seen
+    ]
+    yield from fault("/obs", bad, "{n} tested conditions are seen ones in another spelling")
+
+
+@leak("VCS702")
+def member_otherwise_spelled(evidence: Evidence) -> Iterator[Fault]:
+    """Compare members in any spelling, where the claim allows none to be seen."""
+    table = evidence.table
+    if table.claims_by("VCS402"):
+        tested = frozenset().union(*(_members(c, table.control) for c in table.tested))
+        combined = [c for c in table.seen if len(_members(c, table.control)) > 1]
+        bad = [c.key for c in combined if _members(c, table.control) & tested]
+        yield from fault("/obs", bad, "{n} seen combinations contain a tested perturbation")
+
+
+@leak("VCS703")
+def covariates_collide(evidence: Evidence) -> Iterator[Fault]:
+    """Compare conditions as sets of values, whatever column they stand in."""
+    sides: dict[frozenset[str], list[Condition]] = defaultdict(list)
+    for condition in evidence.table.having(*SEEN):
+        sides[frozenset(value for _, value in condition.fields)].append(condition)
+    bad = [
+        f"{condition.key} and {twin.key}"
+        for condition in evidence.table.tested
+        for twin in sides.get(frozenset(value for _, value in condition.fields), [])
+        if twin != condition
+    ]
+    yield from fault("/obs", bad, "{n} pairs of conditions that differ in columns alone")
+
+
+@leak("VCS704")
+def fitted_on_test(evidence: Evidence) -> Iterator[Fault]:
+    """Hold what the dataset declares against the roles."""
+    tested = evidence.table.tested
+    declared = fitted(evidence)
+    for place, entry in enumerate(declared):
+        bad = [c.key for c in tested if is_on(entry["on"], c, evidence.table.control)]
+        found = f"{entry['what']} ({entry['method']}) fitted on {{n}} tested conditions"
+        for one in fault("/", bad, found):
+            yield replace(one, pointer=f"/vcspec/fitted/{place}")
+
+
+def fitted(evidence: Evidence) -> Sequence[Mapping[str, Any]]:
+    """What the dataset declares as fitted.
+
+    Raises:
+        NotLooked: it declares nothing, not even that nothing was.
+    """
+    assert evidence.dataset is not None
+    declared = evidence.dataset.document.get("fitted")
+    if declared is None:
+        message = "the dataset does not declare what was fitted (`fitted`, empty for nothing)"
+        raise NotLooked(message)
+    return list(declared)
+
+
+def is_on(stated: Any, condition: Condition, control: str) -> bool:
+    """Whether a condition is among what something is declared to be fitted on."""
+    if isinstance(stated, str):
+        return stated == "all" or (stated == "controls" and condition.perturbation == control)
+    return all(condition.get(name) in values for name, values in stated.items())
+
+
+@leak("VCS710")
+def unit_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
+    """Compare units of perturbed cells, in columns that do not name conditions."""
+    if not any(evidence.table.claims_by(code) for code in PLACES):
+        message = "the claim holds no place out"
+        raise NotLooked(message)
+    assert evidence.dataset is not None
+    own = set(evidence.dataset.condition_columns)
+    columns = [n for n in UNITS if n not in own and evidence.dataset.has_column("obs", n)]
+    named = sorted(own & {"donor", "guide", "batch"})
+    perturbed = ~evidence.is_control
+    is_seen = [role in SEEN for role in evidence.role]
+    for name in named:
+        values = [c.get(name) for c in evidence.conditions]
+        yield from _both(name, values, is_seen, list(evidence.role == "test"), perturbed)
+    for name in columns:
+        assert evidence.cells is not None
+        sides = (np.isin(evidence.role, tuple(SEEN)), evidence.role == "test")
+        rows = [evidence.cells_with(perturbed & side) for side in sides]
+        units = evidence.dataset.column("obs", name).values
+        seen, tested = ({str(value) for value in units[at]} for at in rows)
+        yield from fault(
+            f"/obs/{name}", sorted(seen & tested), f"{{n}} values of {name} on both sides"
+        )
+
+
+def _both(
+    name: str, values: Sequence[str], seen: Sequence[bool], tested: Sequence[bool], perturbed: Any
+) -> Iterator[Fault]:
+    sides = [
+        {value for value, on, real in zip(values, side, perturbed, strict=True) if on and real}
+        for side in (seen, tested)
+    ]
+    yield from fault("/obs", sorted(sides[0] & sides[1]), f"{{n}} values of {name} on both sides")
+
+
+@leak("VCS711")
+def relative_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
+    """Look for groups of the tables with tested and trained members."""
+    table = evidence.table
+    if not table.claims_by("VCS402"):
+        message = "the claim allows tested perturbations to be seen"
+        raise NotLooked(message)
+    tested = {member for condition in table.tested for member in condition.members}
+    trained = {member for condition in table.seen for member in condition.members} - {table.control}
+    for what, groups in evidence.relatives.items():
+        near: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(trained & groups.keys()):
+            near[groups[name]].append(name)
+        bad = [
+            f"{name} and {near[groups[name]][0]} ({groups[name]})"
+            for name in sorted(tested & groups.keys())
+            if near.get(groups[name])
+        ]
+        yield from fault(
+            "/obs/perturbation", bad, f"{{n}} tested perturbations share a {what} with trained ones"
+        )
+
+
+@leak("VCS714")
+def order_tells_role(evidence: Evidence) -> Iterator[Fault]:
+    """Rank tested names among all, by the alphabet; named hold-outs are left alone."""
+    if "hold_out" in evidence.split.document["strategy"]["parameters"]:
+        message = "what is held out was named, not drawn"
+        raise NotLooked(message)
+    from scipy.stats import mannwhitneyu
+
+    table = evidence.table
+    for field in ("perturbation", "context"):
+        tested = {c.get(field) for c in table.tested}
+        others = {c.get(field) for c in table.seen} - tested - {table.control}
+        names = sorted(tested | others)
+        places = {name: place for place, name in enumerate(names)}
+        sides = [[places[name] for name in side] for side in (tested, others)]
+        if min(map(len, sides)) < 4:
+            continue
+        p_value = float(mannwhitneyu(sides[0], sides[1]).pvalue)
+        if p_value < BY_ORDER:
+            yield Fault(
+                f"/obs/{field}",
+                f"tested names are bunched in the alphabet (rank sum, p = {p_value:.1g})",
+                "names in no order",
+                tuple(sorted(tested)[:SHOWN]),
+                len(tested),
+            )
+
+
+@leak("VCS715")
+def targets_tell_test(evidence: Evidence) -> Iterator[Fault]:
+    """Hold the features marked as targets against tested and other perturbations."""
+    table, features = evidence.table, evidence.split.features.astype(str)
+    marked = set(features[evidence.split.column("var", "is_target").values.astype(bool)])
+    tested = {member for condition in table.tested for member in condition.members} & set(features)
+    every = _targets(table.conditions, features)
+    if marked and tested != every and marked <= tested:
+        yield from fault(
+            "/var/is_target",
+            sorted(marked),
+            "the {n} marked targets are tested ones alone",
+            "the targets of all perturbations",
+        )
+
+
+def _targets(conditions: Iterable[Condition], features: Any) -> set[str]:
+    return {member for condition in conditions for member in condition.members} & set(features)
