@@ -77,7 +77,6 @@ def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False)
         UnknownName: there is no such strategy.
     """
     subject = checked(os.fspath(dataset), "dataset")
-    runs = {run.key: run.stop - run.start for run in subject.runs}
     conditions = [subject.condition_at(run.start) for run in subject.runs]
     setting = Setting(
         conditions,
@@ -87,18 +86,33 @@ def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False)
         _profiles(dataset, plan),
     )
     assigned = assign(plan.strategy, setting)
-    sizes = [runs[condition.key] for condition in conditions]
+    claim = str(standard().strategies[plan.strategy]["claim"])
+    write_split(subject, Path(target), plan, assigned, claim=claim, overwrite=overwrite)
+    return sealed_content(Path(target))
+
+
+def write_split(
+    subject: Subject,
+    target: Path,
+    plan: Plan,
+    assigned: Sequence[Assignment],
+    *,
+    claim: str,
+    overwrite: bool = False,
+) -> None:
+    """Write roles as a split of the dataset `subject`, one for each of its conditions in order."""
+    conditions = [subject.condition_at(run.start) for run in subject.runs]
+    sizes = [run.stop - run.start for run in subject.runs]
     cells = plan.cells_per_condition or _typical(conditions, assigned, sizes, subject)
-    document = _document(plan, subject, cells)
+    document = {**_document(plan, subject, cells), "claim": claim}
     write_arrays(
-        Path(target),
+        target,
         document,
         {},
         obs=_table(conditions, assigned, document["condition"]),
         var={"_index": subject.features, "is_target": _targets(conditions, subject)},
         overwrite=overwrite,
     )
-    return sealed_content(Path(target))
 
 
 def _choice(plan: Plan) -> Choice:
@@ -180,7 +194,6 @@ def _document(plan: Plan, subject: Subject, cells: int) -> dict[str, Any]:
         "title": plan.title,
         "simulated": dataset["simulated"],
         "task": "perturbation-response",
-        "claim": standard().strategies[plan.strategy]["claim"],
         "datasets": [{**pin, "content": subject.claimed_content()}],
         "strategy": {
             "name": plan.strategy,

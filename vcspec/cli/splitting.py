@@ -20,6 +20,7 @@ if TYPE_CHECKING:
   vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T -o split.zarr
   vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 -o fold1.zarr
   vcspec split lines.zarr --strategy few-shot-contexts --fraction 0.2 --set shots=0.3 -o few.zarr
+  vcspec split norman.zarr --from norman_simulation_1.pkl --claim unseen-perturbation -o split.zarr
   vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
 )
 @click.argument("dataset")
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 @click.option(
     "--strategy", metavar="NAME", help="A strategy; `vcspec explain holdout-contexts` tells more."
 )
+@click.option(
+    "--from", "source", metavar="FILE", help="A split of others: GEARS, PerturBench, CSV of cells."
+)
+@click.option("--claim", metavar="NAME", help="With --from: what a score on it supports.")
 @click.option("--fraction", metavar="SHARE", help="Share to hold out, such as 0.3.")
 @click.option(
     "--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated."
@@ -72,6 +77,8 @@ def split(
     target: str,
     card: str | None,
     strategy: str | None,
+    source: str | None,
+    claim: str | None,
     fraction: str | None,
     hold_out: tuple[str, ...],
     fold: str | None,
@@ -99,8 +106,8 @@ def split(
     from vcspec.actions.split import split as action
     from vcspec.cards import split_card
 
-    if bool(card) == bool(strategy):
-        message = "give either --strategy, or --card with a split of the library"
+    if bool(card) + bool(strategy) + bool(source) != 1:
+        message = "give one of --strategy, --card with a split of the library, and --from"
         raise click.UsageError(message)
     if suites and not hidden:
         message = "--suite goes with --hidden; `vcspec reference` takes it otherwise"
@@ -115,7 +122,7 @@ def split(
         if card
         else _plan(
             dataset,
-            str(strategy),
+            strategy or "imported",
             {name: value for name, value in held.items() if value} | _named_settings(settings),
             table,
             id=id_,
@@ -126,7 +133,9 @@ def split(
             cells_per_condition=cells,
         )
     )
-    if hidden:
+    if source:
+        _import(dataset, target, source, plan, claim, overwrite=overwrite, quiet=quiet)
+    elif hidden:
         _hide(dataset, target, plan, suites, quiet=quiet)
     else:
         named(target, action(dataset, target, plan, overwrite=overwrite), quiet=quiet)
@@ -153,6 +162,25 @@ def _plan(
         parameters=parameters,
         beside=read_table(table) if table else Beside(),
     )
+
+
+def _import(
+    dataset: str,
+    target: str,
+    source: str,
+    plan: "Plan",
+    claim: str | None,
+    **how: bool,
+) -> None:
+    from vcspec.actions.import_split import import_split
+
+    quiet = how.pop("quiet")
+    found = import_split(dataset, target, source, plan, claim=claim or "", **how)
+    named(target, found.content, quiet=quiet)
+    for note in found.notes:
+        say(f"did not fit: {note}", quiet=quiet)
+    say(f"claim: {found.claim}", quiet=quiet)
+    _told(target, dataset, quiet=quiet)
 
 
 def _hide(dataset: str, target: str, plan: "Plan", suites: tuple[str, ...], *, quiet: bool) -> None:

@@ -99,12 +99,14 @@ def held_out_perturbation_in_train(subject: Subject) -> Iterator[Fault]:
 
 @rule("VCS403")
 def held_out_combination_in_train(subject: Subject) -> Iterator[Fault]:
-    """Look for tested combinations among the seen ones, in any context."""
+    """Look for tested combinations among the seen ones, in any context, and for tested singles."""
     table = Table(subject)
     if table.claims_by("VCS403"):
         tested = {condition.perturbation for condition in table.tested}
         bad = [condition for condition in table.seen if condition.perturbation in tested]
         yield from conditions_fault(bad, "{n} seen conditions are a tested combination", "none")
+        alone = [condition for condition in table.tested if len(condition.members) < 2]
+        yield from conditions_fault(alone, "{n} tested conditions are no combinations", "none")
 
 
 def _held_out_in_train(code: str, field: str) -> Callable[[Subject], Iterator[Fault]]:

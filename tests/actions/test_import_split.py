@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import anndata
+import pytest
+from support import tiny
+
+import vcspec
+from vcspec.actions.import_split import import_split
+from vcspec.actions.validate import validate
+from vcspec.cli import main
+from vcspec.model.errors import Invalid, UsageError
+
+HELD = ["G05", "G06", "G07"]
+REST = ["G00", "G01", "G02", "G03", "G04"]
+GEARS = {
+    "train": ["ctrl", *(f"{name}+ctrl" for name in REST), "G01+G00", "G02+G03"],
+    "test": [f"ctrl+{name}" for name in HELD],
+}
+
+
+def imported(screen: tiny.Screen, folder: Path, text: str, name: str, **more: Any) -> Any:
+    (folder / name).write_text(text)
+    plan = tiny.plan(parameters=more.pop("parameters", {}))
+    return import_split(screen.dataset, folder / "split.zarr", folder / name, plan, **more)
+
+
+def test_a_dictionary_of_gears_becomes_the_split_that_it_is(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    found = imported(screen, tmp_path, json.dumps(GEARS), "s.json", claim="unseen-perturbation")
+    report = validate(tmp_path / "split.zarr", level="full", dataset=screen.dataset)
+    assert (report.verdict, report.findings) == ("valid", ())
+    own, other = (
+        anndata.read_zarr(place).obs["role"] for place in (tmp_path / "split.zarr", screen.split)
+    )
+    assert list(own.astype(str)) == list(other.astype(str))
+    assert found.notes == (
+        "2 conditions excluded: not in the imported split: liver|G04+G05, skin|G04+G05",
+    )
+    document = vcspec.open_split(tmp_path / "split.zarr").document
+    assert document["strategy"]["name"] == "imported"
+    assert document["strategy"]["parameters"]["file"] == "s.json"
+    assert len(document["strategy"]["parameters"]["sha256"]) == 64
+
+
+def cells_of(screen: tiny.Screen, word: str = "test") -> str:
+    obs = anndata.read_zarr(screen.dataset).obs
+    lines = [
+        f"{cell},{word if row.perturbation in HELD else 'train'}"
+        for cell, row in obs.iterrows()
+        if row.perturbation != "G04+G05"
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def test_a_table_of_cells_becomes_the_same_split(screen: tiny.Screen, tmp_path: Path) -> None:
+    text = cells_of(screen) + "strange-cell,test\n"
+    found = imported(screen, tmp_path, text, "s.csv", claim="unseen-perturbation")
+    own, other = (
+        anndata.read_zarr(place).obs["role"] for place in (tmp_path / "split.zarr", screen.split)
+    )
+    assert list(own.astype(str)) == list(other.astype(str))
+    assert found.notes[0] == "1 cells of the file are not in the dataset"
+    assert found.notes[1] == f"{2 * tiny.CELLS} cells of the dataset are on no side"
+
+
+def test_the_one_claim_that_holds_is_taken(screen: tiny.Screen, tmp_path: Path) -> None:
+    obs = anndata.read_zarr(screen.dataset).obs
+    text = "".join(
+        f"{cell},{'train' if row.context == 'liver' else 'test'}\n" for cell, row in obs.iterrows()
+    )
+    found = imported(screen, tmp_path, text, "s.csv")
+    assert found.claim == "unseen-context"
+    opened = vcspec.open_split(tmp_path / "split.zarr")
+    assert [c.key for c in opened.having("inference-input")] == ["skin|control"]
+
+
+def test_a_claim_that_does_not_hold_is_refused_with_the_findings(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    leaky = {**GEARS, "train": [*GEARS["train"], "G04+G05"]}
+    with pytest.raises(Invalid) as error:
+        imported(screen, tmp_path, json.dumps(leaky), "s.json", claim="unseen-perturbation")
+    assert error.value.report.codes == ("VCS402",)
+    with pytest.raises(UsageError, match="support no claim"):
+        imported(screen, tmp_path, json.dumps(leaky), "s.json")
+    with pytest.raises(UsageError, match="no claim 'everything'"):
+        imported(screen, tmp_path, json.dumps(GEARS), "s.json", claim="everything")
+    assert [place.name for place in tmp_path.iterdir()] == ["s.json"]
+
+
+def test_conditions_with_a_few_cells_elsewhere_may_be_kept(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    lines = cells_of(screen).splitlines()
+    first = next(at for at, line in enumerate(lines) if line.endswith(",test"))
+    lines[first] = lines[first].replace("test", "train")
+    text = "\n".join(lines)
+    strict = imported(screen, tmp_path, text, "s.csv", claim="unseen-perturbation")
+    assert any("on several sides, and excluded" in note for note in strict.notes)
+    lenient = imported(
+        screen, tmp_path, text, "s.csv", claim="unseen-perturbation",
+        parameters={"minority": "0.1"}, overwrite=True,
+    )  # fmt: skip
+    assert any("went where most" in note for note in lenient.notes)
+    with pytest.raises(UsageError, match=r"minority is '0\.7'"):
+        imported(screen, tmp_path, text, "s.csv", parameters={"minority": "0.7"})
+
+
+def test_a_file_about_something_else_is_an_error(screen: tiny.Screen, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no condition the role train"):
+        imported(screen, tmp_path, "a,train\nb,test\n", "s.csv")
+    with pytest.raises(UsageError, match="not a side, and left out: 'later'"):
+        imported(screen, tmp_path, cells_of(screen, "later"), "s.csv")
+
+
+def test_the_command_imports_and_says_what_did_not_fit(
+    screen: tiny.Screen,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "s.json").write_text(json.dumps(GEARS))
+    arguments = [
+        "vcspec", "split", str(screen.dataset), "--from", str(tmp_path / "s.json"),
+        "--claim", "unseen-perturbation", "-o", str(tmp_path / "out.zarr"),
+    ]  # fmt: skip
+    monkeypatch.setattr("sys.argv", arguments)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    said = capsys.readouterr().err
+    assert "did not fit: 2 conditions excluded" in said
+    assert "claim: unseen-perturbation" in said
+    monkeypatch.setattr("sys.argv", [*arguments, "--strategy", "holdout-contexts"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2

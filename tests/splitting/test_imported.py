@@ -1,0 +1,94 @@
+from collections import Counter
+
+import pytest
+from test_strategies import conditions
+
+from vcspec.splitting.imported import by_cells, by_labels, canonical, side_of
+
+
+@pytest.mark.parametrize(
+    ("word", "role"),
+    [
+        ("train", "train"),
+        (" Training ", "train"),
+        ("VAL", "validation"),
+        ("valid", "validation"),
+        ("ood", "test"),
+        ("held-out", "test"),
+        ("unseen_single", None),
+    ],
+)
+def test_sides_are_known_by_many_words(word: str, role: str | None) -> None:
+    assert side_of(word) == role
+
+
+@pytest.mark.parametrize(
+    ("label", "spelled"),
+    [("A+ctrl", "A"), ("ctrl+A", "A"), ("B+A", "A+B"), ("ctrl", "c"), ("non-targeting", "c")],
+)
+def test_labels_are_spelled_as_the_dataset_does(label: str, spelled: str) -> None:
+    assert canonical(label, "c") == spelled
+
+
+def roles(imported, found):
+    return {c.key: (r.role, r.reason) for c, r in zip(found, imported.assigned, strict=True)}
+
+
+def test_labels_hold_in_every_context() -> None:
+    found = conditions("x|c x|A x|B x|A+B y|c y|B z|c z|D")
+    sides = {"train": ["ctrl", "A+ctrl"], "test": ["ctrl+B", "B+A", "Q+ctrl"]}
+    made = by_labels(found, "c", sides)
+    assert roles(made, found) == {
+        "x|c": ("train", "-"),
+        "x|A": ("train", "-"),
+        "x|B": ("test", "-"),
+        "x|A+B": ("test", "-"),
+        "y|c": ("inference-input", "-"),
+        "y|B": ("test", "-"),
+        "z|c": ("excluded", "control of a context without a role"),
+        "z|D": ("excluded", "not in the imported split"),
+    }
+    assert made.notes == [
+        "1 labels that the dataset has not: Q",
+        "1 conditions excluded: not in the imported split: z|D",
+    ]
+
+
+def test_what_is_tested_in_another_subgroup_says_so() -> None:
+    found = conditions("x|c x|A x|B x|D")
+    made = by_labels(found, "c", {"train": ["A"], "test": ["B"]}, {"D"})
+    assert roles(made, found)["x|D"] == ("excluded", "tested in another subgroup")
+
+
+def test_a_label_on_two_sides_is_excluded() -> None:
+    found = conditions("x|c x|A x|B x|D")
+    made = by_labels(found, "c", {"train": ["A", "B+ctrl"], "test": ["ctrl+B", "D"]})
+    assert roles(made, found)["x|B"] == ("excluded", "on several sides: test 1, train 1")
+
+
+def test_cells_decide_for_their_condition() -> None:
+    found = conditions("x|c x|A x|B x|D x|E")
+    counted = {
+        "x|c": Counter(train=5, test=5),
+        "x|A": Counter(train=10),
+        "x|B": Counter(test=9, train=1),
+        "x|D": Counter(test=7),
+    }
+    sizes = {"x|c": 12, "x|A": 10, "x|B": 10, "x|D": 7, "x|E": 3}
+    made = by_cells(found, "c", counted, sizes)
+    assert roles(made, found) == {
+        "x|c": ("train", "-"),
+        "x|A": ("train", "-"),
+        "x|B": ("excluded", "on several sides: test 9, train 1"),
+        "x|D": ("test", "-"),
+        "x|E": ("excluded", "no cell on any side"),
+    }
+    assert made.notes == [
+        "5 cells of the dataset are on no side",
+        "1 conditions are on several sides, and excluded: x|B",
+        "1 conditions excluded: no cell on any side: x|E",
+        "1 controls are on several sides; a control has one role here: x|c",
+    ]
+    lenient = by_cells(found, "c", counted, sizes, 0.1)
+    assert roles(lenient, found)["x|B"] == ("test", "-")
+    assert "went where most of their cells are: x|B" in lenient.notes[1]

@@ -1,0 +1,157 @@
+"""Files of splits that others have made: dictionaries (JSON, pickle) and tables of cells."""
+
+import csv
+import hashlib
+import io
+import json
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vcspec.model.errors import Refused, Unreadable
+
+Sides = Mapping[str, Sequence[str]]
+MOST_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class SplitFile:
+    """What a file says.
+
+    Attributes:
+        name: of the file.
+        sha256: of its bytes.
+        groups: word for a side → names, of a dictionary; empty for a table.
+        rows: (name, word for a side), of a table; empty for a dictionary.
+    """
+
+    name: str
+    sha256: str
+    groups: Sides
+    rows: Sequence[tuple[str, str]]
+
+
+class _Plain(pickle.Unpickler):
+    """Reads dictionaries, lists and text; whatever would run code is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in {("builtins", "set"), ("builtins", "frozenset")}:
+            return set
+        message = (
+            f"the pickle asks for {module}.{name}; only dictionaries, lists, sets and text are "
+            "read, since a pickle can run anything. Save the dictionary as JSON"
+        )
+        raise Refused(message)
+
+    def persistent_load(self, _: Any) -> Any:
+        message = "the pickle refers to objects outside it; save the dictionary as JSON"
+        raise Refused(message)
+
+
+def read_split_file(path: Path, subgroup: str = "") -> SplitFile:
+    """A split in a file: JSON or pickle of a dictionary of sides, or CSV or TSV of cells.
+
+    Args:
+        path: of the file.
+        subgroup: of a dictionary with `test_subgroup`, the part that is tested.
+
+    Raises:
+        Unreadable: it cannot be read, or holds no split.
+        Refused: a pickle that would run code.
+    """
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MOST_BYTES else b""
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror}); give a file of a split"
+        raise Unreadable(message) from error
+    if size > MOST_BYTES:
+        message = f"{path} has {size} bytes; a file of a split has at most {MOST_BYTES}"
+        raise Unreadable(message)
+    digest = hashlib.sha256(data).hexdigest()
+    if path.suffix.lower() in {".pkl", ".pickle"}:
+        return SplitFile(path.name, digest, _groups(_unpickled(data, path), path, subgroup), ())
+    text = _text(data, path)
+    if text.lstrip()[:1] == "{":
+        return SplitFile(path.name, digest, _groups(_parsed(text, path), path, subgroup), ())
+    return SplitFile(path.name, digest, {}, _rows(text, path))
+
+
+def _unpickled(data: bytes, path: Path) -> Any:
+    try:
+        return _Plain(io.BytesIO(data)).load()
+    except Refused:
+        raise
+    except Exception as error:
+        message = f"{path} is no pickle of a dictionary ({type(error).__name__}: {error})"
+        raise Unreadable(message) from error
+
+
+def _parsed(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = f"{path} is not JSON ({error}); expected a dictionary of sides"
+        raise Unreadable(message) from error
+
+
+def _text(data: bytes, path: Path) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"{path} is not UTF-8 text ({error}); expected CSV, TSV or JSON"
+        raise Unreadable(message) from error
+
+
+def _groups(found: Any, path: Path, subgroup: str) -> Sides:
+    """Side → names; of a chosen subgroup the tested ones, the other tested ones aside."""
+    if not isinstance(found, dict):
+        message = f"{path} holds a {type(found).__name__}; expected a dictionary of sides"
+        raise Unreadable(message)
+    parts = found.get("test_subgroup")
+    plain = {
+        str(side): [str(name) for name in names]
+        for side, names in found.items()
+        if isinstance(names, (list, tuple, set))
+    }
+    if not subgroup:
+        return _require(plain, path)
+    if not isinstance(parts, dict) or subgroup not in parts:
+        has = ", ".join(map(str, parts)) if isinstance(parts, dict) else "no test_subgroup"
+        message = f"{path} has no subgroup {subgroup!r}; it has {has}"
+        raise Unreadable(message)
+    chosen = {str(name) for name in parts[subgroup]}
+    others = {str(n) for names in parts.values() for n in names} | set(plain.get("test", ()))
+    return _require({**plain, "test": sorted(chosen), "": sorted(others - chosen)}, path)
+
+
+def _require(groups: dict[str, list[str]], path: Path) -> Sides:
+    if not groups:
+        message = f"{path} holds no lists of names; expected such as train, val and test"
+        raise Unreadable(message)
+    return groups
+
+
+CELL = frozenset({"", "cell", "cell_id", "cellid", "barcode", "index", "obs_names", "cell_name"})
+SIDE = frozenset({"split", "role", "set", "side", "partition", "subset"})
+
+
+def _rows(text: str, path: Path) -> Sequence[tuple[str, str]]:
+    """(cell, side) of each row; with a header or without one."""
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+    if not rows or len(rows[0]) < 2:
+        message = f"{path} has fewer than two columns; expected cells and their sides"
+        raise Unreadable(message)
+    head = [name.strip().casefold() for name in rows[0]]
+    cell = next((at for at, name in enumerate(head) if name in CELL), 0)
+    named = next((at for at, name in enumerate(head) if name in SIDE), None)
+    has_head = named is not None or head[cell] in CELL
+    side = named if named is not None else next(at for at in range(len(head)) if at != cell)
+    uneven = [number for number, row in enumerate(rows, 1) if len(row) != len(head)]
+    if uneven:
+        message = f"{path} has not {len(head)} fields, as its first row, in row {uneven[0]}"
+        raise Unreadable(message)
+    return [(row[cell].strip(), row[side].strip()) for row in rows[has_head:]]
