@@ -42,5 +42,5 @@ def test_log1p_values_are_only_cast():
 
 
 def test_other_spaces_are_refused():
-    with pytest.raises(UsageError, match="zscore"):
-        log1p_rows(rows_of_dense(COUNTS), space="zscore", target_sum=1e4)
+    with pytest.raises(UsageError, match="embedding"):
+        log1p_rows(rows_of_dense(COUNTS), space="embedding", target_sum=1e4)

@@ -6,12 +6,13 @@ from functools import cached_property
 import numpy as np
 
 from vcspec.actions.cells import ConditionCells
-from vcspec.baselines.cells import dispersed, unchanged
+from vcspec.baselines.cells import dispersed, shifted, unchanged
 from vcspec.baselines.profiles import Profiles, predicted
 from vcspec.model.comparison import Space
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Rows, stack
+from vcspec.model.spaces import AS_MEASURED, SIGNED
 from vcspec.model.training import Training
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
@@ -106,7 +107,9 @@ class Allowed:
         controls = {context: control.mean for context, control in self.controls.items()}
         names = tuple(str(name) for name in self.split.features)
         profiles = np.array(means).reshape(len(means), width)
-        return Training(tuple(trained), profiles, controls, names)
+        is_signed = self.split.document["values"]["space"] in SIGNED
+        least = -np.inf if is_signed else 0.0
+        return Training(tuple(trained), profiles, controls, names, least)
 
     def baseline_profiles(self, name: str, targets: Sequence[Condition] | None = None) -> Profiles:
         """Mean profiles that a baseline predicts for the test conditions."""
@@ -118,6 +121,8 @@ class Allowed:
         number = int(self.split.document["cells_per_condition"])
         if name == "no-change":
             return unchanged(control, cells=number, key=condition.key)
-        row = self._places[condition]
-        most = float(np.log1p(self.split.document["values"]["target_sum"]))
+        row, values = self._places[condition], self.split.document["values"]
+        if values["space"] in AS_MEASURED:
+            return shifted(control, profiles.means[row], cells=number, key=condition.key)
+        most = float(np.log1p(values["target_sum"]))
         return dispersed(control, profiles.means[row], cells=number, most=most, key=condition.key)

@@ -138,7 +138,7 @@ class _Reading:
     def __init__(self, split: Subject, dataset: Subject) -> None:
         self.table = Table(split)
         self.conditions = split.conditions
-        self.target_sum = float(split.document["values"]["target_sum"])
+        self.target_sum = float(split.document["values"].get("target_sum", 1))
         self.dataset = dataset
         self.space = str(dataset.document["values"]["space"])
         self.cells = ConditionCells(dataset, split.document["values"])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vcspec.engine.cells import Scale
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows, stack
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.model.store import Column
 from vcspec.rules.subject import Run, Subject
 from vcspec.statistics.cellwise import Piece
@@ -32,8 +33,11 @@ class ConditionCells:
         self.subject = subject
         self.values = values
         declared = subject.document["values"]
-        shared = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
-        different = [name for name in shared if declared[name] != values[name]]
+        if AS_MEASURED & {declared["space"], values["space"]}:
+            shared = ["space"]
+        else:
+            shared = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
+        different = [name for name in shared if declared.get(name) != values.get(name)]
         if different:
             message = (
                 f"{subject.store.target} declares {dict(declared)}, the split is scored in "
@@ -75,7 +79,7 @@ class ConditionCells:
     def scale(self) -> Scale:
         """How the stored values become log1p values."""
         space = self.subject.document["values"]["space"]
-        return Scale(space, float(self.values["target_sum"]))
+        return Scale(space, float(self.values.get("target_sum", 1)))
 
     def _stored(self, run: Run) -> Rows:
         if self._gathered is not None:

@@ -32,7 +32,7 @@ def main(split_path: str, dataset_path: str, out_path: str) -> None:
     gram = design.T @ design + PENALTY * np.eye(len(members))
     effects = np.linalg.solve(gram, design.T @ change)  # (members, features)
 
-    most = np.log1p(split.document["values"]["target_sum"])
+    most = np.log1p(split.document["values"].get("target_sum", np.inf))
     training = {"datasets": [split.document["datasets"][0]["id"]], "corpora": [], "priors": []}
     with split.writer(
         out_path, model="ridge", version="1", training=training, overwrite=True

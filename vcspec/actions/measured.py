@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.stored_side import conditions_of, controls_of, space_of, written
-from vcspec.actions.suites import metrics_of, needs_space
+from vcspec.actions.suites import metrics_of, needs_space, taking_in
 from vcspec.actions.validate import require_valid
 from vcspec.engine.cells import StoredCells
 from vcspec.engine.controls import StoredControl, all_sorted
 from vcspec.engine.settings import Settings
 from vcspec.engine.sweep import Group, sweep
 from vcspec.engine.visit import Wants
-from vcspec.metrics import taking
 from vcspec.model.comparison import Comparison, Expression, Side, Space
 from vcspec.model.condition import targets_of
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
@@ -153,7 +152,8 @@ class _Asked:
         self.split = split
         self.suites = suites
         metrics = metrics_of(suites)
-        self.taking, self.needs_space = taking(metrics), needs_space(metrics)
+        self.taking = taking_in(metrics, split.document["values"])
+        self.needs_space = needs_space(metrics)
         self.table = Table(split)
         self.tested = self.table.tested
 

@@ -12,17 +12,18 @@ import rfc8785
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.reference import compared
 from vcspec.actions.score import Reference, reference_of
-from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space
+from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space, taking_in
 from vcspec.actions.validate import by_digest, checked
 from vcspec.baselines.arms import Scene, normal, submission
 from vcspec.baselines.cells import dispersed, drawn_rows
-from vcspec.metrics import compute, taking
+from vcspec.metrics import compute
 from vcspec.metrics.coverage import with_worst
 from vcspec.metrics.interval import mean_interval
 from vcspec.metrics.summary import DUPLICATES, REPLICATE, floor_of, mean_of
 from vcspec.model.comparison import Expression, Scores, Side
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array, Rows, rows_of_dense
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.sides import Cells, Control
 
@@ -144,6 +145,10 @@ class _Stage:
     ) -> "_Stage":
         place = os.fspath(split)
         opened = checked(place, "split", level="full")
+        space = opened.document["values"]["space"]
+        if space in AS_MEASURED:
+            message = f"{place} is scored in {space!r}; the null panel is made of log1p values"
+            raise UsageError(message)
         pinned = opened.document["datasets"][0]["content"]
         data = (
             checked(os.fspath(dataset), "dataset", level="full")
@@ -163,7 +168,7 @@ class _Stage:
         assert found is not None
         allowed, known = Allowed(opened, data), Reference(found)
         space = known.space or (allowed.space if needs_space(metrics) else None)
-        wanted = Wanted(metrics, taking(metrics), space)
+        wanted = Wanted(metrics, taking_in(metrics, opened.document["values"]), space)
         truth = wanted.side(
             (partial(allowed.cells.piece, one.key), allowed.controls[one.context_key])
             for one in allowed.tested

@@ -7,6 +7,7 @@ from typing import Any
 
 from vcspec.model.condition import MEMBER_SEPARATOR
 from vcspec.model.errors import UnknownName, UsageError
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.standard import standard
 
 FEATURES = "features"
@@ -125,6 +126,8 @@ def parse_values(text: str) -> dict[str, Any]:
         UsageError: it is none of these.
     """
     space, *rest = text.split(":")
+    if space in AS_MEASURED and not rest:
+        return {"space": space}
     found: dict[str, Any] = {"space": space}
     if space == "log1p" and rest:
         number = rest.pop(0)
@@ -135,7 +138,8 @@ def parse_values(text: str) -> dict[str, Any]:
     if not sound or (space == "log1p" and not found.get("target_sum")):
         message = (
             f"the value space {text!r} is not known; write counts, counts:library, "
-            "log1p:TARGET_SUM or log1p:TARGET_SUM:library, such as log1p:10000"
+            "log1p:TARGET_SUM or log1p:TARGET_SUM:library, such as log1p:10000; or, for values "
+            f"without counts behind them, {', '.join(sorted(AS_MEASURED))}"
         )
         raise UsageError(message)
     return found

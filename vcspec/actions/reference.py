@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.stored_side import written
-from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space
+from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space, taking_in
 from vcspec.actions.validate import checked
-from vcspec.metrics import compute, taking
+from vcspec.metrics import compute
 from vcspec.model.comparison import Comparison, Scores, Side, Space
 from vcspec.model.condition import targets_of
 from vcspec.model.errors import UsageError
@@ -74,7 +74,7 @@ def reference(
     if phenotypes is not None:
         allowed.phenotypes = phenotype_table(Path(phenotypes))
     space = allowed.space if needs_space(metrics) else None
-    wanted = Wanted(metrics, taking(metrics), space)
+    wanted = Wanted(metrics, taking_in(metrics, allowed.split.document["values"]), space)
     truth = wanted.side(_measured_cells(allowed, wanted))
     found = _Found(truth, *_anchors(allowed, truth, wanted))
     _write(Path(target), allowed, suites, wanted, found, overwrite=overwrite)

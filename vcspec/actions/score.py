@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.predicted import Control, predicted_side
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
-from vcspec.actions.suites import DEFAULT, Wanted, metrics_of
+from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, taking_in
 from vcspec.actions.traffic import tell_traffic
 from vcspec.actions.validate import by_digest, checked, examined, require_valid
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
 from vcspec.engine.settings import Settings
-from vcspec.metrics import compute, taking
+from vcspec.metrics import compute
 from vcspec.metrics.changes import is_finite
 from vcspec.metrics.composite import composite
 from vcspec.metrics.coverage import with_worst
@@ -209,7 +209,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     found = _truth(subject, reference, dataset, suites, cached=cached)
     asked = tuple(suites) or tuple(found.suites[:1])
     metrics = tuple(metrics_of(asked))
-    wanted = Wanted(list(metrics), taking(metrics), found.space)
+    wanted = Wanted(list(metrics), taking_in(metrics, found.values), found.space)
     side = _side(subject, found, wanted, partial=partial)
     tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
     pair = found.comparison(side)
@@ -446,6 +446,13 @@ def _copied(subject: Subject) -> float | None:
     return float((same & several).mean())
 
 
+def _space(values: Mapping[str, Any]) -> str:
+    """The value space in a few letters."""
+    if values["space"] != "log1p":
+        return str(values["space"])
+    return f"log1p({values['target_sum']},{values['total']})"
+
+
 def _identity(subject: Subject, found: Truth, suites: tuple[str, ...]) -> dict[str, Any]:
     split = subject.companions["split"]
     stated = split.document
@@ -490,7 +497,7 @@ def _signature(document: Mapping[str, Any]) -> str:
         "split": f"{inputs['split']['id']}@{inputs['split']['version']}#{short['split']}",
         "reference": f"#{short['reference']}" if "reference" in short else "none",
         "pred": f"#{short['predictions']}",
-        "space": f"log1p({values['target_sum']},{values['total']})",
+        "space": _space(values),
         "level": document["level"],
         "controls": "truth",
         "n": document["conditions"],

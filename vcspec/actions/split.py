@@ -18,6 +18,7 @@ from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.labels import keys_of
 from vcspec.model.matrix import Array
+from vcspec.model.spaces import AS_MEASURED, SIGNED
 from vcspec.rules.subject import Subject
 from vcspec.splitting.strategies import Assignment, Choice, Setting, assign
 from vcspec.standard import CURRENT, standard
@@ -217,27 +218,29 @@ def _profiles(dataset: Path_, plan: Plan) -> Callable[[], Mapping[str, Array]]:
                 message = f"{plan.beside.name} has no column context; name the contexts in one"
                 raise UsageError(message)
             return profiles_in(plan.beside)
-        return control_profiles(
+        return context_profiles(
             checked(os.fspath(dataset), "dataset", level="data"), plan.target_sum
         )
 
     return profiles
 
 
-def control_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
-    """Context → mean log1p profile of its control cells, over all studies, donors and batches.
+def context_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
+    """Context → mean profile of its control cells, over all studies, donors and batches.
+
+    Where values are changes, of which a control has none, the mean over all its changes.
 
     Args:
         subject: a valid dataset.
         target_sum: of log1p, for a dataset of counts.
     """
     cells = ConditionCells(subject, _values(subject, target_sum))
-    control = subject.document["control"]
+    control, is_signed = subject.document["control"], cells.scale.space in SIGNED
     sums: dict[str, Array] = {}
     numbers: dict[str, int] = {}
     for run in subject.runs:
         condition = subject.condition_at(run.start)
-        if condition.perturbation == control:
+        if (condition.perturbation == control) != is_signed:
             size = run.stop - run.start
             total = mean_profile(cells.of(condition.key)) * size
             sums[condition.context] = sums.get(condition.context, 0) + total
@@ -248,6 +251,8 @@ def control_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
 def _values(subject: Subject, target_sum: int) -> dict[str, Any]:
     """The value space that a split of the dataset is scored in."""
     declared = subject.document["values"]
+    if declared["space"] in AS_MEASURED:
+        return {"space": declared["space"]}
     return {
         "space": "log1p",
         "target_sum": declared.get("target_sum", target_sum),
@@ -290,7 +295,7 @@ def card_plan(card: SplitCard) -> Plan:
         strategy=stated["strategy"],
         parameters=stated["parameters"],
         seed=stated["seed"],
-        target_sum=stated["scoring"]["target_sum"],
+        target_sum=stated["scoring"].get("target_sum", 10_000),
         cells_per_condition=stated["cells_per_condition"],
     )
 

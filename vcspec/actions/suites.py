@@ -1,10 +1,13 @@
 """Suites: which metrics are asked for, and what they ask of cells."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
+from vcspec.metrics.suite import taking
 from vcspec.model.comparison import Side, Space
 from vcspec.model.errors import UnknownName
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.standard import standard
 from vcspec.statistics.cellwise import Taking
 from vcspec.statistics.sides import Cells, Control, side
@@ -44,6 +47,19 @@ def metrics_of(suites: Sequence[str]) -> list[str]:
             message = f"the standard defines no suite {name!r}; it has {', '.join(known)}"
             raise UnknownName(message)
     return list(dict.fromkeys(metric for name in suites for metric in known[name]["metrics"]))
+
+
+def taking_in(metrics: Iterable[str], values: Mapping[str, Any]) -> Taking:
+    """What metrics ask of cells in a value space; amounts before a logarithm only where it has one.
+
+    Args:
+        metrics: names.
+        values: the value space that is scored in.
+    """
+    asked = taking(metrics)
+    if values["space"] in AS_MEASURED:
+        return replace(asked, linear=False, pooled=False)
+    return asked
 
 
 def needs_space(metrics: Iterable[str]) -> bool:

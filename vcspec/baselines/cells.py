@@ -52,6 +52,12 @@ def dispersed(control: Rows, mean: Array, *, cells: int, most: float, key: str) 
     return rows_of_dense(np.minimum(values, most).astype(np.float32))
 
 
+def shifted(control: Rows, mean: Array, *, cells: int, key: str) -> Rows:
+    """Control cells, drawn and moved so that their mean is `mean`; for values without counts."""
+    values = control.take(drawn_rows(len(control), cells, key)).dense().astype(np.float64)
+    return rows_of_dense((values + (mean - values.mean(axis=0))).astype(np.float32))
+
+
 def unchanged(control: Rows, *, cells: int, key: str) -> Rows:
     """Control cells as they are."""
     return control.take(drawn_rows(len(control), cells, key))

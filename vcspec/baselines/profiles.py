@@ -38,7 +38,7 @@ def predicted(name: str, training: Training, targets: Sequence[Condition]) -> Pr
         UnknownName: the standard has no such baseline.
     """
     found = BASELINES[name](training, targets)
-    return Profiles(np.maximum(found.means, 0.0), found.native)
+    return Profiles(np.maximum(found.means, training.least), found.native)
 
 
 def _controls(training: Training, targets: Sequence[Condition]) -> Array:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.matrix import Array, Rows
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.model.store import Store
 from vcspec.statistics.cellwise import Piece
 from vcspec.statistics.normalise import log1p_rows
@@ -54,7 +55,7 @@ class Scale:
     """How stored values become log1p values.
 
     Attributes:
-        space: what is stored, `counts` or `log1p`.
+        space: what is stored.
         target_sum: total that each cell is scaled to.
     """
 
@@ -68,6 +69,8 @@ class Scale:
     def piece(self, rows: Rows, totals: Array | None) -> Piece:
         """The rows as log1p values, and as the amounts that they come from."""
         log1p = self.log1p(rows, totals)
+        if self.space in AS_MEASURED:
+            return Piece.as_measured(log1p)
         if self.space != "counts":
             return Piece.of(log1p)
         return Piece.of_counts(log1p, rows, self.target_sum, totals)

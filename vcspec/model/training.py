@@ -20,12 +20,14 @@ class Training:
         controls: context → (features,) mean log1p profile of its control, of train and
             inference-input.
         features: (features,) names; perturbations may target them.
+        least: smallest value that a profile can have.
     """
 
     conditions: tuple[Condition, ...]
     means: Array
     controls: Mapping[str, Array]
     features: tuple[str, ...] = ()
+    least: float = 0.0
 
     @cached_property
     def deltas(self) -> Array:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vcspec.model.condition import canonical_perturbation
 from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.spaces import SIGNED
 from vcspec.model.tally import Tally
 from vcspec.rules.book import rule
 from vcspec.rules.matrices import row_fault
@@ -78,7 +79,9 @@ def count_not_whole(subject: Subject) -> Iterator[Fault]:
 @rule("VCS304")
 @rule("VCS513")
 def value_negative(subject: Subject) -> Iterator[Fault]:
-    """Count values below zero."""
+    """Count values below zero, where they cannot be."""
+    if subject.document["values"]["space"] in SIGNED:
+        return
     yield from row_fault(
         subject,
         subject.scan.negative,
@@ -208,7 +211,9 @@ def library_size_too_small(subject: Subject) -> Iterator[Fault]:
 
 @rule("VCS312")
 def cell_empty(subject: Subject) -> Iterator[Fault]:
-    """Count rows without a value."""
+    """Count rows without a value; a control that is 0 by definition has none."""
+    if subject.document["values"]["space"] in SIGNED:
+        return
     yield from row_fault(
         subject,
         Tally.of(subject.scan.filled == 0),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.finding import SHOWN, Fault
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.model.tally import Tally
 from vcspec.rules.book import rule
 from vcspec.rules.dataset import looks_like_counts, not_log1p
@@ -193,13 +194,16 @@ def wrong_number_of_rows(subject: Subject) -> Iterator[Fault]:
 def value_space_differs(subject: Subject) -> Iterator[Fault]:
     """Compare the declared scale with the split's."""
     declared, wanted = subject.document["values"], _split(subject).document["values"]
-    names = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
+    if wanted["space"] in AS_MEASURED or declared["space"] in AS_MEASURED:
+        names = ["space"]
+    else:
+        names = ["total"] if declared["space"] == "counts" else ["target_sum", "total"]
     for name in names:
-        if declared[name] != wanted[name]:
+        if declared.get(name) != wanted.get(name):
             yield Fault(
                 "/",
-                f"{name} = {declared[name]!r}",
-                f"{name} = {wanted[name]!r}",
+                f"{name} = {declared.get(name)!r}",
+                f"{name} = {wanted.get(name)!r}",
                 pointer=f"/vcspec/values/{name}",
             )
 

@@ -64,6 +64,11 @@ class Piece:
         return cls(log1p, amounts_of(log1p, space="log1p"), np.ones(len(log1p)))
 
     @classmethod
+    def as_measured(cls, values: Rows) -> "Piece":
+        """Cells whose values have no counts behind them."""
+        return cls(values, amounts_of(values, space="intensity"), np.ones(len(values)))
+
+    @classmethod
     def of_counts(
         cls, log1p: Rows, counts: Rows, target_sum: float, totals: Array | None
     ) -> "Piece":

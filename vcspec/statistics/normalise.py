@@ -6,12 +6,13 @@ import numpy as np
 
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array, Rows
+from vcspec.model.spaces import AS_MEASURED
 
 
 def amounts_of(rows: Rows, *, space: str) -> Rows:
-    """The same cells before the logarithm, float64: counts as they are, log1p values by expm1."""
+    """The same cells before the logarithm, float64: log1p values by expm1, others as they are."""
     values = rows.data.astype(np.float64)
-    return replace(rows, data=values if space == "counts" else np.expm1(values))
+    return replace(rows, data=np.expm1(values) if space == "log1p" else values)
 
 
 def log1p_rows(
@@ -20,11 +21,12 @@ def log1p_rows(
     """The same cells as log1p values, float32.
 
     Counts become `log1p(count * target_sum / total)`, computed in float64 and rounded once; values
-    that are log1p already are only cast. A cell of total 0 stays 0.
+    that are log1p already, or are scored as they were measured, are only cast. A cell of total 0
+    stays 0.
 
     Args:
         rows: cells × features in `space`.
-        space: `counts` or `log1p`.
+        space: `counts`, `log1p`, or one that is scored as measured.
         target_sum: total that each cell is scaled to; used for counts only.
         totals: (cells,) total of each cell over *all* features that were measured, where the matrix
             holds a panel of them; None means the sum of the row.
@@ -32,7 +34,7 @@ def log1p_rows(
     Raises:
         UsageError: there is no way from `space` to log1p.
     """
-    if space == "log1p":
+    if space == "log1p" or space in AS_MEASURED:
         return replace(rows, data=rows.data.astype(np.float32, copy=False))
     if space != "counts":
         message = f"values are {space!r}; log1p values can be made of 'counts' and 'log1p' only"

@@ -1,0 +1,154 @@
+"""Values without counts behind them: intensities, z-scores, places in rankings."""
+
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+from support import tiny
+
+import vcspec
+from vcspec.actions.curate import write_dataset
+from vcspec.actions.difficulty import difficulty
+from vcspec.actions.probe import probe
+from vcspec.actions.split import split
+from vcspec.actions.validate import validate
+from vcspec.model.curated import Curated
+from vcspec.model.errors import UsageError
+from vcspec.standard import standard
+
+LINES = [f"line{number}" for number in range(6)]
+DRUGS = [f"D{number}" for number in range(5)]
+FEATURES = 40
+
+
+def signatures(
+    folder: Path, space: str, *, repeats: int = 2, scale: float = 1.0, middle: float = 0.0
+) -> Path:
+    """Changes that the lines share, as rows of one replicate each; controls are the middle."""
+    draw = np.random.default_rng(2)
+    shared = draw.normal(0, 1, (len(DRUGS), FEATURES))
+    rows, labels = [], []
+    for line in LINES:
+        own = draw.normal(0, 0.3, (len(DRUGS), FEATURES))
+        changes = {"control": np.zeros(FEATURES), **dict(zip(DRUGS, shared + own, strict=True))}
+        for drug, change in changes.items():
+            shape = (4 if drug == "control" else repeats, FEATURES)
+            is_exact = drug == "control" and not middle
+            noise = np.zeros(shape) if is_exact else draw.normal(0, 0.2, shape)
+            rows.append(middle + scale * (change + noise))
+            labels += [(line, drug)] * shape[0]
+    context, perturbation = np.array(labels, dtype=object).T
+    values = np.concatenate(rows).astype(np.float32)
+    curated = Curated(
+        tiny.rows_of_dense(values),
+        np.array([f"s{number}" for number in range(len(values))], dtype=object),
+        np.array([f"F{number}" for number in range(FEATURES)], dtype=object),
+        {"context": context, "perturbation": perturbation},
+    )
+    place = folder / "data.zarr"
+    write_dataset(place, tiny.dataset_document(values={"space": space}), curated, overwrite=False)
+    return place
+
+
+@pytest.fixture(params=[("zscore", 1, 0), ("rank-score", 0.2, 0), ("intensity", 1, 9)])
+def benchmark(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    """A space, and a folder with a sound dataset, a split of contexts, and its reference."""
+    space, scale, middle = request.param
+    data = signatures(tmp_path, space, repeats=6, scale=scale, middle=middle)
+    report = validate(data, level="full")
+    assert (report.verdict, report.codes) == ("valid", ())
+    plan = tiny.plan(strategy="holdout-contexts", parameters={"hold_out": ["line0", "line3"]})
+    split(data, tmp_path / "split.zarr", plan)
+    report = validate(tmp_path / "split.zarr", level="full", dataset=data)
+    assert (report.verdict, report.findings) == ("valid", ())
+    vcspec.reference(tmp_path / "split.zarr", data, tmp_path / "ref.zarr")
+    assert validate(tmp_path / "ref.zarr", level="full").verdict == "valid"
+    return space, tmp_path
+
+
+def scored(folder: Path, name: str, level: str) -> vcspec.Scorecard:
+    target = folder / f"{name}-{level}.zarr"
+    vcspec.baseline(name, folder / "split.zarr", folder / "data.zarr", target, level=level)
+    assert validate(target).verdict == "valid"
+    return vcspec.score(target)
+
+
+def test_baselines_are_scored_as_a_naive_reading_scores_them(benchmark: tuple[str, Path]) -> None:
+    space, folder = benchmark
+    best = scored(folder, "perturbation-mean", "profiles")
+    assert f"space:{space} " in best.signature
+    truth, wanted = by_hand(folder / "data.zarr")
+    error = np.abs(truth - wanted).mean()
+    assert best.value("mae") == pytest.approx(error, rel=1e-4)
+    assert best.value("pearson-delta") > 0.8
+    assert best.value("discrimination-cosine") > 0.9
+    none = scored(folder, "no-change", "profiles")
+    assert none.value("mae") > error
+    cells = scored(folder, "perturbation-mean", "cells")  # shifted to the same mean
+    assert cells.value("mae") == pytest.approx(error, rel=1e-4)
+
+
+def test_difficulty_needs_no_counts_and_the_null_panel_does(benchmark: tuple[str, Path]) -> None:
+    _, folder = benchmark
+    found = difficulty(folder / "split.zarr").document
+    assert found["transfer"]["gain"] > 5 * found["transfer"]["error"]
+    assert found["contrasts"]["depth"]["test"] is None
+    with pytest.raises(UsageError, match="null panel is made of log1p"):
+        probe(folder / "split.zarr")
+
+
+def by_hand(data: Path) -> tuple[Any, Any]:
+    """(conditions, features) of the tested truth, and of the mean change of the trained lines."""
+    found = anndata.read_zarr(data)
+    values = np.asarray(found.X.todense(), dtype=float)
+
+    def mean(line: str, drug: str) -> Any:
+        rows = (found.obs["context"] == line) & (found.obs["perturbation"] == drug)
+        return values[rows.to_numpy()].mean(axis=0)
+
+    tested, trained = ["line0", "line3"], ["line1", "line2", "line4", "line5"]
+    change = {
+        drug: np.mean([mean(line, drug) - mean(line, "control") for line in trained], axis=0)
+        for drug in DRUGS
+    }
+    pairs = [(line, drug) for line in tested for drug in DRUGS]
+    truth = np.array([mean(*pair) for pair in pairs])
+    return truth, np.array([mean(line, "control") + change[drug] for line, drug in pairs])
+
+
+def test_what_needs_counts_has_no_value(tmp_path: Path) -> None:
+    data = signatures(tmp_path, "zscore", repeats=6)
+    plan = tiny.plan(strategy="holdout-contexts", parameters={"hold_out": ["line0"]})
+    split(data, tmp_path / "split.zarr", plan)
+    vcspec.reference(tmp_path / "split.zarr", data, tmp_path / "ref.zarr", suites=["catalogue"])
+    vcspec.baseline("perturbation-mean", tmp_path / "split.zarr", data, tmp_path / "m.zarr")
+    card = vcspec.score(tmp_path / "m.zarr", suites=["catalogue"])
+    for name, entry in standard().metrics.items():
+        if {"linear", "pooled"} & set(entry["needs"]):
+            assert card.value(name) is None, name
+
+
+def test_a_tree_of_signatures_is_made_of_the_changes(tmp_path: Path) -> None:
+    data = signatures(tmp_path, "zscore")
+    plan = tiny.plan(strategy="holdout-context-branches", parameters={"fraction": "0.5"})
+    split(data, tmp_path / "split.zarr", plan)
+    assert validate(tmp_path / "split.zarr", level="full", dataset=data).verdict == "valid"
+
+
+def test_counts_do_not_answer_a_split_of_signatures(tmp_path: Path) -> None:
+    data = signatures(tmp_path, "zscore")
+    plan = tiny.plan(strategy="holdout-contexts", parameters={"hold_out": ["line0"]})
+    split(data, tmp_path / "split.zarr", plan)
+    opened = vcspec.open_split(tmp_path / "split.zarr")
+    values = {"space": "log1p", "target_sum": 1000, "total": "features"}
+    with opened.writer(tmp_path / "m.zarr", level="profiles", values=values) as out:
+        for condition in opened.conditions:
+            out[condition] = np.ones((1, FEATURES), dtype=np.float32)
+    assert "VCS510" in validate(tmp_path / "m.zarr", split=tmp_path / "split.zarr").codes
+
+
+def test_intensities_are_not_negative(tmp_path: Path) -> None:
+    data = signatures(tmp_path, "intensity", middle=-3)
+    assert validate(data).codes == ("VCS304",)
