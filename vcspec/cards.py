@@ -31,16 +31,23 @@ class Source:
     Attributes:
         name: what the recipe calls it.
         url: where it was published.
-        sha256: digest of its bytes, lower-case hexadecimal.
-        bytes: its size.
         licence: SPDX expression.
+        sha256: digest of its bytes, lower-case hexadecimal; empty where the blob is known alone.
+        bytes: its size; 0 where it is not known.
+        git_blob: name that git gives its bytes: SHA-1 of `blob SIZE`, a zero byte and them.
     """
 
     name: str
     url: str
-    sha256: str
-    bytes: int
     licence: str
+    sha256: str = ""
+    bytes: int = 0
+    git_blob: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What the bytes are known by, as a file name."""
+        return self.sha256 or f"git-{self.git_blob}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import anndata
 import numpy as np
 import pytest
+from local_copies import COPIES, curated_copy
 from scipy import sparse
 
 from vcspec import cards
@@ -18,6 +19,9 @@ BESIDE = Path(__file__).parents[3] / "shared" / "sources"
 MIRROR = Path(os.environ.get("VCSPEC_SOURCE_MIRROR") or BESIDE)
 CURATED = MIRROR.parent / "data"
 REAL = [name for name in cards.dataset_ids() if cards.dataset_card(name).sources]
+COUNTED = [
+    name for name in REAL if cards.dataset_card(name).document["values"]["space"] == "counts"
+]
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Curated]:
         missing = [
             s.name for s in card.sources if not (MIRROR / urlsplit(s.url).path[1:]).is_file()
         ]
+        if missing and name in COPIES and (CURATED / COPIES[name][0]).is_dir():
+            if name not in done:
+                done[name] = curated_copy(name, card, CURATED)
+            return done[name]
         if missing:
             pytest.skip(f"real data missing: {MIRROR} holds no {', '.join(missing)}")
         if name not in done:
@@ -69,8 +77,10 @@ def test_what_a_recipe_returns_is_what_its_card_declares(
     assert all(len(column) == cells for column in curated.obs.values())
     assert all(column.dtype != object for column in curated.obs.values())
     assert curated.rows.indptr[0] == 0
-    assert np.issubdtype(curated.rows.data.dtype, np.integer)
-    assert curated.rows.data.min() > 0
+    if document["values"]["space"] == "counts":
+        assert np.issubdtype(curated.rows.data.dtype, np.integer)
+        assert curated.rows.data.min() > 0
+    assert np.isfinite(curated.rows.data).all()
     assert matrix(curated).has_canonical_format  # columns ascend in each row
 
 
@@ -83,7 +93,7 @@ def test_every_context_has_a_control(name: str, built: Callable[[str], Curated])
     assert {*map(tuple, places)} == {*map(tuple, places[is_control])}
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", COUNTED)
 def test_the_library_is_at_least_what_the_features_hold(
     name: str, built: Callable[[str], Curated]
 ) -> None:

@@ -108,7 +108,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def source(base: str, body: bytes = BODY, path: str = PATH) -> Source:
     digest = hashlib.sha256(body).hexdigest()
-    return Source("table.csv.gz", base + path, digest, len(body), "CC0-1.0")
+    return Source("table.csv.gz", base + path, "CC0-1.0", digest, len(body))
 
 
 def names(cache: Path) -> set[str]:
@@ -343,3 +343,31 @@ def test_an_unreachable_server_is_reported_without_waiting_for_ever(
     server.http.server_close()
     with pytest.raises(Unreadable, match="ConnectionError"):
         fetch(wanted, cache=tmp_path)
+
+
+def blob(base: str, body: bytes = BODY, path: str = PATH) -> Source:
+    """The source known by the name that git gives its bytes."""
+    name = hashlib.sha1(f"blob {len(body)}\0".encode() + body, usedforsecurity=False).hexdigest()
+    return Source("table.csv.gz", base + path, "CC0-1.0", git_blob=name)
+
+
+def test_a_file_of_a_repository_is_known_by_its_blob(server: Server, tmp_path: Path) -> None:
+    wanted = blob(server.base)
+    path = fetch(wanted, cache=tmp_path)
+    assert path.read_bytes() == BODY
+    assert path.name == f"git-{wanted.git_blob}.csv.gz"
+    path.write_bytes(BODY[::-1])
+    assert fetch(wanted, cache=tmp_path).read_bytes() == BODY
+
+
+def test_a_blob_with_other_bytes_is_refused(server: Server, tmp_path: Path) -> None:
+    wanted = blob(server.base, body=BODY + b"x")
+    with pytest.raises(Unreadable, match=r"holds git blob [0-9a-f]{40}.*a file with git blob"):
+        fetch(wanted, cache=tmp_path)
+
+
+def test_a_blob_is_what_git_calls_it(tmp_path: Path) -> None:
+    place = tmp_path / "PATH"
+    place.write_bytes(b"what is up, doc?")  # the example of the book Pro Git, chapter 10.2
+    wanted = Source("a", place.as_uri(), "MIT", git_blob="bd9dbf5aae1a3862dd1526723246b20206e5fc37")
+    assert fetch(wanted, cache=tmp_path / "cache").read_bytes() == b"what is up, doc?"

@@ -19,6 +19,7 @@ from vcspec.model.comparison import Scores
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.matrix import Array
+from vcspec.model.spaces import SIGNED
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.cellwise import Piece
@@ -234,15 +235,25 @@ class _Measured:
         found = {"same": float(np.mean(same)), "gain": float(means.mean()), "error": error}
         return {**_plain(found), "perturbations": len(means)}
 
+    def _mean_change(self, context: str) -> Array:
+        """(features,) mean change of a context, whose controls are 0 by definition."""
+        every = (*self.changes["test"], *self.changes["train"])
+        return np.mean([change for one, change in every if one.context_key == context], axis=0)
+
     @property
     def contexts(self) -> dict[str, Any]:
-        """Distance of each tested context's controls from the nearest trained context's."""
+        """Distance of each tested context's controls from the nearest trained context's.
+
+        Where values are changes, of which controls have none, of the mean changes.
+        """
         trained = sorted({one.context_key for one, _ in self.changes["train"]})
         tested = sorted({one.context_key for one, _ in self.changes["test"]} - set(trained))
         if not trained or not tested:
             return {"contexts": {}, "between_trained": None}
 
         def profiles(names: Sequence[str]) -> Array:
+            if self.allowed.split.document["values"]["space"] in SIGNED:
+                return np.array([self._mean_change(name) for name in names])
             return np.array([self._controls[name].whole.mean for name in names])
 
         places, far = nearest(profiles(tested), profiles(trained))
@@ -324,7 +335,12 @@ def _silent(transfer: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _unable(baselines: Mapping[str, Any]) -> Iterator[str]:
     blind = [metric for metric, found in baselines.items() if not found["informative"]]
-    if baselines and len(blind) == len(baselines):
+    if baselines and all(found["replicate"] is None for found in baselines.values()):
+        yield (
+            "nothing tells whether the split can rank models: tested conditions have too few cells "
+            "for a replicate, so that noise is not known"
+        )
+    elif baselines and len(blind) == len(baselines):
         yield (
             f"the split cannot rank models: on none of {', '.join(blind)} do replicate cells of "
             "the tested conditions beat the best baseline beyond noise"

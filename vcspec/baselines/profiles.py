@@ -127,6 +127,8 @@ def nearest_context(training: Training, targets: Sequence[Condition]) -> Profile
         if not known:
             return None
         distance = {name: float(np.linalg.norm(training.controls[name] - here)) for name in known}
+        if not (here.any() or any(training.controls[name].any() for name in known)):
+            return None  # controls that are 0 by definition tell nothing apart
         return _change_of(
             training, target.perturbation, {min(known, key=lambda n: (distance[n], n))}
         )

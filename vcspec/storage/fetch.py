@@ -22,6 +22,7 @@ ATTEMPTS = 5
 WAIT = wait_exponential(multiplier=0.5, max=20)
 SECONDS = (10, 60)  # to connect, and between two pieces
 LOCK_SECONDS = 3600
+MOST_BYTES = 1 << 31  # of a file whose size is not known
 PIECE = 1 << 16  # also what a cut can lose
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 CUT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -68,14 +69,14 @@ def fetch(source: Source, *, cache: Path | None = None, progress: Progress | Non
         Unreadable: no place has the bytes, or the cache cannot be written.
     """
     folder = (cache_folder() if cache is None else cache) / "sources"
-    target = folder / f"{source.sha256}{_suffix(source.url)}"
+    target = folder / f"{source.digest}{_suffix(source.url)}"
     try:
         if _verified(target, source):
             return target
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{source.sha256}.lock", timeout=LOCK_SECONDS):
+        with FileLock(folder / f"{source.digest}.lock", timeout=LOCK_SECONDS):
             if not _verified(target, source):
-                part = folder / f"{source.sha256}.part"
+                part = folder / f"{source.digest}.part"
                 _land(_Landing(source, part, progress or (lambda _done, _all: None)))
                 part.replace(target)
     except Timeout:
@@ -113,7 +114,7 @@ def _land(landing: _Landing) -> None:
             problems.append(f"{shown(place)} {failed}")
         else:
             return
-    wanted = f"{landing.source.bytes} bytes with SHA-256 {landing.source.sha256}"
+    wanted = _wanted(landing.source)
     message = (
         f"{landing.source.name!r} cannot be had: {'; '.join(problems)}. Expected {wanted}. "
         "Check the network, or set VCSPEC_SOURCE_MIRROR to a folder or address that has the file"
@@ -138,8 +139,8 @@ def _places(url: str) -> Iterator[str]:
 def _bring(place: str, landing: _Landing) -> None:
     """Fill the part file from one place, and check it before anybody can take it for the file."""
     begun = landing.size
-    if begun > landing.source.bytes:
-        landing.part.unlink()
+    if begun > landing.source.bytes or not landing.source.bytes:
+        landing.part.unlink(missing_ok=True)  # nothing tells how much of it is missing
         begun = 0
     if begun < landing.source.bytes or begun == 0:
         scheme = urlsplit(place).scheme
@@ -158,7 +159,7 @@ def _copy(place: str, landing: _Landing) -> None:
     if not path.is_file():
         message = "does not exist"
         raise _FailedError(message)
-    if path.stat().st_size != landing.source.bytes:
+    if landing.source.bytes and path.stat().st_size != landing.source.bytes:
         message = f"holds {path.stat().st_size} bytes"
         raise _FailedError(message)
     try:
@@ -212,7 +213,7 @@ def _accept(answer: requests.Response, landing: _Landing) -> None:
 def _announced(answer: requests.Response, expected: int) -> None:
     length = answer.headers.get("Content-Length", "")
     plain = "Content-Encoding" not in answer.headers
-    if plain and length.isdecimal() and int(length) != expected:
+    if expected and plain and length.isdecimal() and int(length) != expected:
         page = answer.headers.get("Content-Type", "").startswith("text/html")
         message = PAGE if page else f"holds {length} bytes"
         raise _FailedError(message)
@@ -222,34 +223,56 @@ def _receive(answer: requests.Response, file: IO[bytes], landing: _Landing) -> N
     for piece in answer.iter_content(PIECE):
         file.write(piece)
         landing.progress(file.tell(), landing.source.bytes)
-        if file.tell() > landing.source.bytes:
+        if file.tell() > (landing.source.bytes or MOST_BYTES):
             break
 
 
 def _check(landing: _Landing, *, resumed: bool) -> None:
     """Pass a part file that is right; drop one that can never become right."""
-    size, digest = landing.size, _sha256(landing.part)
-    if digest == landing.source.sha256 and size == landing.source.bytes:
+    size, source = landing.size, landing.source
+    if _verified(landing.part, source):
         return
     page = _is_page(landing.part)
     if size < landing.source.bytes and not page:
         message = f"stops after {size} bytes"
         raise _PassingError(message)
+    is_larger = source.bytes and size != source.bytes
+    held = "more bytes than expected" if is_larger else _found(landing.part, source)
     landing.part.unlink()
     if resumed:
         message = "does not continue the bytes that were there"
         raise _PassingError(message)
     if page:
         raise _FailedError(PAGE)
-    found = f"SHA-256 {digest}" if size == landing.source.bytes else "more bytes than expected"
-    message = f"holds {found}"
+    message = f"holds {held}"
     raise _FailedError(message)
 
 
 def _verified(path: Path, source: Source) -> bool:
-    if not path.is_file() or path.stat().st_size != source.bytes:
+    if not path.is_file() or path.stat().st_size != (source.bytes or path.stat().st_size):
         return False
-    return _sha256(path) == source.sha256
+    if source.sha256:
+        return _sha256(path) == source.sha256
+    return _git_blob(path) == source.git_blob
+
+
+def _wanted(source: Source) -> str:
+    size = f"{source.bytes} bytes" if source.bytes else "a file"
+    known = f"SHA-256 {source.sha256}" if source.sha256 else f"git blob {source.git_blob}"
+    return f"{size} with {known}"
+
+
+def _found(path: Path, source: Source) -> str:
+    return f"SHA-256 {_sha256(path)}" if source.sha256 else f"git blob {_git_blob(path)}"
+
+
+def _git_blob(path: Path) -> str:
+    """The name that git gives a file's bytes."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _sha256(path: Path) -> str:

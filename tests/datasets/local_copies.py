@@ -1,0 +1,81 @@
+"""Content of sources that are not at hand, from copies that others made of it."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import numpy.typing as npt
+
+from vcspec.cards import DatasetCard, recipe
+from vcspec.model.curated import Curated
+
+Lists = dict[str, dict[str, Any]]
+
+
+def _listed(path: Path) -> tuple[Any, Lists]:
+    """The arrays of a file of lists, and context → perturbation → names."""
+    found = np.load(path, allow_pickle=False)
+    genes, offsets = found["genes"], found["offsets"]
+    contexts, perturbations = found["contexts"], found["perturbations"]
+    lists: Lists = {str(name): {} for name in contexts}
+    rows = zip(found["context_index"], found["perturbation_index"], strict=True)
+    for number, (context, perturbation) in enumerate(rows):
+        own = genes[found["gene_index"][offsets[number] : offsets[number + 1]]]
+        lists[str(contexts[context])][str(perturbations[perturbation])] = own
+    return found, lists
+
+
+def op3(folder: Path) -> Lists:
+    data = anndata.read_h5ad(folder / "op3_pbmc_ranks" / "op3_pbmc_ranks.h5ad")
+    ranks: npt.NDArray[Any] = np.asarray(data.X)
+    genes = data.var_names.to_numpy(str)
+    lists: Lists = {}
+    for row, (_, label) in zip(ranks, data.obs.iterrows(), strict=True):
+        place = lists.setdefault(str(label["cell_type"]), {})
+        place[str(label["perturbation"])] = genes[np.argsort(row, kind="stable")]
+    return lists
+
+
+def sciplex(folder: Path) -> Lists:
+    return _listed(folder / "sciplex3_ranks" / "sciplex3_ranks.npz")[1]
+
+
+def replogle(folder: Path) -> Lists:
+    return _listed(folder / "replogle_k562_rpe1_top1000" / "replogle_k562_rpe1_top1000.npz")[1]
+
+
+def tahoe(folder: Path) -> Lists:
+    found, lists = _listed(folder / "tahoe10_extremes" / "tahoe10_extremes.npz")
+    most = int(found["k_each_end"])
+    return {
+        context: {name: (own[:most], own[most:]) for name, own in known.items()}
+        for context, known in lists.items()
+    }
+
+
+def l1000(folder: Path) -> tuple[Any, ...]:
+    data = anndata.read_h5ad(folder / "l1000_cmap" / "l1000_3drugs_65lines_modz.h5ad")
+    labels = (data.obs[name].to_numpy(str) for name in ("cell_line", "perturbation"))
+    return np.asarray(data.X), list(data.obs_names), data.var_names.to_numpy(str), *labels
+
+
+COPIES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
+    "l1000-three-drugs": ("l1000_cmap", l1000),
+    "op3-pbmc": ("op3_pbmc_ranks", op3),
+    "sciplex3-drugs": ("sciplex3_ranks", sciplex),
+    "replogle-top-lists": ("replogle_k562_rpe1_top1000", replogle),
+    "tahoe-ten-lines": ("tahoe10_extremes", tahoe),
+}
+"""Dataset → folder of the copy, and what reads it as the recipe's function `curated` takes it."""
+
+
+def curated_copy(name: str, card: DatasetCard, folder: Path) -> Curated:
+    """What the recipe makes of the copy."""
+    module = sys.modules[recipe(card).__module__]
+    content = COPIES[name][1](folder)
+    parts = content if isinstance(content, tuple) else (content,)
+    found: Curated = module.curated(*parts, card.document)
+    return found

@@ -1,0 +1,193 @@
+"""Datasets without counts: against independent readings, and against workspaces of R."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+from local_copies import COPIES, curated_copy
+from scipy.stats import spearmanr
+from test_recipes import CURATED, built, independent  # noqa: F401 - the fixture
+
+from vcspec import cards
+from vcspec.actions.curate import curate, dataset_document, write_dataset
+from vcspec.model.curated import Curated
+from vcspec.model.errors import Unreadable
+from vcspec.storage.r_data import ranked_lists, read_r_data
+from vcspec.storage.sealing import sealed_content
+
+rdata = pytest.importorskip("rdata")
+
+
+def copied(name: str) -> Curated:
+    if not (CURATED / COPIES[name][0]).is_dir():
+        pytest.skip(f"real data missing: {CURATED / COPIES[name][0]}")
+    return curated_copy(name, cards.dataset_card(name), CURATED)
+
+
+def test_the_plate_of_l1000_has_the_values_that_others_read(
+    built: Callable[[str], Curated],  # noqa: F811 - the fixture
+) -> None:
+    mine = built("l1000-a375-doses")
+    theirs = independent("l1000_cmap/l1000_LJP005_A375_plate.h5ad")
+    assert list(mine.cells) == list(theirs.obs_names)
+    assert list(mine.features) == list(theirs.var_names)
+    np.testing.assert_array_equal(mine.rows.dense(), theirs.X)
+    assert list(mine.obs["perturbation"]) == list(theirs.obs["perturbation"])
+    np.testing.assert_allclose(mine.obs["dose"].astype(float), theirs.obs["dose_um"], atol=1e-6)
+    is_control = mine.obs["perturbation"] == "DMSO"
+    assert is_control.sum() == 26
+    assert set(mine.obs["dose_unit"][is_control]) == {"-"}
+    assert set(mine.obs["dose_unit"][~is_control]) == {"uM"}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_the_published_digest_comes_out_again(name: str, tmp_path: Path) -> None:
+    card = cards.dataset_card(name)
+    document = dataset_document(card)
+    write_dataset(tmp_path / "d.zarr", document, copied(name), overwrite=False)
+    assert sealed_content(tmp_path / "d.zarr") == card.document["content"]
+
+
+def by_context(curated: Curated) -> dict[tuple[str, str], Any]:
+    rows = curated.rows.dense()
+    labels = zip(curated.obs["context"], curated.obs["perturbation"], strict=True)
+    return {(str(c), str(p)): row for (c, p), row in zip(labels, rows, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("B cells", "NK cells", 0.15),
+        ("B cells", "T cells", 0.27),
+        ("T cells", "Myeloid cells", 0.22),
+    ],
+)
+def test_op3_has_the_agreement_between_cell_types_that_others_measured(
+    one: str, other: str, expected: float
+) -> None:
+    """As the notes beside the copy state it: mean Spearman of the same drug."""
+    found = by_context(copied("op3-pbmc"))
+    drugs = sorted({drug for _, drug in found} - {"control"})
+    assert len(drugs) == 135
+    means = np.mean([spearmanr(found[one, d], found[other, d]).statistic for d in drugs])
+    assert means == pytest.approx(expected, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("name", "contexts", "expected"),
+    [
+        ("tahoe-ten-lines", ("A498", "LOVO"), 28.0),
+        ("sciplex3-drugs", ("A549", "MCF7"), 28.3),
+        ("replogle-top-lists", ("K562", "RPE1"), 22.8),
+    ],
+)
+def test_first_hundred_genes_overlap_as_others_measured(
+    name: str, contexts: tuple[str, str], expected: float
+) -> None:
+    found = by_context(copied(name))
+    drugs = sorted({drug for _, drug in found} - {"control"})
+    tops = {key: set(np.argsort(-row, kind="stable")[:100].tolist()) for key, row in found.items()}
+    shared = [len(tops[contexts[0], d] & tops[contexts[1], d]) for d in drugs]
+    assert np.mean(shared) == pytest.approx(expected, abs=0.1)
+
+
+def test_signatures_of_l1000_are_as_they_were_read_by_others() -> None:
+    mine = copied("l1000-three-drugs")
+    theirs = independent("l1000_cmap/l1000_3drugs_65lines_modz.h5ad")
+    np.testing.assert_array_equal(mine.rows.dense()[:272], theirs.X)
+    assert not mine.rows.dense()[272:].any()
+    assert set(mine.obs["perturbation"][272:]) == {"control"}
+    assert len(set(mine.obs["context"])) == 65
+
+
+LISTS = {
+    "drug A": {"up": np.array(["g1"]), "up_full": np.array(["g1", "g2", "g3", "g4"])},
+    "(+)-drug": {"up": np.array(["g4"]), "up_full": np.array(["g4", "g3", "g2", "g1"])},
+}
+
+
+def test_a_workspace_of_rankings_is_read_and_becomes_a_dataset(tmp_path: Path) -> None:
+    """Simulated lists in the structure that the collection's own scripts write."""
+    card = cards.dataset_card("op3-pbmc")
+    sources = {}
+    for number, entry in enumerate(card.document["sources"]):
+        sources[entry["name"]] = tmp_path / entry["name"]
+        rdata.write_rda(sources[entry["name"]], {f"neurips2023.{number}": LISTS})
+    found = cards.recipe(card)(sources, card.document)
+    assert list(found.features) == ["g1", "g2", "g3", "g4"]
+    rows = by_context(found)
+    np.testing.assert_allclose(rows["B cells", "drug A"], [1, 1 / 3, -1 / 3, -1], rtol=1e-6)
+    np.testing.assert_allclose(rows["T cells", "(plus)-drug"], [-1, -1 / 3, 1 / 3, 1], rtol=1e-6)
+    assert sum(1 for label in found.obs["perturbation"] if label == "control") == 16
+
+
+def test_ends_and_tops_of_workspaces_are_cut_and_shared(tmp_path: Path) -> None:
+    names = np.array([f"g{number}" for number in range(2000)])
+    lists = {"A": {"up_full": names}, "short": {"up_full": names[:500]}}
+    for name, features, least in (
+        ("tahoe-ten-lines", 800, -1.0),
+        ("replogle-top-lists", 1000, 0.001),
+    ):
+        card = cards.dataset_card(name)
+        sources = {}
+        for entry in card.document["sources"]:
+            sources[entry["name"]] = tmp_path / entry["name"]
+            rdata.write_rda(sources[entry["name"]], {"object": lists})
+        found = cards.recipe(card)(sources, card.document)
+        assert len(found.features) == features
+        assert set(found.obs["perturbation"]) == {"A", "control"}
+        first = card.document["parameters"]["contexts"][0]
+        row = by_context(found)[first, "A"]
+        assert (row.max(), row.min()) == (1, pytest.approx(least))
+
+
+def test_other_files_are_no_rankings(tmp_path: Path) -> None:
+    rdata.write_rda(tmp_path / "two.rda", {"a": LISTS, "b": LISTS})
+    with pytest.raises(Unreadable, match="holds 2 objects"):
+        ranked_lists(tmp_path / "two.rda")
+    rdata.write_rda(tmp_path / "other.rda", {"a": {"drug": {"up": np.array(["g"])}}})
+    with pytest.raises(Unreadable, match="no ranking `up_full` of 'drug'"):
+        ranked_lists(tmp_path / "other.rda")
+    (tmp_path / "text.rda").write_text("not R")
+    with pytest.raises(Unreadable, match="cannot be read as an R workspace"):
+        read_r_data(tmp_path / "text.rda")
+
+
+def test_an_object_of_cmapr_becomes_a_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the slots that cmapR documents: mat (genes × signatures), cid, rdesc, cdesc."""
+    card = cards.dataset_card("l1000-three-drugs")
+    recipe: Any = cards.recipe(card)
+    gct = SimpleNamespace(
+        mat=np.array([[1.0, -2.0], [0.5, 0.0], [3.0, 1.0]]),
+        cid=["s1", "s2"],
+        rdesc={"pr_gene_symbol": ["g1", "g2", "g3"]},
+        cdesc={"cell_id": ["A375", "MCF7"], "pert_iname": ["vemurafenib", "venlafaxine"]},
+    )
+    monkeypatch.setitem(recipe.__globals__, "read_r_data", lambda _: {"ds": gct})
+    found = recipe({"ds.RData": Path("ds.RData")}, card.document)
+    assert found.rows.dense()[:2].tolist() == [[1, 0.5, 3], [-2, 0, 1]]
+    assert list(found.obs["context"][:2]) == ["A375", "MCF7"]
+
+
+def test_without_the_reader_of_r_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "rdata", None)
+    with pytest.raises(Unreadable, match=r"pip install 'vcspec\[r-data\]'"):
+        read_r_data(tmp_path / "x.rda")
+
+
+def test_the_plate_is_curated_by_its_name(tmp_path: Path) -> None:
+    card = cards.dataset_card("l1000-a375-doses")
+    sources = CURATED.parent / "sources"
+    if not sources.is_dir():
+        pytest.skip(f"real data missing: {sources}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VCSPEC_SOURCE_MIRROR", str(sources))
+        assert curate("l1000-a375-doses", tmp_path / "d.zarr") == card.document["content"]
+    assert anndata.read_zarr(tmp_path / "d.zarr").shape == (377, 978)
