@@ -63,3 +63,25 @@ def test_a_baseline_that_the_split_does_not_admit_is_named():
     lone = {"gain": {"replicate": np.array([0.8])}}
     found = composite(rule("perfect", {"gain": [0.0, 1.0]}), ENTRIES, VALUES, lone)
     assert found.reasons == {"gain": "context-mean-not-admitted"}
+
+
+def test_contexts_are_scaled_one_by_one_where_the_rule_says_so():
+    """As the Virtual Cell Challenge of 2026 scores each context by itself, and averages."""
+    entries = {"gain": ENTRIES["gain"]}
+    values = {"gain": np.array([0.5, 0.7, 0.3])}
+    anchors = {
+        "gain": {
+            "context-mean": np.array([0.2, 0.2, 0.1]),
+            "replicate": np.array([0.8, 0.8, 0.2]),
+        }
+    }
+    own = {**rule("replicate", {"gain": [0.0, 1.0]}), "per": "context"}
+    found = composite(own, entries, values, anchors, ["x", "x", "y"])
+    first, second = (0.6 - 0.2) / (0.8 - 0.2), 1.0  # (0.3 - 0.1) / (0.2 - 0.1), cut at 1
+    assert found.value == pytest.approx((first + second) / 2)
+    whole = {**own, "per": "all"}
+    together = (0.5 - 0.5 / 3) / (0.6 - 0.5 / 3)
+    assert composite(whole, entries, values, anchors, "xxy").value == pytest.approx(together)
+    flat = {"gain": {**anchors["gain"], "replicate": np.array([0.8, 0.8, 0.1])}}
+    lost = composite(own, entries, values, flat, ["x", "x", "y"])
+    assert (lost.value, lost.reasons) == (None, {"gain": "replicate-not-better-than-context-mean"})

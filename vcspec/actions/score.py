@@ -381,7 +381,7 @@ def _card(
         "features": len(subject.features),
         "metrics": results,
         "systematic_variation": _systematic(pair, found.contexts),
-        "composites": _composites(suites, scores, anchors),
+        "composites": _composites(suites, scores, anchors, found.contexts),
         "flags": raised(seen),
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
         "table": table_digest(metrics, found.keys, values, reasons),
@@ -425,15 +425,18 @@ def _systematic(pair: Comparison, contexts: Sequence[str]) -> dict[str, float | 
 
 
 def _composites(
-    suites: Sequence[str], scores: Mapping[str, Scores], anchors: Mapping[str, Mapping[str, Array]]
+    suites: Sequence[str],
+    scores: Mapping[str, Scores],
+    anchors: Mapping[str, Mapping[str, Array]],
+    contexts: Sequence[str],
 ) -> dict[str, Any]:
     """Suite → the number that its rule set makes of its metrics."""
     known = standard()
     values = {name: one.values for name, one in scores.items()}
     return {
-        name: asdict(composite(known.suites[name]["composite"], known.metrics, values, anchors))
+        name: asdict(composite(rule, known.metrics, values, anchors, contexts))
         for name in suites
-        if "composite" in known.suites[name]
+        if (rule := known.suites[name].get("composite"))
     }
 
 

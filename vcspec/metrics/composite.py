@@ -1,6 +1,6 @@
 """Composite: one number out of several metrics, as a published rule set makes it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,30 +32,53 @@ def composite(
     entries: Mapping[str, Mapping[str, Any]],
     values: Mapping[str, Array],
     anchors: Mapping[str, Mapping[str, Array]],
+    contexts: Sequence[str] = (),
 ) -> Composite:
     """Mean over the rule's members of (u − b) / (a − b), each cut at its bounds.
 
     u is the prediction's value, b that of the rule's `zero`, a baseline, and a that of its `one`:
     `perfect`, the metric's perfect value, or `replicate`. All are means over the conditions that
-    define them.
+    define them; where the rule says `per = "context"`, over those of a context, and a member's
+    score is the mean of its scores in the contexts, each cut before.
 
     Args:
         rule: the `composite` table of a suite: zero, one, and members, metric → [low, high].
         entries: metric → its entry in the standard.
         values: metric → (conditions,) values of the prediction, NaN where undefined.
         anchors: metric → anchor → (conditions,) values; nothing where there is no reference.
+        contexts: (conditions,) names; asked for where the rule scales contexts one by one.
     """
+    parts = _parts(rule, contexts)
     members: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for name, (low, high) in rule["members"].items():
-        found = _scaled(rule, entries[name], values[name], anchors.get(name, {}))
-        if isinstance(found, str):
-            members[name], reasons[name] = None, found
+        known_anchors = anchors.get(name, {})
+        found = [
+            _scaled(
+                rule,
+                entries[name],
+                values[name][part],
+                {anchor: one[part] for anchor, one in known_anchors.items()},
+            )
+            for part in parts
+        ]
+        lacking = [one for one in found if isinstance(one, str)]
+        if lacking:
+            members[name], reasons[name] = None, lacking[0]
         else:
-            members[name] = round(float(np.clip(found, low, high)), DECIMALS)
+            cut = np.clip(np.array(found, dtype=np.float64), low, high)
+            members[name] = round(float(cut.mean()), DECIMALS)
     known = [value for value in members.values() if value is not None]
     whole = round(sum(known) / len(known), DECIMALS) if len(known) == len(members) else None
     return Composite(whole, members, reasons)
+
+
+def _parts(rule: Mapping[str, Any], contexts: Sequence[str]) -> list[Any]:
+    """What is scaled together: everything, or each context."""
+    if rule.get("per") != "context":
+        return [slice(None)]
+    names = np.array(contexts, dtype=object)
+    return [names == name for name in dict.fromkeys(contexts)]
 
 
 def _scaled(
