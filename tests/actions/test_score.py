@@ -438,3 +438,20 @@ def test_phenotypes_come_with_the_reference(screen: tiny.Screen, tmp_path: Path)
     table.write_text("G05\n", encoding="utf-8")
     with pytest.raises(UsageError, match="two columns"):
         reference(screen.split, screen.dataset, tmp_path / "b.zarr", phenotypes=table)
+
+
+@pytest.mark.parametrize(("copies", "share"), [(1, 0.0), (2, 0.5), (5, 0.8)])
+def test_cells_that_repeat_others_are_flagged_by_their_share(
+    copies: int, share: float, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    cells = {
+        key: np.repeat(matrix[::copies], copies, axis=0)[: tiny.CELLS]
+        for key, matrix in tiny.predicted(screen)
+    }
+    tiny.predict(screen, tmp_path / "copies.zarr", cells)
+    found = {
+        flag["name"]: flag for flag in scored(screen, tmp_path / "copies.zarr").document["flags"]
+    }
+    assert ("duplicate-cells" in found) == (share > 0.2)
+    if share > 0.2:
+        assert found["duplicate-cells"]["statistic"] == pytest.approx(share)

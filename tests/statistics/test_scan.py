@@ -13,7 +13,7 @@ from vcspec.model.matrix import Rows, rows_of_dense
 from vcspec.model.tally import Tally
 from vcspec.statistics import scan as module
 from vcspec.statistics.kernels import compiled
-from vcspec.statistics.scan import KEPT, TALLIED, Bounds, Scan, scan
+from vcspec.statistics.scan import KEPT, TALLIED, Bounds, Scan, prints_of, scan
 
 WIDTH = 5
 ENTRY = st.tuples(
@@ -135,3 +135,12 @@ def test_dense_and_sparse_rows_have_one_fingerprint():
 def test_counts_of_any_type_are_whole(data_type):
     found = scan([rows_of_dense(np.array([[0, 7], [65535, 1]], dtype=data_type))])
     assert (found.fractional, found.total.tolist()) == (Tally(), [7, 65536])
+
+
+def test_prints_count_the_rows_that_repeat_one_of_their_group():
+    fingerprint = np.array([5, 5, 5, 7, 5, 9, 9, 8, 8], dtype=np.uint64)
+    filled = np.array([30, 30, 30, 30, 30, 30, 30, 3, 3], dtype=np.uint8)
+    found = prints_of(fingerprint, np.array([0, 4, 9]), filled)
+    assert found[:, 3:].tolist() == [[4, 2], [3, 1]]  # the last two rows are too poor to tell
+    later = prints_of(fingerprint, np.array([4, 7]), filled)
+    assert later[:, 3:].tolist() == [[3, 1]]

@@ -441,12 +441,11 @@ def _composites(
 
 
 def _copied(subject: Subject) -> float | None:
-    """Share of conditions of several cells that are all copies of one; None without cells."""
+    """Share of cells that repeat another of their condition; None without cells that can tell."""
     if subject.document["level"] != "cells":
         return None
-    several = np.diff(subject.stretches.grouped().borders) > 1
-    same = subject.prints[:, 1] == subject.prints[:, 2]
-    return float((same & several).mean())
+    rich, again = (int(column.sum()) for column in subject.prints[:, 3:].T)
+    return again / rich if rich else None
 
 
 def _space(values: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ class Swept:
         scan: notes on all rows.
         leaves: digests of the tiles, in order; None where they were not wanted.
         undigested: why there is no digest; empty where there is.
-        prints: (groups, 3) fingerprints by group, as `prints_of`.
+        prints: (groups, 5) fingerprints by group, as `prints_of`.
         means: (groups, features) mean profiles, log1p.
         expression: of the groups that are tested, in their order.
         cellwise: of each group, what was wanted beyond its mean.

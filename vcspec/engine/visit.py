@@ -96,7 +96,7 @@ class Seen:
         scan: notes on the rows.
         leaves: digests of the tiles that begin in the block.
         undigested: why the tiles have none; empty where they have.
-        prints: (conditions of the block, 3) fingerprints, as `prints_of`; None where they were not
+        prints: (conditions of the block, 5) fingerprints, as `prints_of`; None where they were not
             wanted.
         means: (conditions of the block, features) mean profiles, log1p.
         z: (conditions of the block, features), as `RankSum`; None where they are not tested.
@@ -166,7 +166,7 @@ def _grouped(seen: Seen, borders: NDArray[np.int64], wants: Wants) -> Seen:
     """The same with fingerprints by condition, where they are wanted so."""
     if seen.scan is None or not wants.by_group:
         return seen
-    prints = prints_of(seen.scan.fingerprint, borders)
+    prints = prints_of(seen.scan.fingerprint, borders, seen.scan.filled)
     return replace(seen, prints=prints, scan=seen.scan.without_fingerprints())
 
 

@@ -23,7 +23,7 @@ class Observed:
     Attributes:
         comparison: truth beside prediction.
         predicted: (conditions,) whether each is there and finite.
-        copied: share of conditions whose cells are copies of one; None where there are no cells.
+        copied: share of cells that repeat another of their condition; None without cells.
         metrics: name → what the scorecard states of it.
         headline: names of the suite's headline metrics.
     """
@@ -128,7 +128,7 @@ def no_spread(observed: Observed, limits: Mapping[str, float]) -> tuple[float, b
 
 @flag("duplicate-cells")
 def duplicate_cells(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
-    """Share of conditions whose cells are copies of one."""
+    """Share of cells that repeat another of their condition."""
     if observed.copied is None:
         return None
     return observed.copied, observed.copied > limits["most"]

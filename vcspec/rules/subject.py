@@ -248,12 +248,13 @@ class Subject:
 
     @property
     def prints(self) -> Prints:
-        """(conditions, 3) fingerprints of the rows of each condition, as `prints_of`."""
+        """(conditions, 5) fingerprints of the rows of each condition, as `prints_of`."""
         scan, swept = self.scan, self._swept["/X"]
         if swept.prints is not None:
             return swept.prints
         grouped = self.stretches.grouped()
-        return prints_of(grouped.ordered(scan.fingerprint), grouped.borders)
+        filled = grouped.ordered(scan.filled)
+        return prints_of(grouped.ordered(scan.fingerprint), grouped.borders, filled)
 
     def keep(self, path: str, swept: Swept) -> None:
         """What a pass has found that somebody else has made over the matrix at `path`."""

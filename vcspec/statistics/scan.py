@@ -17,6 +17,7 @@ COUNTED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fract
 TALLIED = (*COUNTED, "above", "heavy", "light")
 KEPT = ("filled", "total", "is_whole", "fingerprint")
 MANY = 255
+RICH = 20  # entries from which on equal rows are copies, and no coincidence
 Prints = NDArray[np.uint64]
 
 
@@ -74,21 +75,40 @@ class Scan:
         return replace(self, fingerprint=np.empty(0, dtype=np.uint64))
 
 
-def prints_of(fingerprint: NDArray[np.uint64], borders: NDArray[np.int64]) -> Prints:
+def prints_of(
+    fingerprint: NDArray[np.uint64], borders: NDArray[np.int64], filled: NDArray[np.uint8]
+) -> Prints:
     """Fingerprints taken together.
 
     Args:
         fingerprint: (rows,) of consecutive rows.
         borders: (groups + 1,) places at which groups begin, none of them empty, and the end.
+        filled: (rows,) numbers of entries; rows with few of them may be equal by chance.
 
     Returns:
-        (groups, 3) sum modulo 2**64, smallest and largest.
+        (groups, 5) sum modulo 2**64, smallest and largest; number of rows with `RICH` entries or
+        more, and how many of them repeat one of their group.
     """
     if len(borders) < 2:
-        return np.empty((0, 3), dtype=np.uint64)
+        return np.empty((0, 5), dtype=np.uint64)
     starts = borders[:-1]
     ways = (np.add, np.minimum, np.maximum)
-    return np.stack([way.reduceat(fingerprint, starts) for way in ways], axis=1)
+    columns = [way.reduceat(fingerprint, starts) for way in ways]
+    return np.stack([*columns, *_repeated_rows(fingerprint, borders, filled >= RICH)], axis=1)
+
+
+def _repeated_rows(
+    fingerprint: NDArray[np.uint64], borders: NDArray[np.int64], is_rich: NDArray[np.bool_]
+) -> tuple[Prints, Prints]:
+    """(groups,) rich rows, and those of them that repeat another of their group."""
+    groups, span = len(borders) - 1, slice(int(borders[0]), int(borders[-1]))
+    group = np.repeat(np.arange(groups), np.diff(borders))[is_rich[span]]
+    own = fingerprint[span][is_rich[span]]
+    order = np.lexsort((own, group))
+    is_same = (own[order][1:] == own[order][:-1]) & (group[order][1:] == group[order][:-1])
+    rich = np.bincount(group, minlength=groups)
+    again = np.bincount(group[order][1:][is_same], minlength=groups)
+    return rich.astype(np.uint64), again.astype(np.uint64)
 
 
 @dataclass(frozen=True)
