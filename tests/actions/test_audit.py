@@ -307,6 +307,11 @@ def case_717(screen: Screen) -> Report:
     return screen.write().audit(predictions=model(screen, NONE_BEFORE, "truth"))
 
 
+def case_718(screen: Screen) -> Report:
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    return screen.write().audit(predictions=model(screen, NONE_BEFORE, "G05"))
+
+
 def listed(screen: Screen, **more: Any) -> Path:
     found = training_manifest([screen.folder / "data.zarr"], id="corpus", **more)
     place = screen.folder / "corpus.json"

@@ -218,3 +218,21 @@ def predicted_cells_are_tested_cells(evidence: Evidence) -> Iterator[Fault]:
         yield Fault(
             "/X", f"{len(places)} predicted cells are tested cells", "none", names, len(places)
         )
+
+
+@leak("VCS718")
+def predicted_cells_are_training_cells(evidence: Evidence) -> Iterator[Fault]:
+    """Compare hashes of predicted cells with those of perturbed cells that models may see."""
+    assert evidence.predictions is not None
+    if evidence.predicted is None:
+        message = "the predictions hold profiles, not cells"
+        raise NotLooked(message)
+    hashes, known = evidence.predicted
+    cells, rows = _cells(evidence), np.flatnonzero(known)
+    seen = evidence.cells_with(_roles(evidence, *SHOWN_ROLES) & ~evidence.is_control)
+    seen = seen[cells.identities.known[seen]]
+    places, _ = shared(hashes[rows], cells.identities.hashes[seen])
+    if len(places):
+        names = evidence.predictions.row_names(rows[places])
+        found = f"{len(places)} of {len(hashes)} predicted cells are perturbed cells of training"
+        yield Fault("/X", found, "none", names, len(places))
