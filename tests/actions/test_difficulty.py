@@ -93,7 +93,7 @@ def test_a_held_out_context_that_is_harder_is_warned_of(tmp_path: Path) -> None:
     named = [warning.split(" is ")[0] for warning in found.warnings]
     assert "depth" in named
     assert "reliability" in named
-    assert "cells" not in named
+    assert "the number of cells" not in named
 
 
 def test_baselines_are_those_of_the_reference(tmp_path: Path) -> None:

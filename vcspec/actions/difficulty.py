@@ -317,8 +317,9 @@ def _confounded(contrasts: Mapping[str, Any]) -> Iterator[str]:
         if auc is None or abs(auc - 0.5) < CONFOUNDED_AUC or p_value > CONFOUNDED_P:
             continue
         way = "higher" if auc > 0.5 else "lower"
+        what = "the number of cells" if measure == "cells" else measure
         yield (
-            f"{measure} is {way} in tested conditions (median {found['test']:.3g} against "
+            f"{what} is {way} in tested conditions (median {found['test']:.3g} against "
             f"{found['train']:.3g}, AUC {auc:.2f}, p = {p_value:.1g}): what is held out differs in "
             "difficulty too, and scores mix the two"
         )

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
 
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array
@@ -16,9 +15,9 @@ FEWEST = 3  # contexts that make a tree
 def branches_of(setting: Setting, contexts: Sequence[str]) -> Mapping[str, str]:
     """Branch of each context, named by its contexts.
 
-    The tree joins, again and again, the two branches whose contexts are nearest on average
-    (Euclidean distance of their profiles), until `branches` are left: by default the square root of
-    the number of contexts, rounded, and two at least.
+    The tree joins, again and again, the two branches whose union adds least to the sum of squared
+    distances from the branches' means (Ward's criterion, on profiles), until `branches` are left:
+    by default the square root of the number of contexts, rounded, and two at least.
 
     Raises:
         UsageError: there are fewer than three contexts, a context without a profile, or as many
@@ -31,7 +30,7 @@ def branches_of(setting: Setting, contexts: Sequence[str]) -> Mapping[str, str]:
     if not 2 <= wanted <= len(contexts):
         message = f"branches is {wanted}; give 2 to {len(contexts)}, the number of contexts"
         raise UsageError(message)
-    tree = linkage(pdist(profiles_of(setting, contexts)), method="average")
+    tree = linkage(profiles_of(setting, contexts), method="ward")
     numbers = fcluster(tree, wanted, criterion="maxclust")
     members: dict[int, list[str]] = {}
     for context, number in zip(contexts, numbers.tolist(), strict=True):

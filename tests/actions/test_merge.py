@@ -1,0 +1,153 @@
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pytest
+from support import tiny
+
+import vcspec
+from vcspec.actions.audit import audit
+from vcspec.actions.curate import write_dataset
+from vcspec.actions.merge import merge
+from vcspec.actions.validate import validate
+from vcspec.cli import main
+from vcspec.model.curated import Curated
+from vcspec.model.errors import UsageError
+
+
+def written(folder: Path, name: str, *, drop: int = 0, seed: int = 0, **changes: Any) -> Path:
+    """The tiny dataset under another id, without its first `drop` features."""
+    whole = tiny.curated(seed=seed)
+    dense = whole.rows.dense()[:, drop:]
+    order = np.arange(dense.shape[1])[::-1] if drop else np.arange(dense.shape[1])
+    obs = dict(whole.obs)
+    values = changes.get("values", {})
+    if values.get("total") == "library":
+        obs["library_size"] = whole.rows.dense().sum(axis=1).astype(np.int64) + 7
+        changes["columns"] = {"library_size": "Total."}
+    curated = Curated(
+        tiny.rows_of_dense(np.ascontiguousarray(dense[:, order])),
+        whole.cells,
+        whole.features[drop:][order],
+        obs,
+    )
+    place = folder / f"{name}.zarr"
+    write_dataset(place, tiny.dataset_document(id=name, **changes), curated, overwrite=False)
+    return place
+
+
+def test_datasets_become_one_in_their_common_features(tmp_path: Path) -> None:
+    one, two = written(tmp_path, "one"), written(tmp_path, "two", drop=30, seed=1)
+    found = merge([one, two], tmp_path / "m.zarr", id="both")
+    report = validate(tmp_path / "m.zarr", level="full")
+    assert (report.verdict, report.findings) == ("valid", ())
+    merged = anndata.read_zarr(tmp_path / "m.zarr")
+    sources = [anndata.read_zarr(place) for place in (one, two)]
+    assert list(merged.var_names) == list(sources[0].var_names[30:])
+    assert found.features == 50
+    for name, source in zip(("one", "two"), sources, strict=True):
+        own = merged[(merged.obs["study"] == name).to_numpy()]
+        assert [cell.removeprefix(f"{name}:") for cell in own.obs_names] == list(source.obs_names)
+        expected = source[:, merged.var_names].X.todense()
+        np.testing.assert_array_equal(own.X.todense(), expected)
+        totals = np.asarray(source.X.sum(axis=1)).ravel()
+        np.testing.assert_array_equal(own.obs["library_size"], totals)
+        for column in ("context", "perturbation"):
+            assert list(own.obs[column]) == list(source.obs[column])
+        share = expected.sum() / source.X.sum()
+        part = next(part for part in found.parts if part.study == name)
+        assert part.kept_counts == pytest.approx(share)
+        assert (part.cells, part.features) == source.shape
+    document = vcspec.actions.validate.checked(str(tmp_path / "m.zarr"), "dataset").document
+    assert document["condition"] == ["study", "context", "perturbation"]
+    assert document["values"] == {"space": "counts", "total": "library"}
+    assert document["fitted"] == []
+
+
+def test_features_are_chosen_on_the_studies_named_alone(tmp_path: Path) -> None:
+    one, two = written(tmp_path, "one"), written(tmp_path, "two", seed=1)
+    found = merge([one, two], tmp_path / "m.zarr", id="both", features=20, select_on=["one"])
+    data = anndata.read_zarr(one)
+    counts = np.asarray(data.X.todense(), dtype=float)
+    values = np.log1p(counts * 1e4 / counts.sum(axis=1, keepdims=True))
+    best = np.sort(np.argsort(-values.var(axis=0), kind="stable")[:20])
+    merged = anndata.read_zarr(tmp_path / "m.zarr")
+    assert list(merged.var_names) == list(data.var_names[best])
+    assert found.features == 20
+    # A split by studies is clean where the tested one took no part, and void where it did.
+    for tested, codes in (("two", ()), ("one", ("VCS704",))):
+        plan = tiny.plan(strategy="holdout-studies", parameters={"hold_out": [tested]})
+        vcspec.split(tmp_path / "m.zarr", tmp_path / "s.zarr", plan, overwrite=True)
+        report = audit(tmp_path / "s.zarr", dataset=tmp_path / "m.zarr")
+        assert tuple(c for c in report.codes if c in {"VCS704", "VCS705"}) == codes
+
+
+def test_totals_over_the_library_are_kept(tmp_path: Path) -> None:
+    values = {"space": "counts", "total": "library"}
+    one, two = written(tmp_path, "one", values=values), written(tmp_path, "two", seed=1)
+    merge([one, two], tmp_path / "m.zarr", id="both")
+    merged = anndata.read_zarr(tmp_path / "m.zarr")
+    own = merged[(merged.obs["study"] == "one").to_numpy()]
+    source = anndata.read_zarr(one)
+    np.testing.assert_array_equal(own.obs["library_size"], source.obs["library_size"])
+
+
+def test_what_does_not_fit_together_is_refused(tmp_path: Path) -> None:
+    one = written(tmp_path, "one")
+    other = tmp_path / "other"
+    other.mkdir()
+    cases = {
+        "control of b is": written(other, "b", control="G00"),
+        "holds 'counts' and c 'zscore'": written(other, "c", values={"space": "zscore"}),
+    }
+    for match, place in cases.items():
+        with pytest.raises(UsageError, match=match):
+            merge([one, place], tmp_path / "m.zarr", id="both")
+    with pytest.raises(UsageError, match="nothing to merge"):
+        merge([one], tmp_path / "m.zarr", id="both")
+    with pytest.raises(UsageError, match="'one' is in several"):
+        merge([one, one], tmp_path / "m.zarr", id="both")
+    assert not (tmp_path / "m.zarr").exists()
+
+
+def test_datasets_without_a_common_feature_are_refused(tmp_path: Path) -> None:
+    curated = tiny.curated()
+    names = np.array([f"Z{number}" for number in range(curated.rows.width)], dtype=object)
+    far = Curated(curated.rows, curated.cells, names, curated.obs)
+    write_dataset(tmp_path / "far.zarr", tiny.dataset_document(id="far"), far, overwrite=False)
+    one = written(tmp_path, "one")
+    with pytest.raises(UsageError, match="no feature in common; they have such as G00, Z0"):
+        merge([one, tmp_path / "far.zarr"], tmp_path / "m.zarr", id="both")
+
+
+@pytest.mark.parametrize(
+    ("studies", "features", "match"),
+    [
+        ([], 3, "chosen on no study; the studies are one, two"),
+        (["three"], 3, "'three' is no study"),
+        (["one"], 200, "200 features are asked for; 80 are common"),
+    ],
+)
+def test_a_choice_of_features_that_cannot_be_is_refused(
+    studies: list[str], features: int, match: str, tmp_path: Path
+) -> None:
+    places = [written(tmp_path, "one"), written(tmp_path, "two", seed=1)]
+    with pytest.raises(UsageError, match=match):
+        merge(places, tmp_path / "m.zarr", id="both", features=features, select_on=studies)
+    assert not (tmp_path / "m.zarr").exists()
+
+
+def test_the_command_reports_on_each_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = written(tmp_path, "one"), written(tmp_path, "two", drop=30, seed=1)
+    arguments = ["vcspec", "merge", one, two, "--id", "both", "-o", tmp_path / "m.zarr"]
+    monkeypatch.setattr("sys.argv", list(map(str, arguments)))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    said = capsys.readouterr().err
+    assert "two: " in said
+    assert "50 of 50 features, which hold 100% of its counts" in said
+    assert "50 of 80 features" in said

@@ -1,0 +1,303 @@
+"""merge: several datasets as one, with a column that says which, in one space of features."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vcspec.actions.cells import ConditionCells
+from vcspec.actions.curate import write_dataset
+from vcspec.actions.validate import checked
+from vcspec.model.curated import Curated
+from vcspec.model.errors import UsageError
+from vcspec.model.matrix import AnyArray, Array, Rows, stack
+from vcspec.model.spaces import AS_MEASURED
+from vcspec.rules.subject import Subject
+from vcspec.standard import CURRENT, standard
+from vcspec.statistics.moments import add_to
+from vcspec.statistics.normalise import log1p_rows
+from vcspec.storage.sealing import sealed_content
+from vcspec.storage.writing import require_free
+
+Target = str | os.PathLike[str]
+TARGET_SUM = 10_000
+ALIKE = ("organism", "control", "features")
+FIELDS = [
+    "study",
+    "context",
+    "perturbation",
+    "dose",
+    "dose_unit",
+    "time",
+    "time_unit",
+    "donor",
+    "batch",
+    "guide",
+    "replicate",
+]
+NONE = "-"  # of a field that a dataset does not have
+
+
+@dataclass(frozen=True)
+class Part:
+    """What became of one dataset.
+
+    Attributes:
+        study: what its cells are called by.
+        cells: how many.
+        features: how many it has.
+        kept_counts: share of its counts that the common features hold.
+    """
+
+    study: str
+    cells: int
+    features: int
+    kept_counts: float
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What was written.
+
+    Attributes:
+        content: content digest.
+        features: how many are common, or chosen.
+        parts: one for each dataset.
+    """
+
+    content: str
+    features: int
+    parts: tuple[Part, ...]
+
+
+def merge(  # noqa: PLR0913 - each says one thing of the result
+    datasets: Sequence[Target],
+    target: Target,
+    *,
+    id: str,
+    version: str = "1.0.0",
+    title: str = "",
+    features: int = 0,
+    select_on: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Merged:
+    """Write datasets as one, with the features that all have.
+
+    Cells keep their totals over everything that was measured, so that a smaller space of features
+    bends no value. Features may be chosen among the common ones by the variance of log1p(count ×
+    10,000 / total) over the cells of some studies, which the document states (`fitted`): choose on
+    what is trained on alone, and a split by studies has no answer in its features.
+
+    Args:
+        datasets: two or more, in one value space, of one organism, control and namespace.
+        target: path of the store.
+        id: of the merged dataset.
+        version: semantic version.
+        title: one line.
+        features: how many to choose; 0 keeps all common ones.
+        select_on: studies whose cells decide; needed where features are chosen.
+        overwrite: replace a store that is already there.
+
+    Raises:
+        UsageError: the datasets do not fit together, or have no feature in common.
+    """
+    require_free(Path(target), overwrite=overwrite)
+    if len(datasets) < 2:
+        message = "one dataset is nothing to merge; give two or more"
+        raise UsageError(message)
+    opened = [checked(os.fspath(place), "dataset", level="data") for place in datasets]
+    _require_alike(opened)
+    pieces = [_Piece(subject) for subject in opened]
+    studies = sorted({study for piece in pieces for study in piece.studies})
+    _require_studies(pieces, studies, select_on, features)
+    common = _common(opened)
+    chosen = _chosen(pieces, common, features, select_on) if features else common
+    parts = tuple(piece.part(chosen) for piece in pieces)
+    known = standard().schemas["common"]["$defs"]["condition"]["items"]["enum"]
+    fields = [name for name in known if any(name in piece.columns for piece in pieces)]
+    obs: dict[str, AnyArray] = {
+        name: np.concatenate([piece.labels(name) for piece in pieces]) for name in fields
+    }
+    if pieces[0].totals is not None:
+        obs["library_size"] = np.concatenate([piece.totals for piece in pieces])
+    names = [f"{piece.name}:{cell}" for piece in pieces for cell in piece.cells]
+    rows = stack([piece.rows(chosen) for piece in pieces])
+    curated = Curated(rows, np.array(names, dtype=str), np.array(chosen, dtype=str), obs)
+    document = {
+        **_document(opened, fields, id, version, title),
+        "fitted": _fitted(features, select_on),
+    }
+    write_dataset(Path(target), document, curated, overwrite=overwrite)
+    return Merged(sealed_content(Path(target)), len(chosen), parts)
+
+
+class _Piece:
+    """One dataset, in memory."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.name = str(subject.document["id"])
+        self.subject = subject
+        self.columns = {*subject.condition_columns, "study"}
+        self.is_counted = subject.document["values"]["space"] == "counts"
+        cells = ConditionCells(subject, subject.document["values"])
+        self.whole = stack([cells.stored(run.key) for run in subject.runs])
+        self.places = {str(name): at for at, name in enumerate(subject.features)}
+
+    @property
+    def cells(self) -> list[str]:
+        return [str(name) for name in self.subject.column("obs", "_index").values]
+
+    @property
+    def studies(self) -> list[str]:
+        return sorted(set(self.labels("study").tolist()))
+
+    def labels(self, name: str) -> AnyArray:
+        """(cells,) a field of the conditions."""
+        if name in self.subject.condition_columns:
+            return np.asarray(self.subject.column("obs", name).values, dtype=str)
+        return np.full(len(self.whole), self.name if name == "study" else NONE)
+
+    @property
+    def totals(self) -> Array | None:
+        """(cells,) counts over everything that was measured; None where nothing was counted."""
+        if not self.is_counted:
+            return None
+        if self.subject.document["values"]["total"] == "library":
+            return np.asarray(self.subject.column("obs", "library_size").values, dtype=np.int64)
+        return np.bincount(
+            self.whole.row_of_entry, weights=self.whole.data, minlength=len(self.whole)
+        ).astype(np.int64)
+
+    def rows(self, features: Sequence[str]) -> Rows:
+        """(cells, features) the values of some features, in that order."""
+        column = np.full(self.whole.width, -1, dtype=np.int64)
+        column[[self.places[name] for name in features]] = np.arange(len(features))
+        at = column[self.whole.indices]
+        kept = at >= 0
+        cell = self.whole.row_of_entry[kept]
+        order = np.lexsort((at[kept], cell))
+        lengths = np.bincount(cell, minlength=len(self.whole))
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return Rows(indptr, at[kept][order], self.whole.data[kept][order], len(features))
+
+    def part(self, features: Sequence[str]) -> Part:
+        everything = float(np.abs(self.whole.data).sum())
+        held = float(np.abs(self.rows(features).data).sum())
+        share = held / everything if everything else 0.0
+        return Part(", ".join(self.studies), len(self.whole), self.whole.width, share)
+
+
+def _require_alike(opened: Sequence[Subject]) -> None:
+    first = opened[0].document
+    for other in (subject.document for subject in opened[1:]):
+        for name in ALIKE:
+            if other[name] != first[name]:
+                message = (
+                    f"{name} of {other['id']} is {other[name]!r}, of {first['id']} it is "
+                    f"{first[name]!r}; bring them to one before they are merged"
+                )
+                raise UsageError(message)
+        spaces = [one["values"]["space"] for one in (first, other)]
+        if spaces[0] != spaces[1] or spaces[0] not in {"counts", *AS_MEASURED}:
+            message = (
+                f"{first['id']} holds {spaces[0]!r} and {other['id']} {spaces[1]!r}; datasets are "
+                "merged as counts, or both as they were measured"
+            )
+            raise UsageError(message)
+
+
+def _require_studies(
+    pieces: Sequence[_Piece], studies: Sequence[str], select_on: Sequence[str], features: int
+) -> None:
+    twice = [s for s in studies if sum(s in piece.studies for piece in pieces) > 1]
+    if twice:
+        message = f"the study {twice[0]!r} is in several of the datasets; give each its own name"
+        raise UsageError(message)
+    strange = [name for name in select_on if name not in studies]
+    if strange or (features and not select_on):
+        found = f"{strange[0]!r} is no study" if strange else "features are chosen on no study"
+        message = f"{found}; the studies are {', '.join(studies)}"
+        raise UsageError(message)
+
+
+def _common(opened: Sequence[Subject]) -> list[str]:
+    """Features of all, in the order of the first."""
+    shared = set.intersection(*({str(name) for name in s.features} for s in opened))
+    if not shared:
+        names = ", ".join(str(subject.features[0]) for subject in opened)
+        message = f"the datasets have no feature in common; they have such as {names}"
+        raise UsageError(message)
+    return [str(name) for name in opened[0].features if str(name) in shared]
+
+
+def _chosen(
+    pieces: Sequence[_Piece], common: list[str], number: int, select_on: Sequence[str]
+) -> list[str]:
+    """The common features with the largest variance over the cells of some studies."""
+    if number > len(common):
+        message = f"{number} features are asked for; {len(common)} are common"
+        raise UsageError(message)
+    sums, cells = np.zeros((len(common), 2)), 0
+    for piece in pieces:
+        kept = np.flatnonzero(np.isin(piece.labels("study"), list(select_on)))
+        if len(kept):
+            rows = piece.rows(common).take(kept)
+            totals = piece.totals
+            own = None if totals is None else totals[kept].astype(np.float64)
+            space = str(piece.subject.document["values"]["space"])
+            values = log1p_rows(rows, space=space, target_sum=TARGET_SUM, totals=own)
+            add_to(sums, values)
+            cells += len(kept)
+    variance = sums[:, 1] / cells - (sums[:, 0] / cells) ** 2
+    best = np.sort(np.argsort(-variance, kind="stable")[:number])
+    return [common[place] for place in best.tolist()]
+
+
+def _fitted(features: int, select_on: Sequence[str]) -> list[dict[str, Any]]:
+    if not features:
+        return []
+    on = {"study": list(select_on)}
+    return [{"what": "features", "method": "log1p-variance", "number": features, "on": on}]
+
+
+def _document(
+    opened: Sequence[Subject], fields: Sequence[str], id: str, version: str, title: str
+) -> dict[str, Any]:
+    documents: list[Mapping[str, Any]] = [subject.document for subject in opened]
+    first = documents[0]
+    licences = list(dict.fromkeys(str(one["licence"]) for one in documents))
+    names = [f"{one['id']}@{one['version']}" for one in documents]
+    access = ["open", "registered", "controlled"]
+    is_counted = first["values"]["space"] == "counts"
+    sizes = {"library_size": "Total count of the cell over all features of its own dataset."}
+    return {
+        "kind": "dataset",
+        "spec": CURRENT,
+        "id": id,
+        "version": version,
+        "title": title or f"{' and '.join(str(one['id']) for one in documents)}, merged",
+        "simulated": any(one["simulated"] for one in documents),
+        "modality": first["modality"],
+        "organism": first["organism"],
+        "assay": list(dict.fromkeys(term for one in documents for term in one["assay"])),
+        "features": first["features"],
+        "values": {"space": "counts", "total": "library"} if is_counted else first["values"],
+        "condition": list(fields),
+        "control": first["control"],
+        "columns": sizes if is_counted else {},
+        "licence": licences[0] if len(licences) == 1 else " AND ".join(f"({x})" for x in licences),
+        "access": max((str(one["access"]) for one in documents), key=access.index),
+        "citations": _once([one for each in documents for one in each["citations"]]),
+        "sources": _once([one for each in documents for one in each["sources"]]),
+        "curation": [
+            f"Merge {', '.join(names)}, in the features that all of them have.",
+            "Keep each cell's total over all features of its own dataset.",
+        ],
+    }
+
+
+def _once(entries: Sequence[Any]) -> list[Any]:
+    return [entry for at, entry in enumerate(entries) if entry not in entries[:at]]
