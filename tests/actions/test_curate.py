@@ -1,12 +1,10 @@
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anndata
 import numpy as np
 import pytest
 
 from vcspec.actions.curate import curate, dataset_document
-from vcspec.actions.validate import validate
 from vcspec.cards import dataset_card, dataset_ids
 from vcspec.model.errors import Mismatch, UnknownName, Unreadable, UsageError
 from vcspec.storage.sealing import sealed_content
@@ -58,29 +56,6 @@ def toy(folder: Path, content: str = "") -> str:
     (folder / "toy" / "card.toml").write_text(CARD.replace("{content}", content))
     (folder / "toy" / "recipe.py").write_text(RECIPE)
     return str(folder / "toy")
-
-
-@pytest.mark.parametrize("name", dataset_ids())
-def test_a_dataset_of_the_library_has_the_digest_that_its_card_publishes(
-    name: str,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    card = dataset_card(name)
-    monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "cache"))
-    if card.sources:
-        mirror = request.getfixturevalue("source_mirror")
-        for source in card.sources:
-            if not (mirror / urlsplit(source.url).path[1:]).is_file():
-                pytest.skip(f"real data missing: {mirror} holds no {source.name}")
-        monkeypatch.setenv("VCSPEC_SOURCE_MIRROR", str(mirror))
-    content = curate(name, tmp_path / "data.zarr")
-    assert card.document["content"], "the card publishes no digest"
-    assert content == card.document["content"] == sealed_content(tmp_path / "data.zarr")
-    report = validate(tmp_path / "data.zarr", level="full")
-    assert report.verdict == "valid"
-    assert not report.errors
 
 
 def test_a_folder_of_ones_own_is_curated(tmp_path: Path) -> None:

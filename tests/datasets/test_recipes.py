@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,10 +10,13 @@ from local_copies import COPIES, curated_copy
 from scipy import sparse
 
 from vcspec import cards
+from vcspec.actions.curate import curate, dataset_document, write_dataset
+from vcspec.actions.validate import validate
 from vcspec.model.condition import canonical_perturbation
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Unreadable
 from vcspec.storage.fetch import fetch
+from vcspec.storage.sealing import sealed_content
 
 BESIDE = Path(__file__).parents[3] / "shared" / "sources"
 MIRROR = Path(os.environ.get("VCSPEC_SOURCE_MIRROR") or BESIDE)
@@ -24,6 +27,18 @@ COUNTED = [
 ]
 
 
+def absent(card: cards.DatasetCard) -> list[str]:
+    """Sources that are not at hand."""
+    return [s.name for s in card.sources if not (MIRROR / urlsplit(s.url).path[1:]).is_file()]
+
+
+def copied(name: str, missing: Sequence[str] = ()) -> Curated:
+    """The dataset, from a copy of its sources; skips where there is none."""
+    if name not in COPIES or not (CURATED / COPIES[name][0]).is_dir():
+        pytest.skip(f"real data missing: {', '.join(missing)}, nor a copy of {name}")
+    return curated_copy(name, cards.dataset_card(name), CURATED)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Curated]:
     """Builds a dataset of the library once; skips where its sources are not at hand."""
@@ -32,15 +47,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Curated]:
 
     def build(name: str) -> Curated:
         card = cards.dataset_card(name)
-        missing = [
-            s.name for s in card.sources if not (MIRROR / urlsplit(s.url).path[1:]).is_file()
-        ]
-        if missing and name in COPIES and (CURATED / COPIES[name][0]).is_dir():
-            if name not in done:
-                done[name] = curated_copy(name, card, CURATED)
-            return done[name]
-        if missing:
-            pytest.skip(f"real data missing: {MIRROR} holds no {', '.join(missing)}")
+        missing = absent(card)
+        if missing and name not in done:
+            done[name] = copied(name, missing)
         if name not in done:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("VCSPEC_SOURCE_MIRROR", str(MIRROR))
@@ -82,6 +91,25 @@ def test_what_a_recipe_returns_is_what_its_card_declares(
         assert curated.rows.data.min() > 0
     assert np.isfinite(curated.rows.data).all()
     assert matrix(curated).has_canonical_format  # columns ascend in each row
+
+
+@pytest.mark.parametrize("name", cards.dataset_ids())
+def test_a_dataset_of_the_library_has_the_digest_that_its_card_publishes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, place = cards.dataset_card(name), tmp_path / "data.zarr"
+    missing = absent(card)
+    if missing:
+        write_dataset(place, dataset_document(card), copied(name, missing), overwrite=False)
+    else:
+        monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("VCSPEC_SOURCE_MIRROR", str(MIRROR))
+        assert curate(name, place) == card.document["content"]
+    assert card.document["content"], "the card publishes no digest"
+    assert card.document["content"] == sealed_content(place)
+    report = validate(place, level="full")
+    assert report.verdict == "valid"
+    assert not report.errors
 
 
 @pytest.mark.parametrize("name", cards.dataset_ids())

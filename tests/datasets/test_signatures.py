@@ -6,27 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import anndata
 import numpy as np
 import pytest
-from local_copies import COPIES, curated_copy
 from scipy.stats import spearmanr
-from test_recipes import CURATED, built, independent  # noqa: F401 - the fixture
+from test_recipes import built, copied, independent  # noqa: F401 - the fixture
 
 from vcspec import cards
-from vcspec.actions.curate import curate, dataset_document, write_dataset
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Unreadable
 from vcspec.storage.r_data import ranked_lists, read_r_data
-from vcspec.storage.sealing import sealed_content
 
 rdata = pytest.importorskip("rdata")
-
-
-def copied(name: str) -> Curated:
-    if not (CURATED / COPIES[name][0]).is_dir():
-        pytest.skip(f"real data missing: {CURATED / COPIES[name][0]}")
-    return curated_copy(name, cards.dataset_card(name), CURATED)
 
 
 def test_the_plate_of_l1000_has_the_values_that_others_read(
@@ -43,14 +33,6 @@ def test_the_plate_of_l1000_has_the_values_that_others_read(
     assert is_control.sum() == 26
     assert set(mine.obs["dose_unit"][is_control]) == {"-"}
     assert set(mine.obs["dose_unit"][~is_control]) == {"uM"}
-
-
-@pytest.mark.parametrize("name", COPIES)
-def test_the_published_digest_comes_out_again(name: str, tmp_path: Path) -> None:
-    card = cards.dataset_card(name)
-    document = dataset_document(card)
-    write_dataset(tmp_path / "d.zarr", document, copied(name), overwrite=False)
-    assert sealed_content(tmp_path / "d.zarr") == card.document["content"]
 
 
 def by_context(curated: Curated) -> dict[tuple[str, str], Any]:
@@ -180,14 +162,3 @@ def test_without_the_reader_of_r_the_error_says_what_to_install(
     monkeypatch.setitem(sys.modules, "rdata", None)
     with pytest.raises(Unreadable, match=r"pip install 'vcspec\[r-data\]'"):
         read_r_data(tmp_path / "x.rda")
-
-
-def test_the_plate_is_curated_by_its_name(tmp_path: Path) -> None:
-    card = cards.dataset_card("l1000-a375-doses")
-    sources = CURATED.parent / "sources"
-    if not sources.is_dir():
-        pytest.skip(f"real data missing: {sources}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VCSPEC_SOURCE_MIRROR", str(sources))
-        assert curate("l1000-a375-doses", tmp_path / "d.zarr") == card.document["content"]
-    assert anndata.read_zarr(tmp_path / "d.zarr").shape == (377, 978)
