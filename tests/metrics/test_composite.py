@@ -1,9 +1,15 @@
 """Composites against the arithmetic of the published rule sets, written out."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from vcspec.metrics.composite import composite
+from vcspec.standard import standard
+
+PACKAGE = json.loads(Path(__file__).with_name("composite_values.json").read_text("utf-8"))
 
 INF = float("inf")
 ENTRIES = {
@@ -85,3 +91,31 @@ def test_contexts_are_scaled_one_by_one_where_the_rule_says_so():
     flat = {"gain": {**anchors["gain"], "replicate": np.array([0.8, 0.8, 0.1])}}
     lost = composite(own, entries, values, flat, ["x", "x", "y"])
     assert (lost.value, lost.reasons) == (None, {"gain": "replicate-not-better-than-context-mean"})
+
+
+def test_two_contexts_score_as_in_the_package_of_the_challenge():
+    """benchmarks/composite_values.py had cell-eval2 score each context; 3 conditions, and 1."""
+    contexts, rule = PACKAGE["contexts"], standard().suites["vcc-2026"]["composite"]
+    names = ["line-a"] * 3 + ["line-b"]
+    first, second = (contexts[name]["values"] for name in ("line-a", "line-b"))
+
+    def by_condition(member, place):
+        around = first[member][place] + np.array([-0.05, 0.02, 0.03])
+        return np.append(around, second[member][place])
+
+    values = {member: by_condition(member, 0) for member in first}
+    anchors = {
+        member: {"context-mean": by_condition(member, 1), "replicate": by_condition(member, 2)}
+        for member in first
+    }
+    found = composite(rule, standard().metrics, values, anchors, names)
+    assert set(found.members) == set(first)
+    for member, score in found.members.items():
+        theirs = [context["scores"][member] for context in contexts.values()]
+        assert score == pytest.approx(np.mean(theirs), abs=1e-9), member
+    assert found.value == pytest.approx(
+        np.mean([context["average"] for context in contexts.values()]), abs=1e-9
+    )
+    together = composite({**rule, "per": "all"}, standard().metrics, values, anchors, names)
+    assert together.value is not None
+    assert abs(together.value - found.value) > 0.1
