@@ -455,3 +455,17 @@ def test_cells_that_repeat_others_are_flagged_by_their_share(
     assert ("duplicate-cells" in found) == (share > 0.2)
     if share > 0.2:
         assert found["duplicate-cells"]["statistic"] == pytest.approx(share)
+
+
+def test_copies_of_a_sparse_cell_are_flagged_and_silent_cells_are_not(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    sparse = np.zeros((tiny.CELLS, tiny.FEATURES), dtype=np.float32)
+    sparse[:, [3, 8, 20, 31, 60]] = 2.5
+    silent = {key: np.zeros_like(sparse) for key, _ in tiny.predicted(screen)}
+    found = []
+    for name, cells in (("copies", dict.fromkeys(silent, sparse)), ("silent", silent)):
+        place = tiny.predict(screen, tmp_path / f"{name}.zarr", cells)
+        flags = {one["name"]: one for one in scored(screen, place).document["flags"]}
+        found.append(flags.get("duplicate-cells", {}).get("statistic"))
+    assert found == [pytest.approx(0.9), None]

@@ -17,7 +17,7 @@ COUNTED = ("out_of_range", "twice", "unsorted", "not_finite", "negative", "fract
 TALLIED = (*COUNTED, "above", "heavy", "light")
 KEPT = ("filled", "total", "is_whole", "fingerprint")
 MANY = 255
-RICH = 20  # entries from which on equal rows are copies, and no coincidence
+RICH = 5  # entries from which on equal rows of a condition are copies, and no coincidence
 Prints = NDArray[np.uint64]
 
 
