@@ -99,7 +99,7 @@ def test_a_clean_screen_has_no_leak(screen: Screen) -> None:
     because = {one.code: one.because for one in report.skipped}
     assert because["VCS711"] == "no table at hand"
     assert because["VCS720"] == "no manifest at hand"
-    assert because["VCS705"].startswith("nothing that is declared can be computed again")
+    assert because["VCS705"] == "nothing that could be computed again is declared as fitted"
     assert set(report.checked) | because.keys() == standard().leaks.keys()
 
 
@@ -140,10 +140,12 @@ def case_704(screen: Screen) -> Report:
     return screen.write().audit()
 
 
-def chosen(screen: Screen, *, on: Any, honest: bool) -> Report:
+def chosen(
+    screen: Screen, *, on: Any, honest: bool, beside: tuple[dict[str, Any], ...] = ()
+) -> Report:
     """Twenty features by their variance over the cells of context x; or otherwise."""
     entry = {"what": "features", "method": "log1p-variance", "number": 20, "column": "chosen"}
-    screen.document = {"fitted": [{**entry, "on": on}]}
+    screen.document = {"fitted": [{**entry, "on": on}, *beside]}
     screen.plan = {"strategy": "holdout-contexts", "parameters": {"hold_out": ["y"]}}
     kept: list[np.ndarray] = []
 
@@ -166,6 +168,19 @@ def test_features_that_come_out_again_are_as_declared(screen: Screen) -> None:
     report = chosen(screen, on={"context": ["x"]}, honest=True)
     assert "VCS705" in report.checked
     assert report.codes == ()
+
+
+ELSEWHERE = {"what": "projection", "method": "PCA", "number": 50, "on": "other-data"}
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_fit_that_cannot_be_repeated_hides_no_other(screen: Screen, *, honest: bool) -> None:
+    report = chosen(screen, on={"context": ["x"]}, honest=honest, beside=(ELSEWHERE,))
+    because = {one.code: one.because for one in report.skipped}
+    assert report.codes == (() if honest else ("VCS705",))
+    assert ("VCS705" in report.checked) is not honest
+    if honest:
+        assert because["VCS705"].startswith("1 of 2 declared fits cannot be computed again")
 
 
 def case_706(screen: Screen) -> Report:

@@ -1,6 +1,7 @@
 """VCS70x and 71x: how the answer reaches a model by the cells of a dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,39 +31,51 @@ def _cells(evidence: Evidence) -> CellEvidence:
 @leak("VCS705")
 def fit_not_as_declared(evidence: Evidence) -> Iterator[Fault]:
     """Select features again from the cells that they are said to be selected on."""
-    assert evidence.dataset is not None
-    again = [
-        entry
-        for entry in fitted(evidence)
-        if entry["method"] == "log1p-variance" and {"column", "number"} <= entry.keys()
-    ]
-    if not again:
+    declared = fitted(evidence)
+    if not declared:
+        message = "nothing that could be computed again is declared as fitted"
+        raise NotLooked(message)
+    again = [entry for entry in declared if _can_be_repeated(evidence, entry)]
+    faults = [fault for entry in again for fault in _selected_again(evidence, entry)]
+    if len(again) < len(declared) and not faults:
         message = (
-            "nothing that is declared can be computed again: that takes the method log1p-variance, "
-            "a number, and a column of var that marks the chosen among all features"
+            f"{len(declared) - len(again)} of {len(declared)} declared fits cannot be computed "
+            "again: that takes the method log1p-variance on cells of the dataset, a number, and a "
+            "column of var that marks the chosen among all features"
         )
         raise NotLooked(message)
-    for entry in again:
-        column, number = entry["column"], entry["number"]
-        if entry["on"] == "other-data" or not evidence.dataset.has_column("var", column):
-            message = f"var has no column {column}, or it was fitted on other data"
-            raise NotLooked(message)
-        chosen = np.flatnonzero(evidence.dataset.column("var", column).values.astype(bool))
-        on = [
-            place
-            for place, condition in enumerate(evidence.conditions)
-            if is_on(entry["on"], condition, evidence.table.control)
-        ]
-        variance = _cells(evidence).variance(on)
-        wanted = np.argsort(-variance, kind="stable")[:number]
-        strange = sorted(set(chosen.tolist()) ^ set(wanted.tolist()))
-        names = [str(evidence.dataset.features[place]) for place in strange]
-        yield from fault(
-            f"/var/{column}",
-            names,
-            "{n} features are chosen, or left out, otherwise than by the cells declared",
-            "the same",
-        )
+    yield from faults
+
+
+def _can_be_repeated(evidence: Evidence, entry: Mapping[str, Any]) -> bool:
+    assert evidence.dataset is not None
+    return (
+        entry["method"] == "log1p-variance"
+        and {"column", "number"} <= entry.keys()
+        and entry["on"] != "other-data"
+        and evidence.dataset.has_column("var", entry["column"])
+    )
+
+
+def _selected_again(evidence: Evidence, entry: Mapping[str, Any]) -> Iterator[Fault]:
+    assert evidence.dataset is not None
+    column = entry["column"]
+    chosen = np.flatnonzero(evidence.dataset.column("var", column).values.astype(bool))
+    on = [
+        place
+        for place, condition in enumerate(evidence.conditions)
+        if is_on(entry["on"], condition, evidence.table.control)
+    ]
+    variance = _cells(evidence).variance(on)
+    wanted = np.argsort(-variance, kind="stable")[: entry["number"]]
+    strange = sorted(set(chosen.tolist()) ^ set(wanted.tolist()))
+    names = [str(evidence.dataset.features[place]) for place in strange]
+    yield from fault(
+        f"/var/{column}",
+        names,
+        "{n} features are chosen, or left out, otherwise than by the cells declared",
+        "the same",
+    )
 
 
 @leak("VCS706")
