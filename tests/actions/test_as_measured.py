@@ -90,6 +90,22 @@ def test_baselines_are_scored_as_a_naive_reading_scores_them(benchmark: tuple[st
     assert cells.value("mae") == pytest.approx(error, rel=1e-4)
 
 
+def test_rows_that_are_given_back_are_told_by_their_bits(benchmark: tuple[str, Path]) -> None:
+    _, folder = benchmark
+    found, opened = (
+        anndata.read_zarr(folder / "data.zarr"),
+        vcspec.open_split(folder / "split.zarr"),
+    )
+    rows = np.asarray(found.X.todense())[(found.obs["context"] == "line1").to_numpy()]
+    for name, factor in (("pasted", 1.0), ("moved", 1.001)):
+        with opened.writer(folder / f"{name}.zarr", model="m") as out:
+            for place, condition in enumerate(out.conditions):
+                number = opened.cells_per_condition
+                out[condition] = factor * rows[4 + place : 4 + place + number].astype(np.float64)
+        flags = {one["name"] for one in vcspec.score(folder / f"{name}.zarr").document["flags"]}
+        assert ("copies-training" in flags) == (name == "pasted")
+
+
 def test_difficulty_needs_no_counts_and_the_null_panel_does(benchmark: tuple[str, Path]) -> None:
     _, folder = benchmark
     found = difficulty(folder / "split.zarr").document

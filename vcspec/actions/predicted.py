@@ -22,6 +22,7 @@ from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
 from vcspec.rules.subject import DEVIATION, Subject, bounds_of
 from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Taking, with_cellwise
+from vcspec.statistics.fingerprints import Shown
 from vcspec.statistics.labels import Grouped
 from vcspec.statistics.ranksum import SortedControl
 
@@ -55,6 +56,10 @@ class Asked(Protocol):
     @property
     def controls(self) -> Sequence[Control]:
         """One for each context."""
+
+    @property
+    def shown(self) -> Shown | None:
+        """What the split shows, as far as it is known by fingerprints."""
 
 
 def predicted_side(
@@ -93,7 +98,7 @@ def predicted_side(
         taking=taking,
         lenient=partial,
     )
-    swept = _swept(subject, cells, grouped, _Pass(groups, tested, wants, wanted.space))
+    swept = _swept(subject, cells, grouped, _Pass(groups, tested, wants, wanted.space, asked.shown))
     if swept.means is None:
         return None
     base = np.array([control.mean for control in controls])
@@ -111,6 +116,7 @@ def predicted_side(
             _placed(swept.expression.p_value, order, len(keys), 1.0),
             _placed(swept.expression.fdr, order, len(keys), 1.0),
         ),
+        shown=_tallied(swept.shown),
     )
     if not taking:
         return side
@@ -130,6 +136,11 @@ def _deviation(
     return _placed(rows, order, conditions, 0.0)
 
 
+def _tallied(shown: NDArray[np.int64] | None) -> tuple[int, int] | None:
+    """Cells that can be told, and those of them that are shown, over all conditions."""
+    return None if shown is None else (int(shown[:, 0].sum()), int(shown[:, 1].sum()))
+
+
 def _placed(values: Array, order: NDArray[np.int64], conditions: int, absent: float) -> Array:
     """(conditions, features) rows at the places `order`; `absent` where there is none."""
     if len(order) == conditions and (order == np.arange(conditions)).all():
@@ -146,10 +157,11 @@ class _Pass(NamedTuple):
     controls: Sequence[SortedControl]
     wants: Wants
     space: Space | None
+    shown: Shown | None
 
 
 def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pass) -> Swept:
-    groups, controls, wants, space = asked
+    groups, controls, wants, space, shown = asked
     node = subject.node("/X")
     is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
     if is_direct:
@@ -164,6 +176,7 @@ def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pa
                 subject.settings,
                 totals=cells.totals,
                 space=space,
+                shown=shown,
                 what="cells",
             )
         )
@@ -176,7 +189,16 @@ def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pa
         totals = None if cells.totals is None else grouped.ordered(cells.totals)
         second = replace(wants, notes=False, leaves=False)
         settings = subject.settings
-        return sweep(spilled, groups, controls, second, settings, totals=totals, space=space)
+        return sweep(
+            spilled,
+            groups,
+            controls,
+            second,
+            settings,
+            totals=totals,
+            space=space,
+            shown=shown,
+        )
 
 
 def _spilled(

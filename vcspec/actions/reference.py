@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
+from vcspec.actions.shown import shown_in
 from vcspec.actions.stored_side import written
 from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space, taking_in
 from vcspec.actions.validate import checked
@@ -284,6 +285,7 @@ def _write(
         "uns/anchors": found.anchors,
         "uns/replicate_error": found.error,
         **_more(allowed, wanted, truth, controls),
+        **shown_in(allowed),
     }
     write_arrays(
         target,

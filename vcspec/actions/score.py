@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.predicted import Control, predicted_side
+from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
 from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, taking_in
 from vcspec.actions.traffic import tell_traffic
@@ -41,6 +42,7 @@ from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.cellwise import Cellwise, with_cellwise
 from vcspec.statistics.content import commitment
+from vcspec.statistics.fingerprints import Shown
 from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
@@ -81,6 +83,10 @@ class Truth(Protocol):
         """Pinned feature spaces; None where there are none."""
 
     @property
+    def shown(self) -> Shown | None:
+        """What the split shows, as far as it is known by fingerprints."""
+
+    @property
     def values(self) -> Mapping[str, Any]:
         """The value space that is scored in."""
 
@@ -112,6 +118,11 @@ class Reference:
         self.values: Mapping[str, Any] = subject.document["values"]
         self.space = space_of(in_store(subject))
         self.controls = self._controls(len(names))
+
+    @cached_property
+    def shown(self) -> Shown | None:
+        """What the split shows, as far as it is known by fingerprints."""
+        return shown_by(self.subject)
 
     def _controls(self, contexts: int) -> list[StoredControl]:
         of_cell = self.subject.array("/uns/control_contexts")
@@ -372,7 +383,8 @@ def _card(
         for name in metrics
     }
     headline = tuple(standard().suites[suites[0]]["headline"])
-    seen = Observed(pair, ~gone, _copied(subject), results, headline)
+    told = share_shown(found.shown, pair.prediction, ~gone)
+    seen = Observed(pair, ~gone, _copied(subject), results, headline, told)
     document = {
         **_identity(subject, found, suites),
         "conditions": len(found.keys),

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcspec.engine.cells import Cells
 from vcspec.engine.executors import run
@@ -15,11 +17,13 @@ from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
 from vcspec.statistics.cellwise import Cellwise
 from vcspec.statistics.content import matrix_leaf, raw_leaf, tiles
+from vcspec.statistics.fingerprints import Shown
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.scan import Prints, Scan, noted, together
 from vcspec.statistics.tree import TILE_ROWS
 
 MANY_PIECES = 4
+Number = TypeVar("Number", np.uint64, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,7 @@ class Swept:
         means: (groups, features) mean profiles, log1p.
         expression: of the groups that are tested, in their order.
         cellwise: of each group, what was wanted beyond its mean.
+        shown: (groups, 2) as `Shown.tally`.
     """
 
     scan: Scan | None = None
@@ -58,6 +63,7 @@ class Swept:
     means: Array | None = None
     expression: Expression | None = None
     cellwise: tuple[Cellwise, ...] = ()
+    shown: NDArray[np.int64] | None = None
 
 
 def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
@@ -69,6 +75,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     *,
     totals: Array | None = None,
     space: Space | None = None,
+    shown: Shown | None = None,
     what: str = "cells",
 ) -> Swept:
     """Read each row once and take what is wanted.
@@ -81,6 +88,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
         settings: who does it, within which memory.
         totals: (rows,) totals of the cells, where the scale needs them.
         space: what drawn cells are seen in.
+        shown: cells that are looked for among those of groups that are tested.
         what: is being read, for the progress bar.
 
     Raises:
@@ -89,11 +97,12 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     ends = cells.ends
     borders = [*(group.start for group in groups), groups[-1].stop] if groups else [0]
     size = sum(control.values.nbytes for control in controls)
+    size += 0 if shown is None else shown.cells.nbytes
     entries = settings.budget.entries(size)
     kinds = [group.control for group in groups]
     blocks = planned(ends, borders, kinds, entries=entries, tile=TILE_ROWS)
     _warn(blocks, settings)
-    against = [Against(control, space) for control in controls]
+    against = [Against(control, space, shown) for control in controls]
     alone = Against(None, space) if space is not None else None
     tasks = [
         (
@@ -156,10 +165,11 @@ def combined(parts: Sequence[Seen], wants: Wants) -> Swept:
         else None
     )
     taken = tuple(one for part in parts for one in part.cellwise)
-    return replace(found, means=means, expression=expression, cellwise=taken)
+    shown = _stacked(part.shown for part in parts)
+    return replace(found, means=means, expression=expression, cellwise=taken, shown=shown)
 
 
-def _stacked(parts: Iterable[Prints | None]) -> Prints | None:
+def _stacked(parts: Iterable[NDArray[Number] | None]) -> NDArray[Number] | None:
     known = [part for part in parts if part is not None]
     return np.concatenate(known) if known else None
 

@@ -18,6 +18,7 @@ from vcspec.model.store import Damaged
 from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Piece, Taking, cellwise
 from vcspec.statistics.content import matrix_leaf, raw_leaf
 from vcspec.statistics.expression import benjamini_hochberg
+from vcspec.statistics.fingerprints import Shown
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.ranksum import RankSum, SortedControl
 from vcspec.statistics.scan import Bounds, Prints, Scan, noted, prints_of, together
@@ -61,10 +62,12 @@ class Against:
     Attributes:
         control: what conditions are tested against; None where they are not tested.
         space: what drawn cells are seen in; None where none are drawn.
+        shown: cells that are looked for among those of the block; None where none are.
     """
 
     control: SortedControl | None
     space: Space | None = None
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +106,7 @@ class Seen:
         p_value: as `z`.
         fdr: as `z`, adjusted within each condition.
         cellwise: of each condition of the block, what was wanted beyond its mean.
+        shown: (conditions of the block, 2) as `Shown.tally`; None where nothing was looked for.
     """
 
     scan: Scan | None = None
@@ -114,6 +118,7 @@ class Seen:
     p_value: Array | None = None
     fdr: Array | None = None
     cellwise: tuple[Cellwise, ...] = ()
+    shown: NDArray[np.int64] | None = None
 
 
 def visit(task: Task, against: Against | None) -> Seen:
@@ -138,7 +143,8 @@ def visit(task: Task, against: Against | None) -> Seen:
     if scale is None or not task.wants.takes(seen.scan):
         return seen
     rows = scale.log1p(own, task.totals)
-    seen = replace(seen, means=np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)]))
+    means = np.array([_mean([rows.slice(*pair)]) for pair in _pairs(borders)])
+    seen = replace(seen, means=means, shown=_tally(rows, borders, against))
     if seen.scan is not None and not seen.scan.is_sound:
         own = _finite(own)
         rows = scale.log1p(own, task.totals)
@@ -150,6 +156,24 @@ def visit(task: Task, against: Against | None) -> Seen:
     if against is None or against.control is None:
         return seen
     return _with(seen, against.control.compare_all(rows, borders))
+
+
+def _tally(
+    rows: Rows, borders: NDArray[np.int64], against: Against | None
+) -> NDArray[np.int64] | None:
+    shown = against.shown if against is not None else None
+    return None if shown is None else shown.tally(rows, borders)
+
+
+def _added(sums: Array, rows: Rows, against: Against | None) -> NDArray[np.int64] | None:
+    """The tally of rows of one condition, which are added to its sums."""
+    add_to(sums, rows)
+    return _tally(rows, np.array([0, len(rows)]), against)
+
+
+def _summed(tallies: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+    known = [tally for tally in tallies if tally is not None]
+    return np.asarray(np.sum(known, axis=0)) if known else None
 
 
 def _cellwise(task: Task, pieces: Sequence[Piece], cells: int, against: Against | None) -> Cellwise:
@@ -210,6 +234,7 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
     """One condition that is larger than a block may be, read piece by piece."""
     scans: list[Scan] = []
     leaves: list[bytes] = []
+    tallies: list[NDArray[np.int64] | None] = []
     undigested, sums, scale = "", np.zeros((task.cells.width, 2)), task.wants.scale
     for start, stop in task.block.pieces:
         read = _read(task, start, stop)
@@ -219,13 +244,13 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
         leaves += found
         undigested = undigested or problem
         if scale is not None and task.wants.takes(scan):
-            add_to(sums, _scaled(task, scale, own, start))
+            tallies.append(_added(sums, _scaled(task, scale, own, start), against))
     scan = together(scans) if scans else None
     cells = task.block.stop - task.block.start
     seen = _grouped(Seen(scan, tuple(leaves), undigested), np.array([0, cells]), task.wants)
     if scale is None or not task.wants.takes(scan):
         return seen
-    seen = replace(seen, means=sums[np.newaxis, :, 0] / cells)
+    seen = replace(seen, means=sums[np.newaxis, :, 0] / cells, shown=_summed(tallies))
     if task.wants.taking:
         seen = replace(seen, cellwise=(_cellwise_in_pieces(task, scale, against),))
     if against is None or against.control is None:

@@ -26,6 +26,7 @@ class Observed:
         copied: share of cells that repeat another of their condition; None without cells.
         metrics: name → what the scorecard states of it.
         headline: names of the suite's headline metrics.
+        shown: share of cells, or of profiles, that the split shows; None where none can be told.
     """
 
     comparison: Comparison
@@ -33,6 +34,7 @@ class Observed:
     copied: float | None
     metrics: Mapping[str, Any]
     headline: tuple[str, ...]
+    shown: float | None = None
 
     @property
     def lengths(self) -> tuple[Array, Array]:
@@ -132,6 +134,14 @@ def duplicate_cells(observed: Observed, limits: Mapping[str, float]) -> tuple[fl
     if observed.copied is None:
         return None
     return observed.copied, observed.copied > limits["most"]
+
+
+@flag("copies-training")
+def copies_training(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Share of cells, or of profiles, that the split shows."""
+    if observed.shown is None:
+        return None
+    return observed.shown, observed.shown > limits["most"]
 
 
 @flag("above-ceiling")

@@ -109,6 +109,8 @@ class Side:
         sample: drawn cells; None where there are no cells.
         deviation: (conditions, features) standard deviation that a prediction states of its own
             mean profile, log1p units; None where it states none.
+        shown: number of cells that fingerprints can tell, and of those that the split shows; None
+            where that was not looked at.
     """
 
     mean: Array
@@ -121,6 +123,7 @@ class Side:
     pooled: Pooled | None = None
     sample: Sample | None = None
     deviation: Array | None = None
+    shown: tuple[int, int] | None = None
 
     @property
     def delta(self) -> Array:

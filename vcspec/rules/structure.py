@@ -10,6 +10,7 @@ from vcspec.model.store import Node
 from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
 from vcspec.standard import standard
+from vcspec.statistics.fingerprints import LENGTHS
 
 
 @cache
@@ -180,7 +181,10 @@ AXES = {
     "panel": "/uns/panel",
     "drawn": "/uns/drawn_conditions",
     "drawn controls": "/uns/drawn_contexts",
+    "shown conditions": "/uns/shown_conditions",
+    "shown cells": "/uns/shown_cells",
 }
+FIXED = {"projections": LENGTHS}
 
 
 @rule("VCS104")
@@ -189,11 +193,15 @@ def axis_lengths_disagree(subject: Subject) -> Iterator[Fault]:
     for element, node in _elements(subject):
         if node is None or node.encoding == "dataframe":
             continue
-        lacking = [AXES[axis] for axis in element["axes"] if subject.node(AXES[axis]) is None]
+        owners = [AXES[axis] for axis in element["axes"] if axis not in FIXED]
+        lacking = [owner for owner in owners if subject.node(owner) is None]
         if lacking:
             yield Fault(node.path, f"no {lacking[0]}, which its axis belongs to", lacking[0])
             continue
-        expected = tuple(axis_length(subject, AXES[axis]) for axis in element["axes"])
+        expected = tuple(
+            FIXED[axis] if axis in FIXED else axis_length(subject, AXES[axis])
+            for axis in element["axes"]
+        )
         found = shape_of(node)
         if found != expected:
             axes = " × ".join(element["axes"])

@@ -36,6 +36,7 @@ def _declared(library: Any) -> Any:
             "vcs_rank_sums",
             "vcs_sums",
             "vcs_canonical",
+            "vcs_fingerprints",
         ),
         ctypes.c_double: ("vcs_sum_of_roots",),
         None: ("vcs_scan", "vcs_filled", "vcs_compress", "vcs_pairwise", "vcs_two_sided"),

@@ -228,3 +228,66 @@ API void vcs_compress(int64_t rows, int64_t features, const void *values, int wi
         }
     }
 }
+
+/* A value of a row that was seen, and the hash of its unit; few values stand in most entries. */
+typedef struct { uint32_t bits; uint64_t hash; } Met;
+enum { MET = 64 };
+
+/* Adds the hash of each value that is not zero, in units of `least`, to `print`; 0 where one of
+   them is not whole to a thousandth. */
+static int in_units(int64_t n, const int32_t *index, const float *value, double least,
+                    const uint64_t *names, uint64_t *print) {
+    Met met[MET] = {{0, 0}}; /* no value that is looked up has the bits of zero */
+    *print = 0;
+    for (int64_t k = 0; k < n; k++) {
+        if (value[k] == 0) continue;
+        uint32_t bits;
+        memcpy(&bits, value + k, sizeof bits);
+        Met *own = met + (bits * 2654435761u >> 26);
+        if (own->bits != bits) {
+            double share = expm1((double)value[k]) / least, unit = rint(share);
+            if (!(unit >= 1 && unit < 4294967296.0 && fabs(share - unit) <= 1e-3 * unit)) return 0;
+            own->bits = bits;
+            own->hash = finalise((uint64_t)unit);
+        }
+        *print += finalise(names[index[k]] ^ own->hash);
+    }
+    return 1;
+}
+
+static uint64_t in_bits(int64_t n, const int32_t *index, const float *value,
+                        const uint64_t *names) {
+    uint64_t print = 0;
+    for (int64_t k = 0; k < n; k++) {
+        uint32_t bits;
+        memcpy(&bits, value + k, sizeof bits);
+        if (value[k] != 0)
+            print += finalise(names[index[k]] ^ finalise((uint64_t)bits | (uint64_t)1 << 32));
+    }
+    return print;
+}
+
+/* Fingerprint of each row, and how many values it has that are not zero; both 0 where one of them
+   is not finite. With `counted` values are log1p of amounts. `names` holds a hash of each column. */
+API int64_t vcs_fingerprints(int64_t rows, const int64_t *indptr, const int32_t *indices,
+                             const float *values, int64_t features, const uint64_t *names,
+                             int counted, uint64_t *print, int64_t *filled) {
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t at = indptr[r], n = indptr[r + 1] - indptr[r], stored = 0, odd = 0;
+        const int32_t *index = indices + at;
+        const float *value = values + at;
+        float least = INFINITY;
+        for (int64_t k = 0; k < n; k++) {
+            if ((uint64_t)(uint32_t)index[k] >= (uint64_t)features) return -1;
+            stored += value[k] != 0;
+            odd += value[k] - value[k] != 0;
+            if (value[k] > 0 && value[k] < least) least = value[k];
+        }
+        print[r] = 0;
+        filled[r] = odd ? 0 : stored;
+        if (odd) continue;
+        if (!counted || !in_units(n, index, value, expm1((double)least), names, print + r))
+            print[r] = in_bits(n, index, value, names);
+    }
+    return 0;
+}
