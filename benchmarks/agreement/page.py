@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from columns import ALONE
+
 HERE = Path(__file__).parent
 PAGE = HERE / "README.md"
 BAR = 1e-6
@@ -19,6 +21,11 @@ makes: each package runs in an environment of its own, on the same cells as vcsp
 the largest over perturbations; a relative one is to the package's value, or to 0.001 where that is
 smaller. The bar is 1e-6 relative. Counts in brackets: perturbations that one side alone leaves
 undefined, vcspec first.
+
+pertpy and scPertEval leave choices to their user. What stands after a comma, or as
+center_global_mean, is the choice of the standard: changes from control, the pinned axes, rank-sum
+tests against control, the mean over all perturbations as centre. Where a column as published
+differs and the one with the choice is equal, the choice is the whole difference.
 
 Not on the package registry, so not run: PerturBench, the scorer of arXiv:2604.27646, Systema and
 TxPert. Their metrics are defined from their papers and code; the entries of the standard say where
@@ -46,6 +53,9 @@ def page(results):
             ]
             parts += [line(column, found) for column, found in table.items()]
             parts.append("")
+    parts += ["## Without a counterpart", ""]
+    for package, columns in ALONE.items():
+        parts += [f"- {package}, `{names}`: {why}." for names, why in columns.items()]
     return "\n".join(parts).rstrip() + "\n"
 
 

@@ -102,9 +102,15 @@ def rows_of(data):
     return Rows(matrix.indptr.astype(np.int64), matrix.indices, matrix.data, matrix.shape[1])
 
 
+def pinned(pair):
+    """Axes of the cells of the truth, controls among them."""
+    return pinned_space(log1p_rows(rows_of(pair[0]), space="counts", target_sum=TARGET_SUM))
+
+
 def write(folder, pair):
-    """Both sides as files: log1p in X, counts in a layer."""
+    """Both sides as files: log1p in X, counts in a layer, coordinates on pinned axes in obsm."""
     folder.mkdir(parents=True, exist_ok=True)
+    space = pinned(pair)
     for name, data in zip(("truth", "model"), pair, strict=True):
         counts = rows_of(data)
         log = log1p_rows(counts, space="counts", target_sum=TARGET_SUM)
@@ -117,6 +123,7 @@ def write(folder, pair):
         )
         out = anndata.AnnData(matrix, obs=obs, var=pd.DataFrame(index=data.var_names))
         out.layers["counts"] = scipy.sparse.csr_matrix(data.X).astype(np.float32)
+        out.obsm["axes"] = space.project(matrix.toarray().astype(np.float64))
         out.write_h5ad(folder / f"{name}.h5ad")
 
 
@@ -133,7 +140,7 @@ def ours(pair, metrics):
 
     known = piece(0, CONTROL)
     control = Control(known.log1p, known)
-    space = pinned_space(log1p_rows(rows_of(pair[0]), space="counts", target_sum=TARGET_SUM))
+    space = pinned(pair)
     sides = [
         side(
             [
@@ -186,9 +193,10 @@ def compared(columns, theirs, found):
         absolute, relative, defined, mine, their = 0.0, 0.0, 0, 0, 0
         for name, value in values.items():
             own = found[metric].get(name, float("nan"))
-            if value is None or np.isnan(own):
-                mine += value is None and not np.isnan(own)
-                their += value is not None and np.isnan(own)
+            is_defined = value is not None and not np.isnan(value)
+            if not is_defined or np.isnan(own):
+                mine += not is_defined and not np.isnan(own)
+                their += is_defined and np.isnan(own)
                 continue
             defined += 1
             absolute = max(absolute, abs(own - value))
