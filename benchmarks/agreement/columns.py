@@ -6,8 +6,11 @@ was given.
 
 PACKAGES = {
     "cell-eval": {"install": ["cell-eval==0.8.2"], "script": "peer_cell_eval.py"},
-    "cell-eval2": {"install": ["cell-eval2==0.20.0"], "script": "peer_cell_eval2.py"},
-    "pertpy": {
+    "cell-eval2": {  # tests with pdex where that is installed, and says that engines differ
+        "install": ["cell-eval2==0.20.0", "pdex==0.3.0"],
+        "script": "peer_cell_eval2.py",
+    },
+    "pertpy": {  # imports filelock without asking for it, and a name that statsmodels 0.15 has not
         "install": ["pertpy==1.0.3", "filelock==4.3.1", "statsmodels==0.14.5"],
         "script": "peer_pertpy.py",
     },
@@ -18,7 +21,7 @@ UNBIASED = "unbiased, of drawn cells on pinned axes"
 ITSELF = "of pairs of different cells; the package counts each cell's distance 0 to itself"
 POOLED = "five widths, scaled by truth and control; the package's one, by truth and prediction"
 DEBIASED = "a divergence; the package gives the cost with its entropy, not 0 for equal cells"
-UNDIVIDED = "the package's is the Euclidean norm, not divided by the number of features"
+UNDIVIDED = "the package's is the Euclidean norm, of a sum over features and not their mean"
 DENSITIES = "of two moments a feature; the package compares smoothed densities of all features"
 OTHERS = "centre: the mean over training; the package's, over all perturbations but the tested one"
 T_TEST = "rank-sum tests against control; the package's are t-tests against all other perturbations"

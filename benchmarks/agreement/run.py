@@ -224,8 +224,9 @@ def told_of(number, name, metrics, scratch):
         command = [str(environment(package, scratch)), str(HERE / PACKAGES[package]["script"])]
         done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
         if done.returncode:
-            lines = done.stderr.strip().splitlines()
-            yield package, {}, {"failed": lines[-1][:300] if lines else "?"}
+            lines = done.stderr.strip().splitlines() or ["?"]
+            print(f"failed: {lines[-1]}", flush=True)
+            yield package, {}, {"failed": lines[-1][:300]}
             continue
         told = json.loads(done.stdout[done.stdout.index("{") :])
         yield package, told, compared(columns, told["values"], found)
