@@ -65,6 +65,20 @@ def test_datasets_become_one_in_their_common_features(tmp_path: Path) -> None:
     assert document["fitted"] == []
 
 
+def test_who_made_the_parts_is_kept_where_any_of_them_states_it(tmp_path: Path) -> None:
+    paper = {"title": "Kang HM et al., Multiplexed droplets, 2018"}
+    one = written(tmp_path, "one", creators=["Doe, Jane", "The lab"])
+    two = written(tmp_path, "two", seed=1, citations=[paper])
+    three = written(tmp_path, "three", seed=2, creators=["The lab"])
+    for parts, expected in (
+        ([one, two, three], ["Doe, Jane", "The lab", "Kang HM et al."]),
+        ([two, written(tmp_path, "four", seed=3)], None),
+    ):
+        merge(parts, tmp_path / "m.zarr", id="both", overwrite=True)
+        document = vcspec.actions.validate.checked(str(tmp_path / "m.zarr"), "dataset").document
+        assert document.get("creators") == expected
+
+
 def test_features_are_chosen_on_the_studies_named_alone(tmp_path: Path) -> None:
     one, two = written(tmp_path, "one"), written(tmp_path, "two", seed=1)
     found = merge([one, two], tmp_path / "m.zarr", id="both", features=20, select_on=["one"])

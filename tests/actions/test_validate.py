@@ -1,3 +1,4 @@
+import hashlib
 import itertools
 import os
 import shutil
@@ -45,6 +46,13 @@ def test_the_report_tells_shape_and_content(screen: tiny.Screen) -> None:
     facts = validate(screen.predictions).facts
     assert (facts["rows"], facts["features"]) == (60, 80)
     assert facts["content"] == sealed_content(screen.predictions)
+
+
+def test_a_full_report_names_the_bytes_that_it_is_about(screen: tiny.Screen) -> None:
+    whole = (screen.predictions / "manifest.json").read_bytes()
+    expected = f"vcs1s-sha256:{hashlib.sha256(whole).hexdigest()}"
+    assert validate(screen.predictions, level="full").facts["storage"] == expected
+    assert "storage" not in validate(screen.predictions, level="data").facts
 
 
 def test_a_level_that_does_not_exist_is_an_error(screen: tiny.Screen) -> None:

@@ -30,6 +30,7 @@ COPIED = (
     "control",
     "licence",
     "access",
+    "creators",
     "citations",
     "sources",
     "curation",

@@ -12,6 +12,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.validate import checked
 from vcspec.model.curated import Curated
+from vcspec.model.described import stated_creators
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import AnyArray, Array, Rows, stack
 from vcspec.model.spaces import AS_MEASURED
@@ -272,6 +273,8 @@ def _document(
     names = [f"{one['id']}@{one['version']}" for one in documents]
     access = ["open", "registered", "controlled"]
     is_counted = first["values"]["space"] == "counts"
+    named = [stated_creators(one) for one in documents]
+    makers = _once([name for each in named for name in each])
     sizes = {"library_size": "Total count of the cell over all features of its own dataset."}
     return {
         "kind": "dataset",
@@ -290,6 +293,7 @@ def _document(
         "columns": sizes if is_counted else {},
         "licence": licences[0] if len(licences) == 1 else " AND ".join(f"({x})" for x in licences),
         "access": max((str(one["access"]) for one in documents), key=access.index),
+        **({"creators": makers} if any("creators" in one for one in documents) else {}),
         "citations": _once([one for each in documents for one in each["citations"]]),
         "sources": _once([one for each in documents for one in each["sources"]]),
         "curation": [

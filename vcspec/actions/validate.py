@@ -1,5 +1,6 @@
 """validate: everything that the rules say about an artefact."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import vcspec.rules  # noqa: F401 - importing the room claims its rules
 from vcspec.actions.traffic import tell_traffic
 from vcspec.engine.settings import Settings
+from vcspec.model import manifest
 from vcspec.model.errors import Refused, Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
 from vcspec.model.store import Damaged
@@ -132,7 +134,9 @@ def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
     return subject
 
 
-def by_digest(target: str, kind: str, content: str, *, pin: str = "") -> Subject | None:
+def by_digest(
+    target: str, kind: str, content: str, *, pin: str = "", level: str = "full"
+) -> Subject | None:
     """The store beside `target` whose manifest lists the content digest `content`.
 
     Args:
@@ -140,6 +144,7 @@ def by_digest(target: str, kind: str, content: str, *, pin: str = "") -> Subject
         kind: of the store that is wanted.
         content: its content digest; with `pin`, that of the artefact which it pins under that name.
         pin: a member of the wanted store's document.
+        level: how deep it is looked at; `metadata` where nothing but its document is wanted.
     """
     for place in _beside(target):
         if not _names(place, content):
@@ -148,7 +153,7 @@ def by_digest(target: str, kind: str, content: str, *, pin: str = "") -> Subject
             subject = Subject(open_store(str(place)))
             found = pinned(subject, pin) if pin else subject.manifest.get("content")
             if subject.kind == kind and found == content:
-                return checked(str(place), kind, level="full")
+                return checked(str(place), kind, level=level)
         except (Unreadable, Refused, UsageError, ValueError):
             continue
     return None
@@ -186,7 +191,13 @@ def _facts(subject: Subject, report: Report) -> dict[str, str | int]:
         content = subject.manifest.get("content")
     except (ValueError, Damaged):
         content = None
-    return {**facts, **({"content": str(content)} if content else {})}
+    if content:
+        facts["content"] = str(content)
+    if report.level == "full" and manifest.ROOT in subject.skeleton.objects:
+        # Which bytes were looked at, for statements about them.
+        digest = hashlib.sha256(subject.store.read(manifest.ROOT)).hexdigest()
+        facts["storage"] = f"vcs1s-sha256:{digest}"
+    return facts
 
 
 def require_valid(report: Report) -> None:
