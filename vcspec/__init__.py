@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from vcspec.version import __version__
 
 if TYPE_CHECKING:
+    from vcspec.actions.attest import attest
     from vcspec.actions.compare import compare
     from vcspec.actions.convert import convert_dataset, convert_predictions
     from vcspec.actions.curate import curate
     from vcspec.actions.difficulty import Difficulty, difficulty
+    from vcspec.actions.export import describe
     from vcspec.actions.predict import Split, baseline, open_split, template
     from vcspec.actions.reference import reference
     from vcspec.actions.score import score
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
     from vcspec.actions.validate import validate
     from vcspec.actions.verify import verify
     from vcspec.model.condition import Condition
+    from vcspec.model.described import Attested, Described
     from vcspec.model.errors import VcspecError
     from vcspec.model.finding import Finding, Report
     from vcspec.model.league import League
     from vcspec.model.scorecard import Scorecard
 
 _HOMES = {
+    "Attested": "model.described",
     "Condition": "model.condition",
+    "Described": "model.described",
     "Difficulty": "actions.difficulty",
     "Finding": "model.finding",
     "League": "model.league",
@@ -37,11 +42,13 @@ _HOMES = {
     "Split": "actions.predict",
     "TrainingData": "actions.training_data",
     "VcspecError": "model.errors",
+    "attest": "actions.attest",
     "baseline": "actions.predict",
     "compare": "actions.compare",
     "convert_dataset": "actions.convert",
     "convert_predictions": "actions.convert",
     "curate": "actions.curate",
+    "describe": "actions.export",
     "difficulty": "actions.difficulty",
     "open_split": "actions.predict",
     "open_training": "actions.training_data",
@@ -54,7 +61,9 @@ _HOMES = {
 }
 
 __all__ = [
+    "Attested",
     "Condition",
+    "Described",
     "Difficulty",
     "Finding",
     "League",
@@ -65,11 +74,13 @@ __all__ = [
     "TrainingData",
     "VcspecError",
     "__version__",
+    "attest",
     "baseline",
     "compare",
     "convert_dataset",
     "convert_predictions",
     "curate",
+    "describe",
     "difficulty",
     "open_split",
     "open_training",
