@@ -30,6 +30,7 @@ COMMANDS = {
     "template": "making",
     "baseline": "making",
     "seal": "making",
+    "export": "exporting",
     "explain": "explaining",
     "rules": "explaining",
 }
@@ -74,6 +75,7 @@ SUMMARIES = {
     "template": "Write empty predictions for a split.",
     "baseline": "Write the predictions of a baseline.",
     "seal": "Give a store its manifest.",
+    "export": "Describe a store for portals, citations and signing.",
     "explain": "Explain a rule, metric, strategy or any other entry.",
     "rules": "List the rules.",
 }
