@@ -19,6 +19,7 @@ from support import tiny
 from support.s3 import S3, read_twice, round_trips
 from support.sessions import close_sessions
 
+from vcspec.actions.export import describe
 from vcspec.actions.validate import validate
 from vcspec.model.finding import Report
 from vcspec.model.store import Damaged
@@ -293,9 +294,14 @@ def web(screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     http.server_close()
 
 
-def test_a_store_on_a_plain_web_server_gets_the_same_report(web: str, screen: tiny.Screen) -> None:
+def test_a_store_on_a_plain_web_server_gets_the_same_report_and_is_described_by_its_address(
+    web: str, screen: tiny.Screen
+) -> None:
     address = f"{web}/{screen.dataset.name}"
     assert told(validate(address, level="full")) == told(validate(screen.dataset, level="full"))
+    found = describe(address)
+    assert (found.address, found.storage) == (address, describe(screen.dataset).storage)
+    assert describe(address, url="https://example.org/a.zarr").address.endswith("/a.zarr")
 
 
 class Web:
