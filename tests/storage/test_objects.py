@@ -1,5 +1,6 @@
 import errno
 import os
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import fsspec
 import pytest
 
 from vcspec.model.errors import Refused, Unreadable
+from vcspec.standard import standard
 from vcspec.storage.objects import (
+    DRIVERS,
     LocalObjects,
     RemoteObjects,
     Unreached,
@@ -16,6 +19,8 @@ from vcspec.storage.objects import (
     open_objects,
     scheme_of,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -158,9 +163,19 @@ def test_a_scheme_whose_package_is_not_installed_is_unreadable(
         raise ImportError("Install s3fs to access S3")  # noqa: EM101
 
     monkeypatch.setattr(fsspec.core, "url_to_fs", absent)
-    for target, extra in (("s3://b/s", r"vcspec\[s3\]"), ("https://h/s", r"vcspec\[http\]")):
-        with pytest.raises(Unreadable, match=f"s3fs.*pip install '{extra}'"):
-            open_objects(target)
+    extras = {"s3": "s3", "https": "http", "gs": "gcs", "az": "azure", "abfs": "azure"}
+    for scheme, extra in extras.items():
+        with pytest.raises(Unreadable, match=rf"s3fs.*pip install 'vcspec\[{extra}\]'"):
+            open_objects(f"{scheme}://b/s")
+
+
+def test_every_scheme_names_an_extra_that_there_is() -> None:
+    schemes = set(standard().limits["schemes"]) - {"file", "memory"}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert set(DRIVERS) == schemes
+    assert {f"'vcspec[{extra}]'" for extra in extras} >= set(DRIVERS.values())
 
 
 def test_keys_of_a_remote_place_are_read_like_files(tmp_path: Path) -> None:

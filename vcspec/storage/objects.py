@@ -25,9 +25,9 @@ DRIVERS = {
     "s3": "'vcspec[s3]'",
     "http": "'vcspec[http]'",
     "https": "'vcspec[http]'",
-    "gs": "gcsfs",
-    "az": "adlfs",
-    "abfs": "adlfs",
+    "gs": "'vcspec[gcs]'",
+    "az": "'vcspec[azure]'",
+    "abfs": "'vcspec[azure]'",
 }
 
 Wanted = tuple[str, int | None, int | None]
