@@ -1,12 +1,19 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from support import azurite as azurite_server
+from support import ceph_gateway as ceph
+from support import moto_server as moto
 from support import tiny
+from support import web_server as web
 from support.cluster import Cluster
+from support.places import Place, Server
 from support.s3 import S3
 from support.sessions import close_sessions
+from support.web_server import WebServer
 
 BESIDE = Path(__file__).parents[2] / "shared" / "sources"
 
@@ -47,6 +54,75 @@ def s3(s3_server: S3) -> S3:
     s3_server.hidden.clear()
     s3_server.log.clear()
     return s3_server
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No settings of drivers but those that a test makes, and no proxies."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "AZURE_", "FSSPEC_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+
+
+@pytest.fixture(scope="session")
+def moto_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """moto, once a run; skips where it or s3fs is not installed."""
+    for package in ("moto", "s3fs"):
+        pytest.importorskip(package)
+    with moto.serving(tmp_path_factory.mktemp("moto")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ceph_processes() -> Iterator[Server]:
+    """Ceph's gateway, once a run; skips where it or s3fs is not installed."""
+    pytest.importorskip("s3fs")
+    if missing := ceph.missing():
+        pytest.skip(f"{ceph.ABSENT}: no {', '.join(missing)}")
+    with ceph.serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Azurite, once a run, installed where need be; skips where it cannot, or adlfs is missing."""
+    pytest.importorskip("adlfs")
+    try:
+        azurite_server.installed()
+    except azurite_server.Missing as error:
+        pytest.skip(f"{azurite_server.ABSENT}: {error}")
+    with azurite_server.serving(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
+
+
+@pytest.fixture
+def moto_server(moto_process: Server, no_settings: None) -> Iterator[Place]:  # noqa: ARG001
+    """A fresh bucket of moto, which `s3://` URLs lead to."""
+    with moto_process.fresh().in_force() as place:
+        yield place
+
+
+@pytest.fixture
+def ceph_gateway(ceph_processes: Server, no_settings: None) -> Iterator[Place]:  # noqa: ARG001
+    """A fresh bucket of Ceph's gateway, which `s3://` URLs lead to."""
+    with ceph_processes.fresh().in_force() as place:
+        yield place
+
+
+@pytest.fixture
+def azurite(azurite_process: Server, no_settings: None) -> Iterator[Place]:  # noqa: ARG001
+    """A fresh container of Azurite, which `az://` URLs lead to."""
+    with azurite_process.fresh().in_force() as place:
+        yield place
+
+
+@pytest.fixture
+def web_server(no_settings: None) -> Iterator[Callable[..., WebServer]]:  # noqa: ARG001
+    """Starts web servers of folders: `web_server(folder, listings=False)`."""
+    with ExitStack() as stack:
+        yield lambda folder, **settings: stack.enter_context(web.serving(folder, **settings))
 
 
 @pytest.fixture(scope="session")

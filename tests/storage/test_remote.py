@@ -1,23 +1,20 @@
 """Stores on an S3 server that takes its time, fails, and changes."""
 
-import functools
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import tiny
 from support.s3 import S3, read_twice, round_trips
-from support.sessions import close_sessions
+from support.web_server import WebServer
 
 from vcspec.actions.export import describe
 from vcspec.actions.validate import validate
@@ -26,7 +23,7 @@ from vcspec.model.store import Damaged
 from vcspec.storage.objects import AT_ONCE, RemoteObjects, Unreached, Wanted, open_objects
 from vcspec.storage.zarr_store import ZarrStore
 
-HTTPFileSystem = pytest.importorskip("fsspec.implementations.http").HTTPFileSystem
+pytest.importorskip("fsspec.implementations.http")
 WHOLE = (None, None)
 
 
@@ -268,36 +265,10 @@ def test_a_store_is_read_by_settings_of_fsspec_alone(s3: S3, published: str) -> 
     assert done.returncode == 0, done.stderr
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Python's own web server, which lists folders as pages and knows no ranges."""
-
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def web(screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a web server with the tiny artefacts."""
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    handler = functools.partial(Quiet, directory=str(screen.folder))
-    http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{http.server_address[1]}"
-    close_sessions(HTTPFileSystem, "_session")
-    http.shutdown()
-    thread.join()
-    http.server_close()
-
-
 def test_a_store_on_a_plain_web_server_gets_the_same_report_and_is_described_by_its_address(
-    web: str, screen: tiny.Screen
+    web_server: Callable[[Path], WebServer], screen: tiny.Screen
 ) -> None:
-    address = f"{web}/{screen.dataset.name}"
+    address = f"{web_server(screen.folder).url}/{screen.dataset.name}"
     assert told(validate(address, level="full")) == told(validate(screen.dataset, level="full"))
     found = describe(address)
     assert (found.address, found.storage) == (address, describe(screen.dataset).storage)
