@@ -10,6 +10,8 @@ from support import moto_server as moto
 from support import tiny
 from support import web_server as web
 from support.cluster import Cluster
+from support.fault_proxy import FaultProxy
+from support.fault_proxy import proxy as faulty
 from support.places import Place, Server
 from support.s3 import S3
 from support.sessions import close_sessions
@@ -123,6 +125,13 @@ def web_server(no_settings: None) -> Iterator[Callable[..., WebServer]]:  # noqa
     """Starts web servers of folders: `web_server(folder, listings=False)`."""
     with ExitStack() as stack:
         yield lambda folder, **settings: stack.enter_context(web.serving(folder, **settings))
+
+
+@pytest.fixture
+def fault_proxy(no_settings: None) -> Iterator[Callable[[str], FaultProxy]]:  # noqa: ARG001
+    """Starts proxies before servers: `fault_proxy(place.url)`."""
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(faulty(url))
 
 
 @pytest.fixture(scope="session")
