@@ -172,6 +172,7 @@ def test_what_is_not_installed_is_named_and_ci_minds(monkeypatch: pytest.MonkeyP
 
 
 def test_a_server_ends_with_its_block(tmp_path: Path) -> None:
+    pytest.importorskip("moto")
     with moto.serving(tmp_path) as server:
         (number,) = server.processes
         os.kill(number, 0)
@@ -185,8 +186,10 @@ def test_a_server_ends_with_its_block(tmp_path: Path) -> None:
 def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     script = """
 import os, pathlib, sys
-from support.children import child
-with child(["sleep", "60"], pathlib.Path(sys.argv[1])) as process:
+from support.children import child, told
+log = pathlib.Path(sys.argv[1])
+with child(["sh", "-c", "echo up; exec sleep 60"], log) as process:
+    told(process, log, "(up)")
     os.write(1, str(process.pid).encode())
     os._exit(0)
 """
