@@ -17,6 +17,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from vcspec.cards import Source
 from vcspec.model.errors import Unreadable
 from vcspec.storage.caching import cache_folder
+from vcspec.storage.reasons import shown
 
 ATTEMPTS = 5
 WAIT = wait_exponential(multiplier=0.5, max=20)
@@ -89,13 +90,6 @@ def fetch(source: Source, *, cache: Path | None = None, progress: Progress | Non
         )
         raise Unreadable(message) from error
     return target
-
-
-def shown(url: str) -> str:
-    """The address without user, password, query and fragment, fit for a message."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def _land(landing: _Landing) -> None:

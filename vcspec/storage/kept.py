@@ -53,6 +53,10 @@ class KeptObjects:
         """Length of all that the place gave."""
         return self.remote.bytes_read
 
+    def size(self, name: str) -> int | None:
+        """Bytes of the object, asked for on its own."""
+        return self.remote.size(name)
+
     def listing(self) -> Mapping[str, StoredObject]:
         """Every object below the root."""
         found = self.remote.listing()

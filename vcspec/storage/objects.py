@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
+from vcspec.storage.reasons import meaning, status, told
 
 # Windows has no such flag; what it has in place of links is met as "special" when it is listed.
 UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -53,6 +54,9 @@ class Objects(Protocol):
 
     def listing(self) -> Mapping[str, StoredObject]:
         """Every object below the root, by its name relative to it."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an object, asked for on its own; None where there is none."""
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the object, all or from `start` to `stop`."""
@@ -118,6 +122,14 @@ class LocalObjects(_Tally):
                     name = Path(entry.path).relative_to(self.root).as_posix()
                     found[name] = _local_object(status)
         return dict(sorted(found.items()))
+
+    def size(self, name: str) -> int | None:
+        """Bytes of the file."""
+        self._count(1)
+        try:
+            return (self.root / name).lstat().st_size
+        except FileNotFoundError:
+            return None
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the file; a link is refused by the operating system."""
@@ -204,7 +216,7 @@ class RemoteObjects(_Tally):
     def _is_below(self, key: str) -> bool:
         """Whether a link leads below the root; a web server may link to anywhere."""
         name = key.removeprefix(f"{self.root}/")
-        return name != key and not _climbs(name) and not {"?", "#"} & set(name)
+        return name != key and not climbs(name) and not {"?", "#"} & set(name)
 
     def _sized(self, found: dict[str, int | None]) -> dict[str, int | None]:
         """The keys with the sizes that the listing left out, asked for at once."""
@@ -215,6 +227,17 @@ class RemoteObjects(_Tally):
         except Exception as error:  # drivers raise what they like
             place = f"{self.root}, the size of an object"
             raise _failure(place, error) from error
+
+    def size(self, name: str) -> int | None:
+        """Bytes of the key."""
+        self._count(1)
+        key = self._key(name)
+        try:
+            return int(self.filesystem.size(key))
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # drivers raise what they like
+            raise _failure(key, error) from error
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the key."""
@@ -237,7 +260,7 @@ class RemoteObjects(_Tally):
 
     def _key(self, name: str) -> str:
         key = f"{self.root}/{name}"
-        if _climbs(name):  # the driver would resolve it, and ask for what lies beside the store
+        if climbs(name):  # the driver would resolve it, and ask for what lies beside the store
             raise OSError(errno.EINVAL, "this name would leave the store", key)
         return key
 
@@ -275,16 +298,30 @@ class RemoteObjects(_Tally):
         return body
 
 
-def _climbs(name: str) -> bool:
+def climbs(name: str) -> bool:
+    """Whether a name leads out of the folder that it is relative to, however it is written."""
     return bool({".", ".."} & set(unquote(name).replace("\\", "/").split("/")))
+
+
+def inside(name: str) -> str:
+    """`name`, which must lie below the place.
+
+    Raises:
+        Refused: it would leave it.
+    """
+    if climbs(name) or name.startswith("/") or "\\" in name or "\0" in name or not name:
+        message = f"{name[:200]!r} would leave the place it is relative to; it is not followed"
+        raise Refused(message)
+    return name
 
 
 def _failure(key: str, error: Exception) -> OSError:
     """The driver's error as one that names the object, whatever class the driver has for it."""
-    if isinstance(error, FileNotFoundError):
-        return FileNotFoundError(errno.ENOENT, "there is no such object", key)
+    if isinstance(error, FileNotFoundError) or status(error) == 404:
+        what = meaning(error) or "there is no such object"
+        return FileNotFoundError(errno.ENOENT, what, key)
     number = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
-    reason = f"{type(error).__name__}: {str(error)[:160]}"
+    reason = meaning(error) or told(error)
     if number == errno.EINVAL:
         return OSError(number, f"the object cannot be read so ({reason})", key)
     return Unreached(number, f"no answer ({reason})", key)
@@ -341,7 +378,7 @@ def open_objects(target: str) -> Objects:
     """
     path = local_path(target)
     if path is None:
-        return _remote(target)
+        return remote_objects(target)
     if not path.exists():
         message = f"{target}: no such path; give the folder of a Zarr store"
         raise Unreadable(message)
@@ -351,7 +388,13 @@ def open_objects(target: str) -> Objects:
     return LocalObjects(path)
 
 
-def _remote(target: str) -> RemoteObjects:
+def remote_objects(target: str) -> RemoteObjects:
+    """The objects below a URL, whether or not there are any.
+
+    Raises:
+        Refused: the URL is chained or of a scheme that is not allowed.
+        Unreadable: a package for the scheme is wanting.
+    """
     import fsspec
 
     scheme = scheme_of(target)

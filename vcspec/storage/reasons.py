@@ -1,0 +1,87 @@
+"""What a storage driver's error means to the person who asked."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+# Error code of a server → what it says, in words. Sources: the S3 and Azure Blob error references.
+MEANINGS = {
+    "InvalidAccessKeyId": "the access key is not known there",
+    "SignatureDoesNotMatch": "the secret key is wrong",
+    "AuthenticationFailed": "the credentials are wrong",
+    "ExpiredToken": "the credentials have expired",
+    "TokenRefreshRequired": "the credentials have expired",
+    "InvalidToken": "the session token is wrong",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "AccessDenied": "these credentials may not do this",
+    "Forbidden": "these credentials may not do this",
+    "AuthorizationFailure": "these credentials may not do this",
+    "AuthorizationPermissionMismatch": "these credentials may not do this",
+    "403": "these credentials may not do this",
+    "NoSuchBucket": "there is no such bucket",
+    "ContainerNotFound": "there is no such container",
+    "NoCredentialsError": "no credentials were found; configure the driver, or sign in",
+    "PartialCredentialsError": "the credentials are not complete",
+    "ClientAuthenticationError": "the credentials are wrong",
+}
+CONFIGURED = {
+    "s3": "AWS_PROFILE or AWS_ACCESS_KEY_ID",
+    "az": "AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT_NAME",
+}
+# What a message of a driver may repeat of an address: user and password, signatures, tokens.
+SECRETS = re.compile(r"(?<=//)[^/\s@]+@|\?[^\s'\"<>]+")
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it was raised from."""
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def code(error: BaseException) -> str:
+    """Code of the server's answer, or the driver's name for having none; empty where unknown."""
+    for one in chain(error):
+        response = getattr(one, "response", None)
+        if isinstance(response, dict):
+            return str(response.get("Error", {}).get("Code", ""))
+        found = getattr(one, "error_code", None)
+        if found:
+            return str(getattr(found, "value", found))
+        if type(one).__name__ in MEANINGS:
+            return type(one).__name__
+    return ""
+
+
+def status(error: BaseException) -> int:
+    """HTTP status of the server's answer; 0 where there was none."""
+    for one in chain(error):
+        response = getattr(one, "response", None)
+        if isinstance(response, dict):
+            return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        for name in ("status_code", "status", "code"):
+            found = getattr(one, name, None)
+            if isinstance(found, int) and 100 <= found < 600:
+                return found
+    return 0
+
+
+def meaning(error: BaseException) -> str:
+    """What credentials or the place lack; empty where the error is about something else."""
+    return MEANINGS.get(code(error), "")
+
+
+def told(error: BaseException) -> str:
+    """The error in a line that is fit for a log: without secrets, and of bounded length."""
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {SECRETS.sub('', words)[:160]}"
+
+
+def shown(url: str) -> str:
+    """The address without user, password, query and fragment, fit for a message."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else url
