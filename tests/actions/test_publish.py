@@ -1,0 +1,294 @@
+"""Publishing: whole or invisible, complete or refused, once and for all."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support import tiny
+from support.publishing import dataset, release
+
+from vcspec.actions.hidden import hidden
+from vcspec.actions.publish import publish
+from vcspec.actions.registry import entries_in, read_registry
+from vcspec.actions.verify_store import verify_store
+from vcspec.actions.withdraw import abort_stale, withdraw
+from vcspec.model.errors import Invalid, Mismatch, Refused, UsageError
+from vcspec.rules.structure import validator
+from vcspec.standard import CURRENT
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "place"
+
+
+def names(place: Path) -> list[str]:
+    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+
+
+def document(place: Path, name: str) -> dict[str, object]:
+    found: dict[str, object] = json.loads((place / name).read_bytes())
+    return found
+
+
+def test_a_release_says_everything_and_its_store_is_sound(screen, place):
+    done = release(screen.dataset, place)
+    stated = document(place, "releases/datasets/tiny/1.0.0.json")
+    assert stated == done.release
+    assert list(validator(CURRENT, "release").iter_errors(stated)) == []
+    assert stated["contact"] == {"name": "Ada Lovelace", "address": "ada@example.org"}
+    assert stated["holds"]["contexts"] == ["liver", "skin"]
+    assert "G00+G01" in stated["holds"]["perturbations"]
+    report = verify_store(done.url, storage=stated["storage"])
+    assert (report.verdict, report.codes) == ("valid", ())
+    assert names(Path(done.url)) == names(screen.dataset)
+    for beside in ("card", "report"):
+        body = (place / stated[beside]["place"]).read_bytes()
+        assert len(body) == stated[beside]["bytes"]
+    assert not [name for name in names(place) if name.startswith(("uploads/", "probes/"))]
+
+
+def test_a_split_and_its_reference_name_their_parents_and_their_datasets_sources(screen, place):
+    split = release(screen.split, place).release
+    reference = release(screen.reference, place).release
+    assert [(one["of"], one["id"]) for one in split["parents"]] == [("dataset", "tiny")]
+    assert [(one["of"], one["id"]) for one in reference["parents"]] == [
+        ("dataset", "tiny"),
+        ("split", "tiny/unseen"),
+    ]
+    assert split["holds"]["claim"] == "unseen-perturbation"
+    assert split["holds"]["modality"] == "transcriptomics"
+    assert [entry["release"]["of"] for entry in read_registry(str(place))] == ["split", "reference"]
+
+
+def test_publishing_again_changes_nothing_and_sends_nothing(screen, place):
+    release(screen.dataset, place)
+    before = {name: (place / name).read_bytes() for name in names(place)}
+    again = release(screen.dataset, place, contact="Bob <bob@example.org>")
+    assert (again.was_there, again.sent) == (True, 0)
+    assert "contact" in again.note
+    assert {name: (place / name).read_bytes() for name in names(place)} == before
+
+
+def test_objects_that_are_there_are_not_sent_again_and_damaged_ones_are(screen, place):
+    url = Path(release(screen.dataset, place).url)
+    (place / "releases/datasets/tiny/1.0.0.json").unlink()
+    (url / "X/data/c/0").unlink()
+    body = bytearray((url / "X/indices/c/0").read_bytes())
+    body[5] ^= 1
+    (url / "X/indices/c/0").write_bytes(body)
+    done = release(screen.dataset, place)
+    assert done.sent == 1
+    assert verify_store(url).verdict == "valid"
+
+
+def test_a_guest_among_the_objects_keeps_the_release_from_being_made(screen, place):
+    url = Path(release(screen.dataset, place).url)
+    (place / "releases/datasets/tiny/1.0.0.json").unlink()
+    (url / "X/data/c/99").write_bytes(b"guest")
+    with pytest.raises(Exception, match=r"X/data/c/99, which is no part"):
+        release(screen.dataset, place)
+    assert not (place / "releases/datasets/tiny/1.0.0.json").exists()
+
+
+def test_other_content_under_the_same_version_is_refused_with_the_winners_digest(
+    screen, place, tmp_path
+):
+    winner = release(screen.dataset, place).release
+    other = dataset(tmp_path / "other.zarr", tiny.curated(seed=1))
+    with pytest.raises(Mismatch, match=str(winner["storage"])):
+        release(other, place)
+    assert document(place, "releases/datasets/tiny/1.0.0.json") == winner
+
+
+def test_what_a_version_may_change_is_held_against_the_digests(screen, place, tmp_path):
+    release(screen.dataset, place)
+    changed = tiny.curated(seed=1)
+    for version, curated, wanted in (
+        ("1.0.1", changed, "major"),
+        ("1.1.0", changed, "major"),
+    ):
+        store = dataset(tmp_path / f"{version}.zarr", curated, version=version)
+        with pytest.raises(UsageError, match=f"but is a {wanted} one.*X"):
+            release(store, place)
+    same = release(dataset(tmp_path / "patch.zarr", version="1.0.1", title="Better"), place)
+    assert same.note == ""
+    more = release(dataset(tmp_path / "minor.zarr", version="1.1.0"), place)
+    assert more.note.startswith("a patch version would do")
+    assert not release(dataset(tmp_path / "major.zarr", changed, version="2.0.0"), place).note
+    late = dataset(tmp_path / "late.zarr", version="1.1.1")
+    assert release(late, place).release["version"] == "1.1.1"
+
+
+def test_a_dry_run_tells_everything_and_writes_nothing(screen, place):
+    told = release(screen.dataset, place, dry_run=True)
+    assert not place.exists()
+    assert sorted(entry.name for entry in told.entries) == names(screen.dataset)
+    assert told.url == f"{place}/blobs/{str(told.release['storage'])[-64:]}"
+
+
+@pytest.mark.parametrize("contact", ["", "Ada", "Ada <ada>", "<ada@example.org>", "Ada ada@x.org"])
+def test_nobody_to_ask_is_refused(screen, place, contact):
+    with pytest.raises(UsageError, match="contact"):
+        release(screen.dataset, place, contact=contact)
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"simulated": False}, "no citation.*no source"),
+        ({"simulated": False, "citations": [{"title": "A paper"}]}, "no source"),
+    ],
+)
+def test_measured_data_without_citation_or_sources_are_refused(place, tmp_path, changes, missing):
+    store = dataset(tmp_path / "data.zarr", **changes)
+    with pytest.raises(UsageError, match=missing):
+        release(store, place)
+    assert not place.exists()
+
+
+def test_a_licence_that_is_none_is_refused(place, tmp_path):
+    with pytest.raises(Invalid, match="VCS601"):
+        release(dataset(tmp_path / "data.zarr", licence="free"), place)
+
+
+def test_upstream_licences_are_listed(place, tmp_path):
+    source = {"name": "a", "url": "https://example.org/a", "sha256": "0" * 64, "bytes": 1}
+    store = dataset(
+        tmp_path / "data.zarr",
+        simulated=False,
+        citations=[{"title": "A paper", "doi": "10.1000/xyz"}],
+        sources=[{**source, "licence": "MIT"}, {**source, "name": "b", "licence": "CC-BY-4.0"}],
+    )
+    assert release(store, place).release["upstream_licences"] == ["CC-BY-4.0", "MIT"]
+
+
+def test_a_damaged_store_is_refused(screen, place, tmp_path):
+    store = Path(shutil.copytree(screen.dataset, tmp_path / "data.zarr"))
+    (store / "X/data/c/0").unlink()
+    with pytest.raises(Invalid, match="VCS201"):
+        release(store, place)
+    assert not place.exists()
+
+
+def test_predictions_are_not_published(screen, place):
+    with pytest.raises(UsageError, match="dataset, split or reference"):
+        release(screen.predictions, place)
+
+
+def test_a_split_is_not_published_without_its_dataset_at_hand(screen, place, tmp_path):
+    alone = Path(shutil.copytree(screen.split, tmp_path / "alone" / "split.zarr"))
+    with pytest.raises(UsageError, match="--dataset"):
+        release(alone, place)
+    assert release(alone, place, dataset=screen.dataset).release["of"] == "split"
+
+
+def test_of_many_publishers_of_different_bytes_one_wins_and_the_others_hear_of_it(place, tmp_path):
+    stores = [dataset(tmp_path / f"{n}.zarr", tiny.curated(seed=n)) for n in range(6)]
+
+    def tried(store: Path) -> str:
+        try:
+            return str(release(store, place).release["storage"])
+        except Mismatch:
+            return ""
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = [one for one in pool.map(tried, stores) if one]
+    stands = document(place, "releases/datasets/tiny/1.0.0.json")["storage"]
+    assert outcomes == [stands]
+    assert [entry["release"]["storage"] for entry in read_registry(str(place))] == [stands]
+
+
+def test_of_many_publishers_of_the_same_bytes_all_succeed(screen, place):
+    with ThreadPoolExecutor(6) as pool:
+        done = list(pool.map(lambda _: release(screen.dataset, place), range(6)))
+    assert len({str(one.release["published"]) for one in done}) == 1
+    assert verify_store(done[0].url).verdict == "valid"
+
+
+def test_releases_of_racing_publishers_all_stand_in_the_registry(place, tmp_path):
+    stores = [dataset(tmp_path / f"{n}.zarr", id=f"data-{n}") for n in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda store: release(store, place), stores))
+    assert [entry["release"]["id"] for entry in read_registry(str(place))] == [
+        f"data-{n}" for n in range(6)
+    ]
+
+
+def test_what_is_withdrawn_keeps_its_name_and_says_why(screen, place, tmp_path):
+    release(screen.dataset, place)
+    release(dataset(tmp_path / "next.zarr", version="1.0.1"), place)
+    gone = withdraw("tiny@1.0.0", str(place), reason="wrong labels", superseded_by="1.0.1")
+    assert gone["reason"] == "wrong labels"
+    old, new = entries_in([str(place)])
+    assert old["withdrawn"]["reason"] == "wrong labels"
+    assert old["superseded_by"] == "1.0.1"
+    assert "withdrawn" not in new
+    with pytest.raises(Mismatch, match="withdrawn"):
+        release(screen.dataset, place)
+    again = withdraw("tiny@1.0.0", str(place), reason="wrong labels")
+    assert again["withdrawn"] == gone["withdrawn"]
+    with pytest.raises(Mismatch, match="already: wrong labels"):
+        withdraw("tiny@1.0.0", str(place), reason="another")
+
+
+@pytest.mark.parametrize("name", ["tiny@9.0.0", "other@1.0.0", "tiny"])
+def test_only_what_is_there_is_withdrawn(screen, place, name):
+    release(screen.dataset, place)
+    with pytest.raises(UsageError, match="no release"):
+        withdraw(name, str(place), reason="x")
+
+
+def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_removed(screen, place):
+    done = release(screen.dataset, place)
+    finished = str(done.release["storage"])[-64:]
+    for number, (storage, begun) in enumerate(
+        ((finished, "2020-01-01"), ("1" * 64, "2020-01-01"), ("2" * 64, "2999-01-01"))
+    ):
+        mark = place / f"uploads/{storage}.json"
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(json.dumps({"begun": f"{begun}T00:00:00Z"}))
+        if number:
+            (place / f"blobs/{storage}").mkdir()
+            (place / f"blobs/{storage}/zarr.json").write_text("{}")
+    (place / "blobs/" / ("3" * 64)).mkdir()
+    (place / "blobs/" / ("3" * 64) / "zarr.json").write_text("somebody else's")
+    before = set(names(place))
+    told = abort_stale(str(place), dry_run=True)
+    assert set(names(place)) == before
+    assert abort_stale(str(place)) == told
+    assert before - set(names(place)) == {
+        f"blobs/{'1' * 64}/zarr.json",
+        f"uploads/{'1' * 64}.json",
+        f"uploads/{finished}.json",
+    }
+    assert verify_store(done.url).verdict == "valid"
+
+
+def test_the_truth_that_a_split_withholds_is_not_published_by_mistake(screen, place, tmp_path):
+    hidden(screen.dataset, tmp_path / "kept", tiny.plan())
+    public, private = tmp_path / "kept" / "public", tmp_path / "kept" / "private"
+    with pytest.raises(UsageError, match="--reveal"):
+        release(private / "reference.zarr", place, split=public / "split.zarr")
+
+
+def test_a_place_that_replaces_releases_is_refused(screen, place, monkeypatch):
+    from vcspec.storage.local_place import LocalPlace
+
+    def stand(self: LocalPlace, name: str, body: bytes) -> bytes:
+        self.put(name, body)
+        return body
+
+    monkeypatch.setattr(LocalPlace, "stand", stand)
+    with pytest.raises(Refused, match="--trust-store"):
+        release(screen.dataset, place)
+    assert names(place) == []
+    assert release(screen.dataset, place, trusted=True).sent
+
+
+def test_publishing_needs_texts_of_both_kinds(screen, place):
+    with pytest.raises(KeyError):
+        publish(screen.dataset, place, contact="A <a@b.org>", texts={})

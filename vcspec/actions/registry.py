@@ -1,0 +1,265 @@
+"""registry: the releases of a place, in one file for those who cannot list it."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import rfc8785
+
+from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.release import KINDS, REGISTRY, Named, parts, path_of, same
+from vcspec.rules.structure import validator
+from vcspec.standard import CURRENT
+from vcspec.storage.place import Place, reading_place
+
+ROUNDS = 8
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def read_release(place: Place, kind: str, id_: str, version: str) -> Mapping[str, Any] | None:
+    """The release document; None where there is none."""
+    name = path_of("releases", kind, id_, version)
+    try:
+        return parsed_release(place.read(name), name)
+    except FileNotFoundError:
+        return None
+
+
+def parsed_release(body: bytes, name: str) -> Mapping[str, Any]:
+    """A release document from its bytes.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    return parsed(body, "release", name)
+
+
+def parsed(body: bytes, schema: str, name: str) -> Mapping[str, Any]:
+    """A document from its bytes.
+
+    Raises:
+        Unreadable: it is not JSON, or breaks its schema.
+    """
+    try:
+        document = json.loads(body)
+        error = next(validator(CURRENT, schema).iter_errors(document), None)
+    except (ValueError, RecursionError) as failure:
+        message = f"{name} is no JSON ({type(failure).__name__}); expected a {schema}"
+        raise Unreadable(message) from failure
+    if error is not None:
+        message = f"{name} is no {schema}: {error.json_path}: {error.message[:200]}"
+        raise Unreadable(message)
+    found: Mapping[str, Any] = document
+    return found
+
+
+def versions_at(place: Place, kind: str, id_: str) -> list[str]:
+    """Versions of an artefact that are released at the place, rising."""
+    names = place.sizes(f"releases/{kind}s/{id_}")
+    found = [name.removesuffix(".json") for name in names if "/" not in name]
+    return sorted((one for one in found if one.count(".") == 2), key=parts)
+
+
+def registry_of(place: Place, known: Mapping[str, Mapping[str, Any]] = NOTHING) -> dict[str, Any]:
+    """The registry of a place, from its releases and withdrawals.
+
+    Args:
+        place: that they are listed in.
+        known: releases that were read before, by their names below `releases/`; none changes.
+
+    Raises:
+        Unreadable: one of them is broken.
+    """
+    releases = {**_documents(place, "releases", "release", known)}
+    gone = _documents(place, "withdrawn", "withdrawal", NOTHING)
+    entries: list[dict[str, Any]] = []
+    for name, release in releases.items():
+        entry: dict[str, Any] = {"release": dict(release), "places": []}
+        entries.append(entry | ({"withdrawn": dict(gone[name])} if name in gone else {}))
+    return as_registry(superseding(entries))
+
+
+def _documents(
+    place: Place, folder: str, schema: str, known: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Name below the folder → document."""
+    names = sorted(place.sizes(folder))
+    asked = [name for name in names if name not in known]
+    bodies = place.objects(folder).read_many([(name, None, None) for name in asked])
+    read = {
+        name: parsed(body, schema, f"{place.url}/{folder}/{name}")
+        for name, body in zip(asked, bodies, strict=True)
+    }
+    return {name: known[name] if name in known else read[name] for name in names}
+
+
+def key_of(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What an entry is sorted by: kind, name, version."""
+    release = entry["release"]
+    return KINDS.index(release["of"]), release["id"], parts(release["version"])
+
+
+def superseding(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries in order, each with the latest version that stands in its place."""
+    latest: dict[tuple[Any, ...], str] = {}
+    for entry in sorted(entries, key=key_of):
+        if "withdrawn" not in entry:
+            latest[key_of(entry)[:2]] = entry["release"]["version"]
+    for entry in entries:
+        entry.pop("superseded_by", None)
+        own = entry["release"]["version"]
+        named = entry.get("withdrawn", {}).get("superseded_by")
+        last = named or latest.get(key_of(entry)[:2], own)
+        if last != own and (named or "withdrawn" in entry or parts(last) > parts(own)):
+            entry["superseded_by"] = last
+    return sorted(entries, key=key_of)
+
+
+def refresh(place: Place, *, anew: bool = False) -> dict[str, Any]:
+    """Write the registry of a place, until it tells of every release that is there.
+
+    Whoever writes looks again afterwards, so that of several publishers the last one to look has
+    seen the releases of all.
+
+    Args:
+        place: that it is written to.
+        anew: read every release again, also those that the registry tells of already.
+    """
+    found = NOTHING if anew else _kept(place)
+    for _ in range(ROUNDS):
+        known = {_name(entry): entry["release"] for entry in found.get("releases", ())}
+        found = registry_of(place, known)
+        place.put(REGISTRY, rfc8785.dumps(found))
+        withdrawn = {_name(entry) for entry in found["releases"] if "withdrawn" in entry}
+        told = ({_name(entry) for entry in found["releases"]}, withdrawn)
+        if (set(place.sizes("releases")), set(place.sizes("withdrawn"))) == told:
+            break
+    return dict(found)
+
+
+def _kept(place: Place) -> Mapping[str, Any]:
+    """The registry as it stands; nothing where it cannot be used."""
+    try:
+        return parsed(place.read(REGISTRY), "registry", REGISTRY)
+    except (FileNotFoundError, Unreadable):
+        return NOTHING
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    release = entry["release"]
+    name = path_of("releases", release["of"], release["id"], release["version"])
+    return name.removeprefix("releases/")
+
+
+def read_registry(target: str) -> list[dict[str, Any]]:
+    """The entries of the registry at a path or URL: of the file, or of the place that it lies in.
+
+    Each entry's places are whole addresses.
+
+    Raises:
+        Unreadable: there is none, or it breaks its schema.
+        Refused: a URL of a scheme that is not allowed.
+    """
+    base = target.removesuffix(REGISTRY).rstrip("/") or "/"
+    place = reading_place(base)
+    try:
+        body = place.read(REGISTRY)
+    except FileNotFoundError:
+        message = f"{place.url} holds no {REGISTRY}; `vcspec registry {place.url}` writes one"
+        raise Unreadable(message) from None
+    except OSError as error:
+        message = f"{place.url}/{REGISTRY}: {error.strerror or error}"
+        raise Unreadable(message) from error
+    found = parsed(body, "registry", f"{place.url}/{REGISTRY}")
+    return [{**entry, "places": list(entry["places"]) or [base]} for entry in found["releases"]]
+
+
+def registries() -> tuple[str, ...]:
+    """Addresses that VCSPEC_REGISTRY names, parted by blanks."""
+    return tuple(os.environ.get("VCSPEC_REGISTRY", "").split())
+
+
+def entries_in(targets: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The entries of several registries as one; of one release the places of all are known.
+
+    Args:
+        targets: registries; those that VCSPEC_REGISTRY names unless given.
+
+    Raises:
+        UsageError: none is named.
+        Mismatch: two registries have other content under one name and version.
+    """
+    chosen = tuple(targets) or registries()
+    if not chosen:
+        message = (
+            "no registry is named; say --registry URL, or set VCSPEC_REGISTRY to the places that "
+            "you trust"
+        )
+        raise UsageError(message)
+    merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for target in chosen:
+        for entry in read_registry(target):
+            _add(merged, entry, target)
+    return superseding(list(merged.values()))
+
+
+def as_registry(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Entries as a registry document."""
+    return {"kind": "registry", "spec": CURRENT, "releases": [dict(entry) for entry in entries]}
+
+
+def _add(merged: dict[tuple[Any, ...], dict[str, Any]], entry: dict[str, Any], where: str) -> None:
+    key = key_of(entry)
+    if key not in merged:
+        merged[key] = entry
+        return
+    before = merged[key]
+    if not same(before["release"], entry["release"]):
+        name = f"{entry['release']['id']}@{entry['release']['version']}"
+        message = (
+            f"{name} is {before['release']['storage']} at {before['places'][0]} and "
+            f"{entry['release']['storage']} in {where}; leave out the one that you do not trust"
+        )
+        raise Mismatch(message)
+    before["places"] = list(dict.fromkeys([*before["places"], *entry["places"]]))
+    if "withdrawn" in entry:
+        before["withdrawn"] = entry["withdrawn"]
+
+
+def found_by_name(
+    entries: Iterable[Mapping[str, Any]], name: Named, kind: str = ""
+) -> Mapping[str, Any]:
+    """The entry of a version, or of the latest that is not withdrawn.
+
+    Args:
+        entries: of registries.
+        name: that is looked for.
+        kind: of artefact; a dataset or a split before a reference, which has the name of its split.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from difflib import get_close_matches
+
+    everything = list(entries)
+    named = [one for one in everything if one["release"]["id"] == name.id]
+    fitting = [
+        one
+        for one in named
+        if (not kind or one["release"]["of"] == kind)
+        and (one["release"]["version"] == name.version if name.version else "withdrawn" not in one)
+    ]
+    if fitting:
+        first = min(KINDS.index(one["release"]["of"]) for one in fitting)
+        return max((one for one in fitting if key_of(one)[0] == first), key=key_of)
+    has = sorted({one["release"]["version"] for one in named}, key=parts)
+    if has:
+        near = f"it has the versions {', '.join(has)}" + (f" of a {kind}" if kind else "")
+    else:
+        ids = sorted({one["release"]["id"] for one in everything})
+        near = f"it has {', '.join(get_close_matches(name.id, ids) or ids[:8]) or 'nothing'}"
+    wanted = f"{name.id}@{name.version}" if name.version else name.id
+    message = f"the registry has no {kind or 'artefact'} {wanted}; {near}"
+    raise UsageError(message)

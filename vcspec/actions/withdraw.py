@@ -1,0 +1,144 @@
+"""withdraw, and clean up: what a place tells of releases that failed, and of uploads that did."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import rfc8785
+
+from vcspec.actions.registry import parsed, read_release, refresh, versions_at
+from vcspec.actions.releasing import now
+from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.release import KINDS, STORAGE, named, path_of
+from vcspec.standard import CURRENT
+from vcspec.storage.place import Place, open_place
+
+Target = str | os.PathLike[str]
+STALE = timedelta(days=1)
+
+
+def withdraw(
+    name: str,
+    target: Target,
+    *,
+    reason: str,
+    superseded_by: str = "",
+    kind: str = "",
+) -> Mapping[str, Any]:
+    """Say that a release should not be used any more; nothing is deleted.
+
+    Args:
+        name: `ID@VERSION`.
+        target: path or URL of the place.
+        reason: for readers.
+        superseded_by: version to be used in its place.
+        kind: of artefact, where a split and its reference have the name.
+
+    Returns:
+        The withdrawal as it stands.
+
+    Raises:
+        UsageError: there is no such release, or none that supersedes it.
+        Mismatch: it was withdrawn before, for another reason.
+        Unreadable: the place does not take it.
+    """
+    wanted, place = named(name), open_place(os.fspath(target))
+    release = next(
+        (
+            found
+            for one in ((kind,) if kind else KINDS)
+            if wanted.version
+            and (found := read_release(place, one, wanted.id, wanted.version)) is not None
+        ),
+        None,
+    )
+    if release is None:
+        message = f"{place.url} has no release {name}; name it as ID@VERSION"
+        raise UsageError(message)
+    if superseded_by and superseded_by not in versions_at(place, release["of"], wanted.id):
+        message = f"{place.url} has no {wanted.id}@{superseded_by}, which would supersede it"
+        raise UsageError(message)
+    document = {
+        "kind": "withdrawal",
+        "spec": CURRENT,
+        **{field: release[field] for field in ("of", "id", "version", "storage")},
+        "reason": reason,
+        **({"superseded_by": superseded_by} if superseded_by else {}),
+        "withdrawn": now(),
+    }
+    path = path_of("withdrawn", release["of"], wanted.id, wanted.version)
+    body = rfc8785.dumps(document)
+    parsed(body, "withdrawal", "this withdrawal")
+    stands = parsed(place.stand(path, body), "withdrawal", f"{place.url}/{path}")
+    refresh(place)
+    if stands["reason"] != reason:
+        message = f"{name} was withdrawn on {stands['withdrawn']} already: {stands['reason']}"
+        raise Mismatch(message)
+    return stands
+
+
+@dataclass(frozen=True)
+class Stale:
+    """An upload that was begun and never became a release.
+
+    Attributes:
+        storage: digest of the store.
+        began: when.
+        names: of what is left of it.
+    """
+
+    storage: str
+    began: str
+    names: tuple[str, ...]
+
+
+def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = False) -> list[Stale]:
+    """Remove what uploads of ours left that were begun, and neither finished nor tried again.
+
+    Only objects below `blobs/` of an upload whose mark is old are touched, and only where no
+    release names that store.
+
+    Args:
+        target: path or URL of the place.
+        older: age of the mark.
+        dry_run: say what would be removed.
+    """
+    place = open_place(os.fspath(target))
+    needed = (
+        {
+            parsed(body, "release", "a release")["storage"]
+            for body in place.objects("releases").read_many(
+                [(name, None, None) for name in place.sizes("releases")]
+            )
+        }
+        if place.sizes("releases")
+        else set()
+    )
+    found = []
+    if not dry_run:
+        parts = place.abort_parts("blobs", older=older)
+        found += [Stale("an object that was sent in parts", "", (name,)) for name in parts]
+    for name in sorted(place.sizes("uploads")):
+        mark = f"uploads/{name}"
+        storage = STORAGE + name.removesuffix(".json")
+        began = _began(place, mark)
+        if datetime.now(UTC) - datetime.fromisoformat(began) < older:
+            continue
+        prefix = f"blobs/{name.removesuffix('.json')}"
+        names = () if storage in needed else tuple(place.sizes(prefix))
+        found.append(Stale(storage, began, names))
+        if not dry_run:
+            place.remove([*(f"{prefix}/{one}" for one in names), mark])
+    return found
+
+
+def _began(place: Place, mark: str) -> str:
+    import json
+
+    try:
+        return str(json.loads(place.read(mark)).get("begun", ""))
+    except ValueError as error:
+        message = f"{place.url}/{mark} is no mark of an upload ({error}); remove it by hand"
+        raise Unreadable(message) from error

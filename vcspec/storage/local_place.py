@@ -1,0 +1,149 @@
+"""A local folder that artefacts are published below; objects come into it whole."""
+
+import errno
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from vcspec.model.errors import Refused
+from vcspec.storage.objects import LocalObjects, Objects, inside
+
+PARTIAL = ".partial"
+
+
+class LocalPlace:
+    """A folder; objects come into it whole."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def _path(self, name: str) -> Path:
+        return self.root / inside(name)
+
+    def read(self, name: str) -> bytes:
+        """Bytes of the file."""
+        return LocalObjects(self.root).read(inside(name))
+
+    def sizes(self, prefix: str) -> Mapping[str, int]:
+        """Files below the folder; those that are being written do not count."""
+        folder = self._path(prefix)
+        found: dict[str, int] = {}
+        for top, _, names in os.walk(folder, onerror=_unless_gone):
+            for name in names:
+                path = Path(top, name)
+                try:
+                    size = path.lstat().st_size
+                except FileNotFoundError:
+                    continue  # somebody has just put it in its place
+                if not name.endswith(PARTIAL):
+                    found[path.relative_to(folder).as_posix()] = size
+        return dict(sorted(found.items()))
+
+    def objects(self, prefix: str) -> Objects:
+        """The files below the folder."""
+        return LocalObjects(self._path(prefix))
+
+    def put(self, name: str, body: Path | bytes) -> None:
+        """Write the file beside its name, and put it in its place."""
+        path = self._path(name)
+        draft = _draft(path, body)
+        try:
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def stand(self, name: str, body: bytes) -> bytes:
+        """Link the whole file to its name, which fails where there is one.
+
+        Raises:
+            Refused: the file system has no hard links.
+        """
+        path = self._path(name)
+        draft = _draft(path, body)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return self.read(name)
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                message = (
+                    f"{path.parent} is on a file system without hard links, which alone create a "
+                    "whole file or none; publish to another"
+                )
+                raise Refused(message) from error
+            raise
+        finally:
+            draft.unlink(missing_ok=True)
+        _flush(path.parent)
+        return body
+
+    def abort_parts(self, prefix: str, *, older: timedelta) -> list[str]:
+        """Remove drafts below the folder that were left so long ago."""
+        folder, found = self._path(prefix), []
+        for path in folder.rglob(f".*{PARTIAL}") if folder.is_dir() else ():
+            try:
+                age = time.time() - path.lstat().st_mtime
+                if age >= older.total_seconds():
+                    path.unlink()
+                    found.append(path.relative_to(self.root).as_posix())
+            except FileNotFoundError:
+                continue
+        return found
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, and folders that are empty then."""
+        for name in names:
+            path = self._path(name)
+            path.unlink(missing_ok=True)
+            for folder in path.relative_to(self.root).parents[:-1]:
+                try:
+                    (self.root / folder).rmdir()
+                except OSError:
+                    break
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _draft(path: Path, body: Path | bytes) -> Path:
+    """A whole file beside `path`, on the disk, under a name of its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
+    try:
+        with draft.open("xb") as file:
+            if isinstance(body, bytes):
+                file.write(body)
+            else:
+                with body.open("rb") as original:
+                    shutil.copyfileobj(original, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return draft
+
+
+def _flush(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

@@ -1,0 +1,116 @@
+"""Places that artefacts are published below: a local folder, or a prefix of an object store.
+
+Everything is written under a name that nothing else writes to, or is created once by `stand`, which
+is what a release hangs on. Drivers differ in how they refuse to replace an object, and servers in
+whether they do: `require_create_only` asks the one at hand.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from vcspec.model.errors import Refused
+from vcspec.storage.local_place import LocalPlace
+from vcspec.storage.objects import Objects, local_path
+from vcspec.storage.remote_place import RemotePlace
+
+# Drivers that pass "create only" on to a server which decides it in one step. Others look first and
+# write then, and two writers that look at the same time both write.
+CREATE_ONLY = frozenset({"file", "memory", "s3", "az", "abfs"})
+
+
+class Place(Protocol):
+    """A place that can be written to.
+
+    Attributes:
+        url: of the place, fit for a message.
+    """
+
+    @property
+    def url(self) -> str: ...  # noqa: D102 - told above
+
+    def read(self, name: str) -> bytes:
+        """Bytes of the object.
+
+        Raises:
+            FileNotFoundError: there is none.
+            OSError: the place gives no answer.
+        """
+
+    def sizes(self, prefix: str) -> Mapping[str, int]:
+        """Name relative to `prefix` → bytes, of every object below it; none where there is none."""
+
+    def objects(self, prefix: str) -> Objects:
+        """The objects below `prefix`."""
+
+    def put(self, name: str, body: Path | bytes) -> None:
+        """Write an object, replacing one that is there."""
+
+    def stand(self, name: str, body: bytes) -> bytes:
+        """Create an object unless there is one.
+
+        Returns:
+            What stands there now: `body`, or what was there before.
+        """
+
+    def abort_parts(self, prefix: str, *, older: timedelta) -> list[str]:
+        """Remove what unfinished writes left below `prefix` that nothing lists; their names."""
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove objects; one that is not there is none."""
+
+
+def open_place(target: str) -> Place:
+    """The place at a path or URL, to write to; it need not exist.
+
+    Raises:
+        Refused: a URL of a scheme that is not allowed, or that cannot be written to.
+        Unreadable: a package for the scheme is wanting.
+    """
+    found = reading_place(target)
+    if isinstance(found, RemotePlace) and found.scheme in ("http", "https"):
+        message = f"{found.url}: the web is read, not written; publish to the storage behind it"
+        raise Refused(message)
+    return found
+
+
+def reading_place(target: str) -> Place:
+    """The place at a path or URL, to read from.
+
+    Raises:
+        Refused: a URL of a scheme that is not allowed.
+        Unreadable: a package for the scheme is wanting.
+    """
+    path = local_path(target)
+    return RemotePlace(target) if path is None else LocalPlace(path.absolute())
+
+
+def require_create_only(place: Place, *, trusted: bool) -> None:
+    """Find out whether the place refuses to replace an object, by two requests under a new name.
+
+    Args:
+        place: that a release will be created in.
+        trusted: whether the user vouches for it, whatever is found.
+
+    Raises:
+        Refused: it replaces what is there, or its driver looks first and writes then.
+        Unreadable: it cannot be written to.
+    """
+    scheme = place.scheme if isinstance(place, RemotePlace) else "file"
+    name = f"probes/{uuid.uuid4().hex}"
+    first = place.stand(name, b"first")
+    try:
+        refuses = scheme in CREATE_ONLY and (first, place.stand(name, b"second")) == (b"first",) * 2
+    finally:
+        place.remove([name])
+    if not refuses and not trusted:
+        reason = (
+            "its driver looks first and writes then" if scheme not in CREATE_ONLY else "it does"
+        )
+        message = (
+            f"{place.url} may replace a release that is there ({reason}); publish to another "
+            "place, or say --trust-store where you are its only writer"
+        )
+        raise Refused(message)
