@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from support import tiny
 
+from vcspec.actions import export
 from vcspec.actions.curate import curate, write_dataset
 from vcspec.actions.export import describe
 from vcspec.actions.sealing import seal
@@ -16,6 +18,7 @@ from vcspec.cards import dataset_card
 from vcspec.model.described import Described
 from vcspec.model.errors import Invalid, Mismatch, Unreadable, UsageError
 from vcspec.render.exports import DESCRIPTIONS, render_export
+from vcspec.storage.opening import open_store
 
 
 @pytest.fixture
@@ -216,3 +219,14 @@ def test_a_real_dataset_is_described_as_its_card_has_it(
     assert "GEO:GSE96583" in texts["cff"]
     assert card["sources"][0]["sha256"] in texts["card"]
     assert texts["card"].count("\n- ") >= len(card["curation"]) + len(card["caveats"])
+
+
+def test_an_address_goes_without_the_secrets_that_it_carries(
+    screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "open_store", lambda _: open_store(str(screen.dataset)))
+    found = describe("https://jane:secret@example.org:8443/a/data.zarr?token=secret")
+    assert (found.address, found.place) == ("https://example.org:8443/a/data.zarr", "data.zarr")
+    assert describe("s3://jane:secret@bucket/data.zarr").address == ""
+    for format in DESCRIPTIONS:
+        assert "secret" not in render_export(replace(found, creators=("The lab",)), format)

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
+from vcspec.actions.fetch import published
 from vcspec.actions.predicted import Control, predicted_side
 from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
 from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, taking_in
 from vcspec.actions.traffic import tell_traffic
-from vcspec.actions.validate import by_digest, checked, examined, require_valid
+from vcspec.actions.validate import by_digest, checked, examined, pinned, require_valid
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
 from vcspec.engine.settings import Settings
@@ -238,6 +239,10 @@ def opened_predictions(
         Unreadable: they cannot be opened.
     """
     report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
+    if split is None and subject is not None and not subject.companions:
+        split = published("split", pinned(subject, "split"), settings=chosen)
+        if split is not None:
+            report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
         raise UsageError(message)
@@ -314,13 +319,16 @@ def _truth(
 
 def _reference(subject: Subject, given: Target | None) -> Reference:
     split = subject.companions["split"]
-    pinned = split.claimed_content()
+    answered = split.claimed_content()
     if given is not None:
         found: Subject | None = checked(os.fspath(given), "reference", level="full")
     else:
-        found = reference_of(subject.store.target, pinned) or reference_of(
-            split.store.target, pinned
+        found = reference_of(subject.store.target, answered) or reference_of(
+            split.store.target, answered
         )
+        if found is None:
+            place = published("reference", answered, pin="split", settings=subject.settings)
+            found = None if place is None else checked(place, "reference", level="full")
     if found is None:
         message = (
             f"no reference of split {split.document['id']} lies beside {subject.store.target}; "
@@ -328,10 +336,10 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
             "--reference; --dataset compares with the measured cells, without anchors"
         )
         raise UsageError(message)
-    if found.document["split"]["content"] != pinned:
+    if found.document["split"]["content"] != answered:
         message = (
             f"{found.store.target} is the reference of {found.document['split']['id']} "
-            f"{found.document['split']['content']}; the predictions answer {pinned}"
+            f"{found.document['split']['content']}; the predictions answer {answered}"
         )
         raise Mismatch(message)
     withheld = split.document.get("withheld", {}).get("reference")

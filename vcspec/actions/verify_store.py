@@ -1,13 +1,18 @@
 """verify, of a store: every byte against its manifest."""
 
+import hashlib
 import os
+from dataclasses import replace
 
 import vcspec.rules  # noqa: F401 - importing the room claims its rules
 from vcspec.engine.settings import Settings
+from vcspec.model import manifest
 from vcspec.model.errors import Unreadable, UsageError
-from vcspec.model.finding import Report
+from vcspec.model.finding import Fault, Report, aggregate
+from vcspec.model.release import STORAGE
 from vcspec.rules.book import examine, unreadable
 from vcspec.rules.subject import Subject
+from vcspec.standard import standard
 from vcspec.storage.opening import open_store
 
 Target = str | os.PathLike[str]
@@ -15,13 +20,14 @@ Target = str | os.PathLike[str]
 STORED = frozenset({"VCS201", "VCS202", "VCS203", "VCS204", "VCS207", "VCS208"})
 
 
-def verify_store(target: Target, *, settings: Settings | None = None) -> Report:
+def verify_store(target: Target, *, storage: str = "", settings: Settings | None = None) -> Report:
     """Compare every object of a store with its manifest, byte for byte.
 
     Values are not looked at: this is as fast as the bytes can be hashed.
 
     Args:
         target: path or URL of the store.
+        storage: storage digest that it must have; what anybody may rewrite is not believed then.
         settings: how objects are shared out.
 
     Raises:
@@ -31,9 +37,24 @@ def verify_store(target: Target, *, settings: Settings | None = None) -> Report:
     try:
         subject = Subject(open_store(name), settings=settings or Settings())
         report = examine(subject, "full", name, only=STORED)
+        if storage and manifest.ROOT in subject.skeleton.objects:
+            report = _held_against(report, subject.store.read(manifest.ROOT), storage)
     except (Unreadable, OSError) as error:
         return unreadable(name, "full", str(error))
     if "VCS207" in report.codes:
         message = f"{name} has no manifest to be compared with; `vcspec seal` gives a store its own"
         raise UsageError(message)
     return report
+
+
+def _held_against(report: Report, root: bytes, storage: str) -> Report:
+    """The report, with the root manifest held against the digest that names the store."""
+    found = STORAGE + hashlib.sha256(root).hexdigest()
+    if found == storage:
+        return report
+    entry = standard().rules["VCS208"]
+    fault = Fault(f"/{manifest.ROOT}", f"storage digest {found}", storage)
+    more = aggregate("VCS208", entry["name"], "MUST", entry["mend"], [fault])
+    findings = tuple(sorted((*report.findings, *more), key=lambda one: (one.code, one.path)))
+    verdict = "invalid" if report.verdict == "valid" else report.verdict
+    return replace(report, findings=findings, verdict=verdict)

@@ -171,13 +171,27 @@ def _disclose(predictions: str, format_: str, output: str | None, **truth: Any) 
 
 \b
   vcspec verify scorecard.json
-  vcspec verify predictions.zarr"""
+  vcspec verify predictions.zarr
+  vcspec verify s3://bucket/data.zarr --mode sample=0.05
+  vcspec verify https://example.org/data.zarr --mode head --path obs"""
 )
 @click.argument("target")
 @click.option("--predictions", metavar="STORE", help="The predictions that it was computed from.")
 @click.option("--split", metavar="SPLIT", help="The split that the predictions pin.")
 @click.option("--reference", metavar="REFERENCE", help="The reference of that split.")
 @click.option("--dataset", metavar="DATASET", help="The dataset, of a scorecard without reference.")
+@click.option(
+    "--mode",
+    default="full",
+    show_default=True,
+    metavar="MODE",
+    help="Of a store: list (names and sizes), head (the same where nothing can be listed), "
+    "sample=SHARE (hash a share of the objects) or full (hash all).",
+)
+@click.option(
+    "--path", "paths", multiple=True, metavar="ZARR_PATH", help="Look only at what lies below it."
+)
+@click.option("--storage", default="", metavar="DIGEST", help="That the store must have.")
 @engine_options
 @quiet_option
 def verify(
@@ -186,6 +200,9 @@ def verify(
     split: str | None,
     reference: str | None,
     dataset: str | None,
+    mode: str,
+    paths: tuple[str, ...],
+    storage: str,
     memory: str | None,
     workers: int | None,
     engine: str,
@@ -200,7 +217,7 @@ def verify(
     """
     with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
         if not target.endswith(".json"):
-            _verify_store(target, settings, quiet=quiet)
+            _verify_store(target, settings, mode, paths, storage, quiet=quiet)
             return
         from vcspec.actions.verify import verify as action
 
@@ -221,12 +238,20 @@ def verify(
         sys.exit(1)
 
 
-def _verify_store(target: str, settings: Any, *, quiet: bool) -> None:
+def _verify_store(
+    target: str, settings: Any, mode: str, paths: tuple[str, ...], storage: str, *, quiet: bool
+) -> None:
+    from vcspec.actions.verify_part import mode_of, stated_storage, verify_part
     from vcspec.actions.verify_store import verify_store
     from vcspec.render import render_report
 
-    report = verify_store(target, settings=settings)
+    stated = stated_storage(target, storage)
+    if mode_of(mode).name == "full" and not paths:
+        report = verify_store(target, storage=stated, settings=settings)
+    else:
+        report = verify_part(target, mode_of(mode), paths=paths, storage=stated)
     if report.exit_code:
         emit(render_report(report, "text", colour=colour(), width=width()))
         sys.exit(report.exit_code)
-    say(f"{target}: every object is as its manifest lists it", quiet=quiet)
+    told = {"full": "every object is as its manifest lists it", "sample": "the sample is sound"}
+    say(f"{target}: {told.get(mode.partition('=')[0], 'sizes are as listed')}", quiet=quiet)

@@ -1,0 +1,328 @@
+"""Fetching what was published: the right bytes, or an error."""
+
+import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from support import tiny
+from support.publishing import dataset, release
+
+from vcspec.actions.fetch import fetch
+from vcspec.actions.registry import as_registry, entries_in, read_registry
+from vcspec.actions.score import score
+from vcspec.actions.search import Wish, search
+from vcspec.actions.verify_store import verify_store
+from vcspec.actions.withdraw import withdraw
+from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
+from vcspec.storage import store_cache
+
+
+@pytest.fixture(scope="module")
+def made(screen: tiny.Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place with two versions of the dataset, the split and its reference; nobody changes it."""
+    place = tmp_path_factory.mktemp("published") / "place"
+    for store in (screen.dataset, screen.split, screen.reference):
+        release(store, place)
+    newer = tmp_path_factory.mktemp("newer") / "data.zarr"
+    release(dataset(newer, version="1.0.1"), place)
+    return place
+
+
+@pytest.fixture
+def place(made: Path, tmp_path: Path) -> Path:
+    """A copy that may be changed."""
+    return Path(shutil.copytree(made, tmp_path / "place"))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("VCSPEC_REGISTRY", raising=False)
+    return tmp_path / "cache"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_what_is_fetched_is_what_was_published_and_lies_in_the_cache(screen, made, cache):
+    found = fetch("tiny@1.0.0", registry=[str(made)])
+    assert names(found) == names(screen.dataset)
+    assert verify_store(found).verdict == "valid"
+    assert found.is_relative_to(cache)
+    assert fetch("tiny@1.0.0", registry=[str(made)]) == found
+
+
+def test_a_name_without_a_version_stands_for_the_latest(made):
+    latest = fetch("tiny", registry=[str(made)])
+    assert latest == fetch("tiny@1.0.1", registry=[str(made)])
+    assert latest != fetch("tiny@1.0.0", registry=[str(made)])
+
+
+def test_a_reference_has_the_name_of_its_split(made):
+    split = fetch("tiny/unseen", registry=[str(made)])
+    reference = fetch("tiny/unseen", kind="reference", registry=[str(made)])
+    kinds = [
+        json.loads((one / "zarr.json").read_bytes())["attributes"]["vcspec"]["kind"]
+        for one in (split, reference)
+    ]
+    assert kinds == ["split", "reference"]
+
+
+def test_a_copy_of_ones_own_replaces_nothing_unless_asked(made, tmp_path):
+    goal = tmp_path / "mine.zarr"
+    assert fetch("tiny", goal, registry=[str(made)]) == goal
+    with pytest.raises(UsageError, match="exists already"):
+        fetch("tiny", goal, registry=[str(made)])
+    (goal / "extra").write_text("x")
+    fetch("tiny", goal, registry=[str(made)], overwrite=True)
+    assert verify_store(goal).verdict == "valid"
+
+
+def test_only_what_lies_below_a_path_is_brought(made, tmp_path):
+    goal = fetch("tiny", tmp_path / "obs.zarr", registry=[str(made)], paths=["obs"])
+    data = [name for name in names(goal) if not name.startswith("manifest")]
+    assert "obs/zarr.json" in data
+    assert "zarr.json" in data
+    assert not [name for name in data if name.startswith(("X/", "var/"))]
+    with pytest.raises(UsageError, match="no raw"):
+        fetch("tiny", tmp_path / "raw.zarr", registry=[str(made)], paths=["raw"])
+    with pytest.raises(UsageError, match="-o"):
+        fetch("tiny", registry=[str(made)], paths=["obs"])
+
+
+DAMAGE = {
+    "a flip": lambda blob: _flip(blob / "X/data/c/0"),
+    "a cut": lambda blob: (blob / "X/data/c/0").write_bytes(b"short"),
+    "a loss": lambda blob: (blob / "X/data/c/0").unlink(),
+    "a swap": lambda blob: shutil.copyfile(blob / "X/indices/c/0", blob / "X/data/c/0"),
+    "a flip in a node manifest": lambda blob: _flip(blob / "manifest/X/data/node.sha256"),
+    "a flip in the root manifest": lambda blob: _flip(blob / "manifest.json"),
+    "no manifest": lambda blob: (blob / "manifest.json").unlink(),
+}
+
+
+def _flip(path: Path) -> None:
+    body = bytearray(path.read_bytes())
+    body[len(body) // 2] ^= 1
+    path.write_bytes(body)
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damage_is_never_fetched_and_leaves_nothing(place, cache, name):
+    storage = entries_in([str(place)])[0]["release"]["storage"]
+    DAMAGE[name](place / "blobs" / storage[-64:])
+    with pytest.raises(Unreadable, match="cannot be had"):
+        fetch("tiny@1.0.0", registry=[str(place)])
+    assert list(store_cache.in_cache()) == []
+    assert not list(cache.rglob("*.zarr"))
+
+
+def test_what_was_brought_before_an_interruption_is_not_brought_again(place, cache, monkeypatch):
+    from vcspec.storage.objects import LocalObjects
+
+    storage = entries_in([str(place)])[0]["release"]["storage"]
+    chunk = place / "blobs" / storage[-64:] / "X/data/c/0"
+    body = chunk.read_bytes()
+    chunk.unlink()
+    with pytest.raises(Unreadable):
+        fetch("tiny@1.0.0", registry=[str(place)])
+    before = {p for p in (cache / "stores").rglob("*") if p.is_file() and p.suffix != ".lock"}
+    assert before
+    chunk.write_bytes(body)
+    read: list[str] = []
+    whole = LocalObjects.read
+
+    def noted(self: LocalObjects, name: str, *span: int) -> bytes:
+        read.append(name)
+        return whole(self, name, *span)
+
+    monkeypatch.setattr(LocalObjects, "read", noted)
+    found = fetch("tiny@1.0.0", registry=[str(place)])
+    data = [name for name in read if name.startswith("X/") and name.endswith("/0")]
+    assert "X/data/c/0" in data
+    assert len(data) < len([n for n in names(found) if n.startswith("X/") and n.endswith("/0")])
+
+
+def test_many_processes_of_one_cache_bring_a_store_once(made, monkeypatch):
+    from vcspec.storage import store_cache as cache_module
+
+    brought: list[str] = []
+    bring = cache_module.bring
+
+    def noted(*arguments: object, **options: object) -> None:
+        brought.append("once")
+        bring(*arguments, **options)
+
+    monkeypatch.setattr(cache_module, "bring", noted)
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: fetch("tiny", registry=[str(made)]), range(8)))
+    assert (len(found), brought) == (1, ["once"])
+
+
+def test_a_mirror_is_asked_where_a_place_fails(place, made, tmp_path):
+    shutil.rmtree(place / "blobs")
+    merged = entries_in([str(place), str(made)])
+    assert merged[0]["places"] == [str(place), str(made)]
+    registry = tmp_path / "mirrors" / "registry.json"
+    registry.parent.mkdir()
+    registry.write_text(json.dumps(as_registry(merged)))
+    assert verify_store(fetch("tiny", registry=[str(registry)])).verdict == "valid"
+
+
+def test_registries_that_disagree_about_a_release_are_refused(made, tmp_path):
+    other = tmp_path / "other"
+    release(dataset(tmp_path / "data.zarr", tiny.curated(seed=3)), other)
+    with pytest.raises(Mismatch, match=r"tiny@1\.0\.0"):
+        entries_in([str(made), str(other)])
+
+
+def test_what_was_withdrawn_is_fetched_only_when_that_is_said(place):
+    withdraw("tiny@1.0.1", str(place), reason="wrong labels")
+    with pytest.raises(Mismatch, match="wrong labels"):
+        fetch("tiny@1.0.1", registry=[str(place)])
+    assert fetch("tiny@1.0.1", registry=[str(place)], withdrawn=True).is_dir()
+    assert fetch("tiny", registry=[str(place)]) == fetch("tiny@1.0.0", registry=[str(place)])
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("tinny@1.0.0", "tiny"), ("tiny@3.0.0", r"1\.0\.0, 1\.0\.1")],
+)
+def test_a_name_that_nothing_has_is_told_with_what_is_near(made, name, told):
+    with pytest.raises(UsageError, match=told):
+        fetch(name, registry=[str(made)])
+
+
+def test_no_registry_is_asked_that_nobody_named():
+    with pytest.raises(UsageError, match="VCSPEC_REGISTRY"):
+        fetch("tiny")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"kind": "registry"}', b"[" * 100_000])
+def test_a_registry_that_is_none_is_an_error(tmp_path, body):
+    (tmp_path / "registry.json").write_bytes(body)
+    with pytest.raises(Unreadable, match="registry"):
+        read_registry(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/../../../x"])
+def test_a_manifest_that_leads_out_of_its_store_is_not_followed(place, cache, name):
+    """A hostile place may list whatever it likes; its digests are sound."""
+    import hashlib
+
+    from vcspec.model import manifest as layout
+
+    entries = entries_in([str(place)])
+    blob = place / "blobs" / entries[0]["release"]["storage"][-64:]
+    root = json.loads((blob / "manifest.json").read_bytes())
+    text = layout.node_manifest([layout.Entry(name, 1, "0" * 64)])
+    (blob / "manifest/node.sha256").write_text(text)
+    for node in root["nodes"]:
+        if node["manifest"] == "manifest/node.sha256":
+            node["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    body = json.dumps(root).encode()
+    (blob / "manifest.json").write_bytes(body)
+    digest = hashlib.sha256(body).hexdigest()
+    blob.rename(place / "blobs" / digest)
+    listed = json.loads((place / "registry.json").read_bytes())
+    listed["releases"][0]["release"]["storage"] = f"vcs1s-sha256:{digest}"
+    (place / "registry.json").write_text(json.dumps(listed))
+    with pytest.raises((Refused, Unreadable)):
+        fetch("tiny@1.0.0", registry=[str(place)])
+    assert not list(cache.rglob("*.zarr"))
+
+
+def test_scores_find_split_and_reference_by_what_the_predictions_pin(
+    screen, made, tmp_path, monkeypatch
+):
+    alone = Path(shutil.copytree(screen.predictions, tmp_path / "alone" / "model.zarr"))
+    with pytest.raises(Exception, match="unknown"):
+        score(alone)
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(made))
+    found = json.loads(score(alone).to_json())
+    beside = json.loads(score(screen.predictions).to_json())
+    assert found == beside
+
+
+def test_artefacts_are_found_by_what_they_hold(made):
+    def ids(kind: str, **wish: object) -> list[str]:
+        found = search(kind, Wish(**wish), registry=[str(made)])
+        return [f"{one['release']['id']}@{one['release']['version']}" for one in found]
+
+    assert ids("dataset") == ["tiny@1.0.1"]
+    assert ids("dataset", modality="Transcriptomics", context="LIVER") == ["tiny@1.0.1"]
+    assert ids("dataset", perturbation="G01") == ["tiny@1.0.1"]
+    assert ids("dataset", perturbation="G99") == []
+    assert ids("dataset", licence="CC0-1.0", words=("tiny",)) == ["tiny@1.0.1"]
+    assert ids("dataset", licence="MIT") == []
+    assert ids("dataset", most_bytes=10) == []
+    assert ids("split", claim="unseen-perturbation") == ["tiny/unseen@1.0.0"]
+    every = search("dataset", Wish(), registry=[str(made)], every=True)
+    assert [one.get("superseded_by") for one in every] == ["1.0.1", None]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A web server that lists nothing."""
+
+    asked: list[str] = []  # noqa: RUF012 - one server in a test
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        super().do_GET()
+
+    def list_directory(self, _: object) -> None:
+        self.send_error(403)
+
+
+def test_a_plain_web_server_that_lists_nothing_is_enough(made):
+    pytest.importorskip("aiohttp")
+    from support.sessions import close_sessions
+
+    http = pytest.importorskip("fsspec.implementations.http").HTTPFileSystem
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(made)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        found = fetch("tiny", registry=[url])
+        assert verify_store(found).verdict == "valid"
+        data = [path for path in Quiet.asked if "/blobs/" in path]
+        assert len(data) == len(set(data)), "an object was asked for twice"
+    finally:
+        close_sessions(http, "_session")
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_the_cache_is_bounded_and_drops_what_was_not_asked_for_longest(made, monkeypatch):
+    first = fetch("tiny@1.0.0", registry=[str(made)])
+    fetch("tiny/unseen", registry=[str(made)])
+    fetch("tiny@1.0.0", registry=[str(made)])
+    sizes = {store.path: store.bytes for store in store_cache.in_cache()}
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(2 * sizes[first] + 1000))
+    latest = fetch("tiny@1.0.1", registry=[str(made)])
+    assert {store.path for store in store_cache.in_cache()} == {first, latest}
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", "10")
+    with pytest.raises(Unreadable, match="VCSPEC_CACHE_LIMIT"):
+        fetch("tiny/unseen", registry=[str(made)])
+
+
+def test_damage_in_the_cache_is_found(made):
+    path = fetch("tiny", registry=[str(made)])
+    (store,) = store_cache.in_cache()
+    assert store_cache.unsound(store) == []
+    _flip(path / "X/data/c/0")
+    (path / "guest").write_text("x")
+    assert store_cache.unsound(store) == ["X/data/c/0", "guest"]
+    store_cache.remove(store)
+    assert list(store_cache.in_cache()) == []

@@ -1,0 +1,224 @@
+"""Whatever fails while something is published or fetched: it is whole, or nobody sees it."""
+
+import errno
+import itertools
+import os
+import shutil
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fsspec
+import pytest
+from support.publishing import release
+from tenacity import wait_none
+
+from vcspec.actions import publish as publishing
+from vcspec.actions.fetch import fetch
+from vcspec.actions.registry import read_release
+from vcspec.actions.releasing import Prepared, prepared
+from vcspec.model.errors import VcspecError
+from vcspec.model.release import blob_of
+from vcspec.storage import remote_place, store_cache
+from vcspec.storage.objects import LocalObjects
+from vcspec.storage.place import Place, open_place
+from vcspec.storage.transfer import damaged
+
+FILES = fsspec.filesystem("memory")
+CALLS = ("pipe_file", "put_file", "cat_file", "find", "rm_file", "exists")
+FAILURES = {
+    "an error": lambda: OSError(errno.EIO, "broken"),
+    "a time-out": lambda: TimeoutError("slow"),
+    "no space": lambda: OSError(errno.ENOSPC, "No space left on device"),
+}
+
+
+class Faults:
+    """Counts the calls of a driver, and lets some of them fail.
+
+    Attributes:
+        at: number of the first call that fails, from 0; none where negative.
+        ever: whether all after it fail as well.
+        late: whether a call does its work before it fails.
+        count: calls so far.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.set()
+
+    def set(self, at: int = -1, *, ever: bool = False, late: bool = False, of: str = "an error"):
+        self.at, self.ever, self.late, self.of, self.count = at, ever, late, of, 0
+        return self
+
+    def wrap(self, whole: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            with self.lock:
+                own, self.count = self.count, self.count + 1
+            fails = self.at >= 0 and (own >= self.at if self.ever else own == self.at)
+            if fails and self.late:
+                whole(*arguments, **options)
+            if fails:
+                raise FAILURES[self.of]()
+            return whole(*arguments, **options)
+
+        return call
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    found = Faults()
+    for name in CALLS:
+        monkeypatch.setattr(type(FILES), name, found.wrap(getattr(type(FILES), name)))
+    monkeypatch.setattr(remote_place, "WAIT", wait_none())
+    return found
+
+
+@pytest.fixture
+def artefact(screen: Any, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    """The tiny dataset, examined once."""
+    found = prepared(screen.dataset)
+    monkeypatch.setattr(publishing, "prepared", lambda *_, **__: found)
+    return found
+
+
+@pytest.fixture
+def urls() -> Iterator[Iterator[str]]:
+    """Places in memory that nobody has used."""
+    base = f"memory://place-{uuid.uuid4().hex}"
+    yield (f"{base}/{number}/" for number in itertools.count())
+    forget(base)
+
+
+def forget(url: str) -> None:
+    """Drop what a place in memory holds, without a call of the driver."""
+    prefix = url.removeprefix("memory:/")
+    for name in [name for name in FILES.store if name.startswith(prefix)]:
+        del FILES.store[name]
+
+
+def is_whole_or_invisible(place: Place, artefact: Prepared) -> bool:
+    """Whether the release is visible; where it is, every byte of it must be there."""
+    stands = read_release(place, "dataset", "tiny", "1.0.0")
+    if stands is None:
+        return False
+    objects = place.objects(blob_of(artefact.contents.storage))
+    assert damaged(objects, artefact.contents.entries) == []
+    return True
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after it was done"])
+@pytest.mark.parametrize("ever", [False, True], ids=["once", "for ever"])
+def test_whichever_call_fails_a_second_run_completes(faults, artefact, urls, late, ever):
+    store = artefact.path
+    release(store, next(urls))
+    calls = faults.count
+    assert calls > 2 * len(artefact.contents.entries)
+    outcomes = []
+    for at in range(calls):
+        url = next(urls)
+        of = list(FAILURES)[at % len(FAILURES)]
+        faults.set(at, ever=ever, late=late, of=of)
+        try:
+            release(store, url)
+            outcomes.append(True)
+        except (VcspecError, OSError):
+            outcomes.append(False)
+        faults.set()
+        place = open_place(url)
+        visible = is_whole_or_invisible(place, artefact)
+        assert visible or not outcomes[-1]
+        release(store, url)
+        assert is_whole_or_invisible(place, artefact)
+        assert place.sizes("uploads") == {}
+        forget(url)
+    assert any(outcomes) or ever
+    assert not all(outcomes)
+
+
+def test_a_server_that_returns_half_of_an_object_is_never_believed(artefact, urls, monkeypatch):
+    whole = type(FILES).cat_file
+    url = next(urls)
+
+    def half(self: Any, path: str, **options: Any) -> bytes:
+        body: bytes = whole(self, path, **options)
+        return body[: len(body) // 2] if path.endswith("X/data/c/0") else body
+
+    monkeypatch.setattr(type(FILES), "cat_file", half)
+    with pytest.raises(VcspecError, match="does not arrive as it was sent"):
+        release(artefact.path, url)
+    assert read_release(open_place(url), "dataset", "tiny", "1.0.0") is None
+
+
+def killed_at(number: int, work: Callable[[], object]) -> bool:
+    """Run `work` in a child that dies at a call to the file system; whether it lived to the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads
+        child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    count = itertools.count()
+    lock = threading.Lock()
+
+    def counted(whole: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            with lock:
+                if next(count) == number:
+                    os._exit(9)
+            return whole(*arguments, **options)
+
+        return call
+
+    os.fsync = lambda _: None  # this child's own, and slow
+    for name in ("fsync", "link", "replace", "unlink", "rmdir"):
+        setattr(os, name, counted(getattr(os, name)))
+    try:
+        work()
+    except BaseException:  # noqa: BLE001 - the child must not go on as pytest
+        os._exit(7)
+    os._exit(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
+    artefact, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("os.fsync", lambda _: None)  # a kill is no loss of power
+    number, lived = 0, False
+    while not lived:
+        target = tmp_path / f"{number}"
+        lived = killed_at(number, lambda target=target: release(artefact.path, target))
+        place = open_place(str(target))
+        is_whole_or_invisible(place, artefact)
+        there = place.sizes(blob_of(artefact.contents.storage))
+        done = release(artefact.path, target)
+        assert is_whole_or_invisible(place, artefact)
+        if not done.was_there:
+            assert done.sent == len(artefact.contents.entries) - len(there)
+        shutil.rmtree(target)
+        number += 1
+    assert number > 2 * len(artefact.contents.entries)
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+@pytest.mark.parametrize("ever", [False, True], ids=["once", "for ever"])
+def test_a_fetch_that_fails_at_any_call_leaves_nothing_in_the_cache(
+    artefact, tmp_path, monkeypatch, kind, ever
+):
+    place = tmp_path / "place"
+    release(artefact.path, place)
+    found = Faults()
+    monkeypatch.setattr(LocalObjects, "read", found.wrap(LocalObjects.read))
+    monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "whole"))
+    fetch("tiny", registry=[str(place)])
+    for at in range(0, found.count, 3):
+        monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / f"cache-{at}"))
+        found_before = found.set(at, ever=ever, of=kind)
+        with pytest.raises((VcspecError, OSError)):
+            fetch("tiny", registry=[str(place)])
+        assert list(store_cache.in_cache()) == []
+        found_before.set()
+        path = fetch("tiny", registry=[str(place)])
+        assert damaged(LocalObjects(path), artefact.contents.entries) == []

@@ -1,0 +1,175 @@
+"""Publishing and fetching through real servers, and through what lies between."""
+
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support import tiny
+from support.fault_proxy import FaultProxy, Rule
+from support.places import Place
+from support.publishing import dataset, release
+
+from vcspec.actions import publish as publishing
+from vcspec.actions.fetch import fetch
+from vcspec.actions.registry import read_registry
+from vcspec.actions.releasing import Prepared, prepared
+from vcspec.actions.validate import validate
+from vcspec.actions.verify_part import mode_of, verify_part
+from vcspec.actions.verify_store import verify_store
+from vcspec.actions.withdraw import withdraw
+from vcspec.model.errors import Mismatch, VcspecError
+from vcspec.storage.place import open_place, require_create_only
+from vcspec.storage.remote_place import RemotePlace
+
+SERVERS = ["moto_server", "ceph_gateway", "azurite"]
+WRITERS, ROUNDS = 16, 20
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Place:
+    found: Place = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("VCSPEC_REGISTRY", raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def artefact(screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+    """The tiny dataset, examined once."""
+    found = prepared(screen.dataset)
+    monkeypatch.setattr(publishing, "prepared", lambda *_, **__: found)
+    return found
+
+
+def test_what_is_published_is_verified_there_and_fetched_as_it_was(server, screen, tmp_path):
+    place = f"{server.root}/place"
+    done = release(screen.dataset, place)
+    storage = str(done.release["storage"])
+    report = verify_store(done.url, storage=storage)
+    assert (report.verdict, report.codes) == ("valid", ())
+    for mode in ("list", "head", "sample=0.5"):
+        assert verify_part(done.url, mode_of(mode), storage=storage).verdict == "valid"
+    found = fetch("tiny@1.0.0", tmp_path / "mine.zarr", registry=[place])
+    assert verify_store(found, storage=storage).verdict == "valid"
+    assert release(screen.dataset, place).was_there
+    assert validate(done.url, level="full").verdict == "valid"
+    withdraw("tiny@1.0.0", place, reason="wrong")
+    assert read_registry(place)[0]["withdrawn"]["reason"] == "wrong"
+
+
+def test_other_content_under_a_version_is_refused(server, screen, tmp_path):
+    place = f"{server.root}/place"
+    winner = release(screen.dataset, place).release["storage"]
+    with pytest.raises(Mismatch, match=str(winner)):
+        release(dataset(tmp_path / "other.zarr", tiny.curated(seed=1)), place)
+
+
+def test_the_server_creates_once_and_of_racing_writers_one_wins(server):
+    place = open_place(f"{server.root}/races")
+    require_create_only(place, trusted=False)
+    for number in range(ROUNDS):
+        with ThreadPoolExecutor(WRITERS) as pool:
+            writes = [pool.submit(place.stand, f"{number}", b"%d" % own) for own in range(WRITERS)]
+            seen = {write.result() for write in writes}
+        assert seen == {place.read(f"{number}")}
+
+
+FAULTS = {
+    "a reset": Rule("reset", method="PUT", times=2),
+    "an answer that is lost": Rule("drop", method="PUT", path="releases/", times=1),
+    "a server that is busy": Rule("status", status=503, times=2),
+    "a conflict": Rule("status", status=409, method="PUT", path="releases/", times=1),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_passes_on_the_way_is_survived(moto_server, fault_proxy, artefact, name):
+    proxy: FaultProxy = fault_proxy(moto_server.url)
+    with moto_server.behind(proxy.url).in_force() as place:
+        proxy.follow(FAULTS[name])
+        done = release(artefact.path, f"{place.root}/place")
+        proxy.follow()
+        assert verify_store(done.url).verdict == "valid"
+
+
+def test_bytes_that_change_on_the_way_are_never_taken(moto_server, fault_proxy, artefact, cache):
+    proxy: FaultProxy = fault_proxy(moto_server.url)
+    release(artefact.path, f"{moto_server.root}/place")
+    with moto_server.behind(proxy.url).in_force() as place:
+        for rule in (
+            Rule("flip", method="GET", path="X/data/c/0"),
+            Rule("truncate", method="GET", path="X/data/c/0"),
+            Rule("status", status=404, method="GET", path="X/data/c/0"),
+            Rule("status", status=403, method="GET", path="X/data/c/0"),
+        ):
+            proxy.follow(rule)
+            with pytest.raises(VcspecError, match="cannot be had"):
+                fetch("tiny", registry=[f"{place.root}/place"])
+            assert not list(cache.rglob("*.zarr"))
+        proxy.follow()
+        assert verify_store(fetch("tiny", registry=[f"{place.root}/place"])).verdict == "valid"
+
+
+REFUSALS = {
+    "a key that nobody knows": ({"key": "nobody"}, "access key is not known"),
+    "a wrong secret": ({"secret": "SECRET-of-somebody"}, "secret key is wrong"),
+    "nobody": ({"anon": True, "key": None, "secret": None}, "may not do this"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_each_refusal_is_told_in_a_line_without_a_secret(
+    ceph_gateway, screen, name, caplog, monkeypatch
+):
+    import fsspec
+
+    changes, told = REFUSALS[name]
+    monkeypatch.setitem(fsspec.config.conf, "s3", {**ceph_gateway.options, **changes})
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(VcspecError, match=told) as refused:
+        release(screen.dataset, f"{ceph_gateway.root}/place")
+    message = str(refused.value)
+    assert "\n" not in message
+    secret = str(changes.get("secret") or ceph_gateway.options["secret"])
+    assert secret not in message
+    assert secret not in caplog.text
+
+
+@pytest.mark.parametrize("server", ["moto_server", "ceph_gateway"], indirect=True)
+@pytest.mark.usefixtures("server")
+def test_a_bucket_that_is_not_there_is_told(screen):
+    with pytest.raises(VcspecError, match="no such bucket"):
+        release(screen.dataset, "s3://no-such-bucket-anywhere/place")
+
+
+def test_unfinished_parts_of_ours_are_found_and_removed(moto_server):
+    place = open_place(f"{moto_server.root}/place")
+    assert isinstance(place, RemotePlace)
+    driver, bucket = moto_server.driver(), moto_server.root.partition("://")[2]
+    for key in ("place/blobs/aa/X/c/0", "elsewhere/blobs/aa/X/c/0"):
+        driver.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
+    assert place.abort_parts("blobs", older=timedelta(seconds=-60)) == ["blobs/aa/X/c/0"]
+    left = driver.list_multipart_uploads(bucket)
+    assert [one["Key"] for one in left] == ["elsewhere/blobs/aa/X/c/0"]
+
+
+def test_a_store_is_opened_in_a_handful_of_requests(moto_server, fault_proxy, artefact):
+    proxy: FaultProxy = fault_proxy(moto_server.url)
+    done = release(artefact.path, f"{moto_server.root}/place")
+    with moto_server.behind(proxy.url).in_force():
+        before = sum(proxy.requests.values())
+        found = verify_part(done.url, mode_of("list"))
+        asked = sum(proxy.requests.values()) - before
+    nodes = len(artefact.contents.root["nodes"])
+    assert found.verdict == "valid"
+    assert asked <= nodes + 6
+    once = [path for (method, path), times in proxy.requests.items() if times > 1]
+    assert not [path for path in once if re.search(r"/c/\d", path)]

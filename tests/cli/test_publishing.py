@@ -1,0 +1,139 @@
+"""publish, withdraw, registry, fetch, datasets, splits, cache and verify, as users type them."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support import tiny
+
+from vcspec.cli import cli
+from vcspec.model.errors import UsageError
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("VCSPEC_REGISTRY", raising=False)
+    monkeypatch.setenv("VCSPEC_CONTACT", "Ada <ada@example.org>")
+
+    def call(*arguments: object) -> Result:
+        result = CliRunner().invoke(cli, [str(one) for one in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return call
+
+
+@pytest.fixture
+def place(screen: tiny.Screen, tmp_path: Path, run: Run) -> Path:
+    for store in (screen.dataset, screen.split, screen.reference):
+        assert run("publish", store, tmp_path / "place", "-q").exit_code == 0
+    return tmp_path / "place"
+
+
+def test_publishing_prints_the_address_and_talks_aside(screen, tmp_path, run):
+    done = run("publish", screen.dataset, tmp_path / "place")
+    assert done.stdout.strip().startswith(str(tmp_path / "place/blobs/"))
+    assert "tiny@1.0.0 is published" in done.stderr
+    assert "was published before" in run("publish", screen.dataset, tmp_path / "place").stderr
+
+
+def test_a_dry_run_lists_objects_bytes_requests_and_the_address(screen, tmp_path, run):
+    told = run("publish", screen.dataset, tmp_path / "place", "--dry-run").stdout
+    for word in ("X/data/c/0", "manifest.json", "objects", "requests", "vcs1s-sha256:", "/blobs/"):
+        assert word in told
+    assert not (tmp_path / "place").exists()
+
+
+def test_the_data_card_ends_with_whom_to_ask_and_what_was_written_by_hand(screen, tmp_path, run):
+    (tmp_path / "about.md").write_text("## Notes\n\nBy hand.\n")
+    run("publish", screen.dataset, tmp_path / "place", "--about", tmp_path / "about.md")
+    (card,) = (tmp_path / "place/cards").iterdir()
+    text = card.read_text()
+    assert text.startswith("# A tiny simulated screen")
+    assert text.endswith("## Contact\n\nAda, <ada@example.org>\n\n## Notes\n\nBy hand.\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["publish"], ["publish", "one"], ["publish", "--abort-stale", "a", "b"]]
+)
+def test_too_few_arguments_are_told(run, arguments):
+    if len(arguments) == 1:
+        assert run(*arguments).exit_code == 2
+        return
+    with pytest.raises(UsageError, match="give"):
+        run(*arguments)
+
+
+def test_what_is_published_is_listed_searched_and_fetched(place, run, tmp_path):
+    assert run("registry", place).stdout.count("@1.0.0") == 3
+    entries = json.loads(run("registry", place, "--format", "json").stdout)["releases"]
+    assert [entry["release"]["of"] for entry in entries] == ["dataset", "split", "reference"]
+    assert "tiny/unseen@1.0.0" in run("splits", "--registry", place).stdout
+    assert run("datasets", "--registry", place, "--context", "brain").stdout == "nothing fits\n"
+    found = Path(run("fetch", "tiny@1.0.0", "--registry", place).stdout.strip())
+    assert (found / "manifest.json").is_file()
+    run("fetch", "tiny", "-o", tmp_path / "mine.zarr", "--registry", place)
+    assert run("verify", tmp_path / "mine.zarr").exit_code == 0
+
+
+def test_without_a_registry_the_library_is_listed(run):
+    told = run("datasets", "kang")
+    assert "kang-ifnb@" in told.stdout
+    assert "norman" not in told.stdout
+    assert "library" in told.stderr
+    assert "norman-mcfaline/" in run("splits", "--claim", "unseen-combination").stdout
+
+
+def test_a_withdrawal_is_told_to_readers(place, run):
+    run("withdraw", "tiny@1.0.0", place, "--reason", "wrong labels")
+    assert "withdrawn" in run("registry", place).stdout
+    assert run("datasets", "--registry", place).stdout == "nothing fits\n"
+    assert "withdrawn" in run("datasets", "--registry", place, "--all").stdout
+
+
+def test_a_registry_is_written_again(place, run):
+    body = (place / "registry.json").read_bytes()
+    (place / "registry.json").unlink()
+    run("registry", place, "--write")
+    assert (place / "registry.json").read_bytes() == body
+
+
+def test_the_cache_is_looked_after(place, run):
+    path = Path(run("fetch", "tiny", "--registry", place).stdout.strip())
+    assert "dataset" in run("cache", "list").stdout
+    assert json.loads(run("cache", "list", "--format", "json").stdout)[0]["path"] == str(path)
+    assert run("cache", "verify").exit_code == 0
+    (path / "guest").write_text("x")
+    damaged = run("cache", "verify")
+    assert (damaged.exit_code, "guest" in damaged.stdout) == (1, True)
+    assert "removed" in run("cache", "prune", "--damaged").stdout
+    run("fetch", "tiny", "--registry", place)
+    assert run("cache", "prune", "--keep", "1GiB").stdout == "nothing to remove\n"
+    assert "removed" in run("cache", "prune").stdout
+    assert run("cache", "list").stdout.count("\n") == 1
+
+
+def test_a_store_is_verified_in_each_mode(place, run, tmp_path):
+    blob = next((place / "blobs").iterdir())
+    for mode in ("full", "list", "head", "sample=0.5"):
+        assert run("verify", blob, "--mode", mode).exit_code == 0
+    other = Path(shutil.copytree(blob, tmp_path / "other" / blob.name))
+    text = (other / "manifest.json").read_text().replace("vcs1c-sha256:", "vcs1c-sha256:0", 1)
+    (other / "manifest.json").write_text(text)
+    for mode in ("full", "list"):
+        assert run("verify", other, "--mode", mode).exit_code == 1
+
+
+def test_scores_find_what_they_need_in_the_registry(screen, place, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    alone = Path(shutil.copytree(screen.predictions, tmp_path / "alone/model.zarr"))
+    done = run("score", alone)
+    assert done.exit_code == 0
+    assert "using reference tiny/unseen@1.0.0 of the registry" in done.stderr

@@ -1,0 +1,188 @@
+"""fetch: a published artefact from wherever it lies, checked byte for byte, kept by its digest."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vcspec.actions.registry import entries_in, found_by_name, registries
+from vcspec.engine.settings import Settings
+from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.release import blob_of, named
+from vcspec.storage import store_cache
+from vcspec.storage.objects import Objects
+from vcspec.storage.place import reading_place
+from vcspec.storage.transfer import Progress, bring, contents_of
+
+Target = str | os.PathLike[str]
+
+
+def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
+    name: str,
+    target: Target | None = None,
+    *,
+    kind: str = "",
+    registry: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    withdrawn: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """The artefact of that name as a local store, of which every byte was held against its digest.
+
+    Args:
+        name: `ID@VERSION`; `ID` for the latest version.
+        target: path of a copy of one's own; without it the store in the cache is returned, which
+            others use as well.
+        kind: `reference` for the reference of a split.
+        registry: places or files that are asked; those of VCSPEC_REGISTRY unless given.
+        paths: Zarr paths such as `obs`; only what lies below them is brought, beside the metadata
+            of the nodes above. Takes a `target`, for such a store is not whole.
+        withdrawn: also what was withdrawn.
+        overwrite: replace a store that is already at `target`.
+        progress: called with bytes at hand and bytes in all.
+
+    Returns:
+        Path of the store.
+
+    Raises:
+        UsageError: there is no such release.
+        Mismatch: it was withdrawn.
+        Unreadable: no place has it as its digest says.
+    """
+    entry = found_by_name(entries_in(registry), named(name), kind)
+    _require_current(entry, withdrawn=withdrawn)
+    if target is None and paths:
+        message = "parts of a store are brought to a path of your own; say where with -o"
+        raise UsageError(message)
+    goal = None if target is None else Path(target)
+    if goal is not None and goal.exists() and not overwrite:
+        message = f"{goal} exists already; choose another path or say --overwrite"
+        raise UsageError(message)
+    if goal is None or not paths:
+        found = in_cache(entry, progress=progress)
+        return found if goal is None else _copied(found, goal)
+    return _in_part(entry, goal, paths, progress)
+
+
+def _require_current(entry: Mapping[str, Any], *, withdrawn: bool) -> None:
+    if withdrawn or "withdrawn" not in entry:
+        return
+    release, gone = entry["release"], entry["withdrawn"]
+    instead = f"; use {release['id']}@{entry['superseded_by']}" if "superseded_by" in entry else ""
+    message = (
+        f"{release['id']}@{release['version']} was withdrawn on {gone['withdrawn'][:10]}: "
+        f"{gone['reason']}{instead}. Say --withdrawn to fetch it all the same"
+    )
+    raise Mismatch(message)
+
+
+def in_cache(entry: Mapping[str, Any], *, progress: Progress | None = None) -> Path:
+    """The store of a registry's entry in the cache, from the first place that has it.
+
+    Raises:
+        Unreadable: no place has it as its digest says.
+    """
+    storage = str(entry["release"]["storage"])
+    return _from_places(
+        entry, lambda objects: store_cache.kept(storage, lambda: objects, progress=progress)
+    )
+
+
+def _from_places(entry: Mapping[str, Any], take: Callable[[Objects], Path]) -> Path:
+    storage = str(entry["release"]["storage"])
+    problems = []
+    for base in entry["places"]:
+        place = reading_place(base)
+        try:
+            return take(place.objects(blob_of(storage)))
+        except (Unreadable, OSError) as error:
+            problems.append(f"{place.url}: {error}")
+    release = entry["release"]
+    message = f"{release['id']}@{release['version']} cannot be had: {'; '.join(problems)}"
+    raise Unreadable(message)
+
+
+def _copied(store: Path, goal: Path) -> Path:
+    draft = goal.with_name(f".{goal.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        shutil.copytree(store, draft)
+        _placed(draft, goal)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return goal
+
+
+def _placed(draft: Path, goal: Path) -> None:
+    if goal.exists():
+        shutil.rmtree(goal)
+    draft.replace(goal)
+
+
+def _in_part(
+    entry: Mapping[str, Any], goal: Path, paths: Sequence[str], progress: Progress | None
+) -> Path:
+    draft = goal.with_name(f".{goal.name}.partial")
+
+    def take(objects: Objects) -> Path:
+        contents = contents_of(objects, str(entry["release"]["storage"]))
+        chosen = [one for one in contents.entries if _is_wanted(one.name, paths)]
+        data = {one.name.partition("/")[0] for one in chosen if "/" in one.name}
+        lacking = [path for path in paths if path.strip("/").partition("/")[0] not in data]
+        if lacking:
+            message = f"the store has no {lacking[0]}"
+            raise UsageError(message)
+        bring(
+            objects,
+            contents,
+            draft,
+            only=lambda name: _is_wanted(name, paths),
+            progress=progress,
+        )
+        _placed(draft, goal)
+        return goal
+
+    return _from_places(entry, take)
+
+
+def _is_wanted(name: str, paths: Sequence[str]) -> bool:
+    """Whether an object belongs to one of the paths, or tells of the nodes above."""
+    folder, _, leaf = name.rpartition("/")
+    for path in paths:
+        inside = path.strip("/")
+        if name.startswith(f"{inside}/"):
+            return True
+        if leaf in ("zarr.json", ".zgroup", ".zattrs") and (
+            not folder or inside.startswith(f"{folder}/")
+        ):
+            return True
+    return name.startswith("manifest")
+
+
+def published(kind: str, content: str, *, pin: str = "", settings: Settings) -> str | None:
+    """The artefact that others pin by its content digest, from the registries that are named.
+
+    Args:
+        kind: of artefact.
+        content: its content digest; with `pin`, that of the artefact of that kind which it pins.
+        pin: kind of the parent that has the digest.
+        settings: told what is fetched.
+
+    Returns:
+        Path of the store in the cache; None where no registry is named, or none has it.
+    """
+    if not registries():
+        return None
+    for entry in reversed(entries_in()):
+        release = entry["release"]
+        digests = (
+            [one["content"] for one in release["parents"] if one["of"] == pin]
+            if pin
+            else [release["content"]]
+        )
+        if release["of"] == kind and content in digests and "withdrawn" not in entry:
+            settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
+            return str(in_cache(entry))
+    return None

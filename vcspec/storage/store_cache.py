@@ -1,0 +1,178 @@
+"""Stores that were fetched, kept by their storage digest: whole and checked, or not at all."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vcspec.model import manifest
+from vcspec.model.errors import Unreadable
+from vcspec.model.release import STORAGE
+from vcspec.storage.caching import cache_folder
+from vcspec.storage.objects import LocalObjects, Objects
+from vcspec.storage.transfer import Progress, bring, contents_of, damaged
+
+LOCK_SECONDS = 3600
+LIMIT = 20 * 2**30  # bytes; VCSPEC_CACHE_LIMIT says otherwise
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A store in the cache.
+
+    Attributes:
+        path: of the store.
+        storage: its storage digest.
+        bytes: of all its objects.
+        used: when it was last asked for, seconds since 1970.
+        kind: of artefact.
+        content: its content digest.
+    """
+
+    path: Path
+    storage: str
+    bytes: int
+    used: float
+    kind: str
+    content: str
+
+
+def stores_folder() -> Path:
+    """Where fetched stores lie, each below its digest."""
+    return cache_folder() / "stores"
+
+
+def path_of(storage: str) -> Path:
+    """Where the store with that storage digest is, or would be."""
+    return stores_folder() / f"{storage.removeprefix(STORAGE)}.zarr"
+
+
+def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | None = None) -> Path:
+    """The store with that digest, brought from elsewhere unless it is here.
+
+    Whoever asks for what another process is bringing waits for it. What was brought before an
+    interruption is not brought again.
+
+    Args:
+        storage: storage digest.
+        objects: gives the objects of the store where they are to be had.
+        progress: called with bytes at hand and bytes in all.
+
+    Raises:
+        Unreadable: it cannot be had, or the cache cannot be written.
+    """
+    target = path_of(storage)
+    if not target.is_dir():
+        folder = stores_folder()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(target.with_suffix(".lock"), timeout=LOCK_SECONDS):
+                if not target.is_dir():
+                    _bring(storage, objects(), target, progress)
+        except Timeout:
+            message = f"another process has held {folder} for an hour; expected it to end; end it"
+            raise Unreadable(message) from None
+        except OSError as error:
+            message = f"{error.filename or folder}: {error.strerror or error}"
+            raise Unreadable(message) from error
+    os.utime(target)
+    return target
+
+
+def _bring(storage: str, objects: Objects, target: Path, progress: Progress | None) -> None:
+    partial = target.with_suffix(".partial")
+    contents = contents_of(objects, storage)
+    make_room(contents.bytes)
+    bring(objects, contents, partial, progress=progress)
+    partial.replace(target)
+
+
+def limit() -> int:
+    """Bytes that the cache may hold: VCSPEC_CACHE_LIMIT, or 20 GiB.
+
+    Raises:
+        Unreadable: the variable is no number of bytes.
+    """
+    from vcspec.engine.budget import parse_bytes
+
+    named = os.environ.get("VCSPEC_CACHE_LIMIT")
+    return parse_bytes(named) if named else LIMIT
+
+
+def make_room(wanted: int, *, most: int | None = None) -> list[Kept]:
+    """Remove the stores that were not asked for longest, until `wanted` bytes fit.
+
+    Args:
+        wanted: bytes that will be added.
+        most: bytes that the cache may hold; `limit()` unless given.
+
+    Returns:
+        What was removed.
+
+    Raises:
+        Unreadable: `wanted` alone is more than the cache may hold.
+    """
+    most = limit() if most is None else most
+    if wanted > most:
+        message = (
+            f"{wanted} bytes are more than the {most} that the cache may hold; set "
+            "VCSPEC_CACHE_LIMIT, or fetch to a path of your own"
+        )
+        raise Unreadable(message)
+    stores = sorted(in_cache(), key=lambda store: store.used)
+    held, removed = sum(store.bytes for store in stores), []
+    for store in stores:
+        if held + wanted <= most:
+            break
+        remove(store)
+        held -= store.bytes
+        removed.append(store)
+    return removed
+
+
+def remove(store: Kept) -> None:
+    """Take a store out of the cache; nobody sees a part of it."""
+    gone = store.path.with_suffix(".gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    store.path.replace(gone)
+    shutil.rmtree(gone)
+    store.path.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def in_cache() -> Iterator[Kept]:
+    """The stores that are kept, in the order of their digests."""
+    folder = stores_folder()
+    for path in sorted(folder.glob("*.zarr")) if folder.is_dir() else ():
+        try:
+            root = json.loads((path / manifest.ROOT).read_bytes())
+            attributes = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
+            yield Kept(
+                path,
+                STORAGE + path.stem,
+                _size(path),
+                path.stat().st_mtime,
+                str(attributes.get("vcspec", {}).get("kind", "")),
+                str(root["content"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            yield Kept(path, STORAGE + path.stem, _size(path), 0.0, "", "")
+
+
+def _size(path: Path) -> int:
+    return sum(one.size for one in LocalObjects(path).listing().values())
+
+
+def unsound(store: Kept) -> list[str]:
+    """Names of objects of a kept store that are not as its digest says; every byte is read."""
+    objects = LocalObjects(store.path)
+    try:
+        contents = contents_of(objects, store.storage)
+    except (Unreadable, OSError):
+        return [manifest.ROOT]
+    known = {entry.name for entry in contents.entries}
+    guests = [name for name in objects.listing() if name not in known]
+    return [entry.name for entry in damaged(objects, contents.entries)] + guests
