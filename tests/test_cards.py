@@ -1,6 +1,8 @@
 import copy
+import json
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +211,47 @@ def test_every_split_of_the_library_has_a_sound_card_for_a_known_dataset() -> No
         card = cards.split_card(name)
         assert card.document["dataset"] in cards.dataset_ids()
         assert cards.split_conditions(card)
+
+
+def test_every_published_split_has_a_published_difficulty() -> None:
+    """Of that split and reference, and of as many tested conditions as its table has."""
+    for name in cards.split_ids():
+        card = cards.split_card(name)
+        found = cards.split_difficulty(card)
+        assert found is not None, name
+        assert found["claim"] == card.document["claim"]
+        tested = cards.split_conditions(card)["role"].count("test")
+        assert found["counts"]["test"] == tested, name
+        assert "conditions" not in found
+
+
+def test_a_split_without_a_difficulty_has_none(library: Path) -> None:
+    put(library / "splits/toy/unseen", "card.toml", CARD)
+    assert cards.split_difficulty(cards.split_card("toy/unseen")) is None
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "says"),
+    [
+        ("split", {"id": "kang-ifnb/unseen-context", "version": "1.0.0"}, "breaks its schema"),
+        ("reference", None, "publishes reference_content"),
+        ("split", None, "publishes content"),
+    ],
+)
+def test_a_difficulty_of_something_else_is_refused(
+    tmp_path: Path, member: str, value: Any, says: str
+) -> None:
+    real = cards.split_card("kang-ifnb/unseen-context")
+    document = json.loads((real.folder / "difficulty.json").read_text(encoding="utf-8"))
+    other = {**document["split"], "content": f"vcs1c-sha256:{'0' * 64}"}
+    document[member] = other if member == "split" and value is None else value
+    put(tmp_path, "difficulty.json", json.dumps(document))
+    with pytest.raises(Unreadable, match=says):
+        cards.split_difficulty(replace(real, folder=tmp_path))
+
+
+def test_a_difficulty_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    real = cards.split_card("kang-ifnb/unseen-context")
+    put(tmp_path, "difficulty.json", "{")
+    with pytest.raises(Unreadable, match="not a JSON object"):
+        cards.split_difficulty(replace(real, folder=tmp_path))

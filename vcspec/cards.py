@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from vcspec.model.errors import UnknownName, Unreadable
 from vcspec.standard import Table, packaged, standard
 
 CARD = "card.toml"
+DIFFICULTY = "difficulty.json"
 Recipe = Callable[[Mapping[str, Path], Mapping[str, Any]], Curated]
 
 
@@ -175,6 +177,32 @@ def split_conditions(card: SplitCard) -> Mapping[str, tuple[str, ...]]:
         raise Unreadable(message)
     columns = zip(*rows, strict=True) if rows else ((),) * len(header)
     return MappingProxyType(dict(zip(header, (tuple(column) for column in columns), strict=True)))
+
+
+def split_difficulty(card: SplitCard) -> Table | None:
+    """How hard the split is, as published beside its card; None where that is not.
+
+    Raises:
+        Unreadable: the document breaks its schema, or is of another split or reference.
+    """
+    path = card.folder / DIFFICULTY
+    if not path.is_file():
+        return None
+    try:
+        found: Table = MappingProxyType(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        message = f"{path} is not a JSON object ({error}); expected a difficulty"
+        raise Unreadable(message) from error
+    conforming(found, "difficulty", path)
+    pair = {"content": found["split"]["content"], "reference_content": found["reference"]}
+    for name, value in pair.items():
+        if value != card.document[name]:
+            message = (
+                f"{path} is of {value}, its card publishes {name} {card.document[name]!r}; "
+                "measure again with `vcspec difficulty --summary --format json`"
+            )
+            raise Unreadable(message)
+    return found
 
 
 def _ids(root: Path, pattern: str) -> tuple[str, ...]:

@@ -1,15 +1,19 @@
-"""Fills the generated tables in the prose of the standard: `python -m vcspec.docs [--check]`.
+"""Fills the generated tables in the prose of the standard, and of the library's splits.
+
+`python -m vcspec.docs [--check]`
 
 A table stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest is written by hand.
 """
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vcspec.standard import Standard, definition_digest, known_versions, packaged, standard
+from vcspec.cards import split_card, split_difficulty, split_ids
+from vcspec.render.scorecard_text import number
+from vcspec.standard import CURRENT, Standard, definition_digest, known_versions, packaged, standard
 
 BLOCK = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -221,6 +225,49 @@ def units(known: Standard) -> str:
     return _table(("field", "unit", "dimension", "factor"), rows)
 
 
+def difficulty(_: Standard) -> str:
+    """How hard the published splits are, and what readers of scores are warned of."""
+    published = [split_difficulty(split_card(name)) for name in split_ids()]
+    found = [document for document in published if document is not None]
+    head = (
+        "split",
+        "conditions",
+        "cells",
+        "effect",
+        "reliability",
+        "nearest change",
+        "gain",
+        "headline metric",
+        "best baseline",
+        "replicate",
+    )
+    warned = "\n".join(
+        f"- **{document['split']['id']}**: {text}."
+        for document in found
+        for text in document["warnings"]
+    )
+    return f"{_table(head, map(_difficulty, found))}\n\n{warned}"
+
+
+def _difficulty(found: Mapping[str, Any]) -> tuple[str, ...]:
+    sides = ({side: one[side] for side in ("test", "train")} for one in found["contrasts"].values())
+    cells, _, effect, reliability = (f"{number(s['test'])} ({number(s['train'])})" for s in sides)
+    transfer, reached = found["transfer"], found["baselines"].values()
+    floors = (one["floor"] for one in reached)
+    return (
+        found["split"]["id"],
+        f"{found['counts']['test']} ({found['counts']['train']})",
+        cells,
+        effect,
+        reliability,
+        number(found["distances"]["nearest_effect"]),
+        f"{number(transfer['gain'])} ± {number(transfer['error'])}" if transfer else "—",
+        ", ".join(found["baselines"]),
+        ", ".join(f"{number(f['value'])} {f['baseline']}" if f else "—" for f in floors),
+        ", ".join(number(one["replicate"]) for one in reached),
+    )
+
+
 def baselines(known: Standard) -> str:
     """All baselines."""
     rows = (
@@ -306,6 +353,7 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "claims": claims,
     "leaks": leaks,
     "units": units,
+    "difficulty": difficulty,
     "baselines": baselines,
     "limits": limits,
     "vocabularies": vocabularies,
@@ -328,17 +376,25 @@ def filled(text: str, known: Standard) -> str:
     return BLOCK.sub(table, text)
 
 
+def pages() -> Iterator[tuple[Path, Standard]]:
+    """Pages that may hold tables, each with the standard that they are of."""
+    for version in known_versions():
+        for page in sorted((packaged("spec") / version).rglob("*.md")):
+            yield page, standard(version)
+    for page in sorted(packaged("splits").glob("*.md")):
+        yield page, standard(CURRENT)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the tables, or with `--check` name the pages that are stale; 1 where there are any."""
     stale: list[Path] = []
-    for version in known_versions():
-        for page in sorted((packaged("spec") / version).rglob("*.md")):
-            text = page.read_text(encoding="utf-8")
-            fresh = filled(text, standard(version))
-            if fresh != text:
-                stale.append(page)
-                if "--check" not in arguments:
-                    page.write_text(fresh, encoding="utf-8")
+    for page, known in pages():
+        text = page.read_text(encoding="utf-8")
+        fresh = filled(text, known)
+        if fresh != text:
+            stale.append(page)
+            if "--check" not in arguments:
+                page.write_text(fresh, encoding="utf-8")
     for page in stale:
         sys.stderr.write(f"{page}: {'stale' if '--check' in arguments else 'written'}\n")
     return int(bool(stale) and "--check" in arguments)

@@ -12,7 +12,9 @@ from vcspec.actions.split import split
 from vcspec.cli import main
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Mismatch, UsageError
-from vcspec.render.difficulty_text import render_difficulty
+from vcspec.render.difficulty_text import render_difficulty, render_summary
+from vcspec.rules.structure import schema_faults
+from vcspec.storage.sealing import sealed_content
 from vcspec.storage.zarr_store import ZarrStore
 
 CONTEXTS = ("heart", "liver", "skin")
@@ -109,6 +111,36 @@ def test_baselines_are_those_of_the_reference(tmp_path: Path) -> None:
         if "dupl" not in name and name != "replicate"
     )
     assert found["informative"] in {True, False}
+
+
+def test_documents_follow_their_schema_and_a_summary_names_no_condition(tmp_path: Path) -> None:
+    place = screen(tmp_path, shared=True)
+    reference(place, tmp_path / "data.zarr", tmp_path / "reference.zarr")
+    found = difficulty(place)
+    whole, summary = json.loads(found.to_json()), json.loads(found.to_json(summary=True))
+    for document in (whole, summary):
+        assert list(schema_faults(document, "1.0", "difficulty", base="")) == []
+    assert whole == {**summary, "conditions": whole["conditions"]}
+    roles = [row["role"] for row in whole["conditions"]]
+    assert summary["counts"] == {role: roles.count(role) for role in ("test", "train")}
+    assert summary["reference"] == sealed_content(tmp_path / "reference.zarr")
+    lines = render_summary(summary)
+    assert lines[0].startswith("difficulty of 12 tested conditions, medians, in brackets of 24")
+    assert any(line.startswith("discrimination-cosine: best baseline ") for line in lines)
+
+
+def test_why_nothing_is_known_is_said_as_it_is(tmp_path: Path) -> None:
+    """One tested condition a context: what compares conditions has no value, however many cells."""
+    place = screen(tmp_path, shared=True, weak="skin")
+    data = tmp_path / "data.zarr"
+    plan = tiny.plan(strategy="holdout-perturbations", parameters={"hold_out": ["G03"]})
+    split(data, place, plan, overwrite=True)
+    reference(place, data, tmp_path / "reference.zarr")
+    *_, last = difficulty(place).warnings
+    assert last == (
+        "nothing tells whether the split can rank models: on none of discrimination-cosine has "
+        "any baseline, or a replicate, a value"
+    )
 
 
 def test_a_reference_of_another_split_is_refused(screen: tiny.Screen, tmp_path: Path) -> None:

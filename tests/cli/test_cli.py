@@ -242,6 +242,23 @@ def test_a_selector_that_matches_nothing_is_an_error_with_near_names(run, folder
     assert not (folder / "x.zarr").exists()
 
 
+def test_a_split_is_told_with_its_difficulty(run, folder, monkeypatch):
+    arguments = ("--strategy", "holdout-contexts", "--hold-out", "skin", "--overwrite")
+    made = ("-o", folder / "made.zarr")
+    told = ("split", folder / "data.zarr", *arguments, *made)
+    _, out, err = run(*told)
+    assert "tested conditions, medians, in brackets of" in err
+    assert "Nearest trained change: correlation" in err
+    assert not out
+    assert "tested conditions, medians" not in run(*told, "--no-difficulty")[2]
+    assert run(*told, "--quiet")[2] == ""
+    monkeypatch.setattr("vcspec.cli.splitting.SOON", 10)
+    _, _, err = run(*told)
+    assert "tested conditions, medians" not in err
+    assert f"vcspec difficulty {folder / 'made.zarr'} --dataset" in err
+    assert "tested conditions, medians" in run(*told, "--difficulty")[2]
+
+
 def test_folds_have_ids_of_their_own(run, folder):
     ids = set()
     for fold in ("1/2", "2/2"):

@@ -1,6 +1,7 @@
 """The published splits: made again, they have the digests and tables that their cards publish."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,16 @@ from local_copies import COPIES, curated_copy
 import vcspec
 from vcspec.actions.curate import dataset_document, write_dataset
 from vcspec.actions.split import library_split
-from vcspec.cards import dataset_card, split_card, split_conditions, split_ids
+from vcspec.cards import (
+    dataset_card,
+    split_card,
+    split_conditions,
+    split_difficulty,
+    split_ids,
+)
+from vcspec.cli import main
 from vcspec.model.errors import Unreadable
+from vcspec.render.difficulty_text import render_summary
 from vcspec.standard import standard
 from vcspec.storage.sealing import sealed_content
 
@@ -45,26 +54,78 @@ def _from_a_copy(name, target, folder):
     write_dataset(target, dataset_document(card), curated, overwrite=False)
 
 
+@pytest.fixture(scope="module")
+def derived(made, tmp_path_factory):
+    """Split → dataset, split and reference, made once."""
+    stores: dict[str, tuple[Path, Path, Path]] = {}
+
+    def derive(name: str) -> tuple[Path, Path, Path]:
+        if name not in stores:
+            dataset = made(split_card(name).document["dataset"])
+            folder = tmp_path_factory.mktemp("split")
+            split, reference = folder / "split.zarr", folder / "reference.zarr"
+            library_split(name, dataset, split)
+            vcspec.reference(split, dataset, reference)
+            stores[name] = dataset, split, reference
+        return stores[name]
+
+    return derive
+
+
 @pytest.mark.parametrize("name", split_ids())
-def test_a_published_split_and_its_reference_are_derived_again(name, made, tmp_path):
-    card = split_card(name)
-    dataset = made(card.document["dataset"])
-    split, reference = tmp_path / "split.zarr", tmp_path / "reference.zarr"
-    assert card.document["content"], "the card publishes no digest"
-    assert library_split(name, dataset, split) == card.document["content"]
-    assert vcspec.reference(split, dataset, reference) == card.document["reference_content"]
+def test_a_published_split_and_its_reference_are_derived_again(name, derived):
+    card = split_card(name).document
+    dataset, split, reference = derived(name)
+    assert card["content"], "the card publishes no digest"
+    assert sealed_content(split) == card["content"]
+    assert sealed_content(reference) == card["reference_content"]
     for store, options in ((split, {"dataset": dataset}), (reference, {"split": split})):
         report = vcspec.validate(store, level="full", **options)
         assert (report.verdict, report.codes) == ("valid", ())
-    assert sealed_content(reference) == card.document["reference_content"]
 
 
 @pytest.mark.parametrize("name", split_ids())
-def test_the_table_beside_the_card_is_the_table_of_the_split(name, made, tmp_path):
+def test_a_published_difficulty_is_measured_again(name, derived):
+    dataset, split, reference = derived(name)
+    found = vcspec.difficulty(split, dataset=dataset, reference=reference).summary
+    published = split_difficulty(split_card(name))
+    assert leaves(found) == {
+        place: pytest.approx(value, rel=1e-6, abs=1e-9) if isinstance(value, float) else value
+        for place, value in leaves(published).items()
+    }
+
+
+def leaves(document, place=""):
+    """Place → value, of all that is no table; numbers as float, as JSON does not tell them apart.
+
+    Warnings quote numbers that stand elsewhere.
+    """
+    if isinstance(document, Mapping):
+        parts = [leaves(value, f"{place}/{name}") for name, value in document.items()]
+        return {name: value for part in parts for name, value in part.items()} or {place: {}}
+    is_number = isinstance(document, int | float) and not isinstance(document, bool)
+    return {place: float(document) if is_number else document}
+
+
+def test_a_split_of_the_library_is_told_with_its_published_difficulty(
+    made, tmp_path, monkeypatch, capsys
+):
+    dataset = made("kang-ifnb")
+    arguments = ["split", dataset, "--card", "kang-ifnb/unseen-context", "-o", tmp_path / "s.zarr"]
+    monkeypatch.setattr("sys.argv", ["vcspec", *map(str, arguments)])
+    monkeypatch.setattr("vcspec.actions.difficulty.difficulty", None)  # nothing is measured
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    told = capsys.readouterr().err.splitlines()
+    published = split_difficulty(split_card("kang-ifnb/unseen-context"))
+    assert set(render_summary(published)) <= set(told)
+
+
+@pytest.mark.parametrize("name", split_ids())
+def test_the_table_beside_the_card_is_the_table_of_the_split(name, derived):
     card = split_card(name)
-    split = tmp_path / "split.zarr"
-    library_split(name, made(card.document["dataset"]), split)
-    opened = vcspec.open_split(split)
+    opened = vcspec.open_split(derived(name)[1])
     columns = split_conditions(card)
     found = {
         column: tuple(str(value) for value in opened.subject.column("obs", column).values)

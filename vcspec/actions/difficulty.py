@@ -20,6 +20,7 @@ from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.spaces import SIGNED
+from vcspec.rules.structure import axis_length
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.cellwise import Piece
@@ -32,6 +33,7 @@ from vcspec.statistics.difficulty import (
     nearest_effect,
 )
 from vcspec.statistics.moments import Moments, moments
+from vcspec.storage.opening import open_store
 
 Target = str | os.PathLike[str]
 MEASURES: Mapping[str, str] = {
@@ -56,9 +58,14 @@ class Difficulty:
 
     document: Mapping[str, Any]
 
-    def to_json(self) -> str:
-        """Canonical JSON (RFC 8785)."""
-        return rfc8785.dumps(dict(self.document)).decode()
+    def to_json(self, *, summary: bool = False) -> str:
+        """Canonical JSON (RFC 8785), of the summary alone where that is asked for."""
+        return rfc8785.dumps(self.summary if summary else dict(self.document)).decode()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The document without single conditions: what is published with a split."""
+        return {name: value for name, value in self.document.items() if name != "conditions"}
 
     @property
     def warnings(self) -> list[str]:
@@ -97,8 +104,10 @@ def difficulty(
                 **{name: stated[name] for name in ("id", "version")},
                 "content": opened.claimed_content(),
             },
+            "reference": found.pin()["content"] if found else None,
             "claim": stated["claim"],
             "simulated": stated["simulated"],
+            "counts": {role: len(changes) for role, changes in measured.changes.items()},
             "conditions": [_plain(row) for row in measured.rows],
             "contrasts": contrasts,
             "distances": distances,
@@ -107,6 +116,11 @@ def difficulty(
             "warnings": [*_confounded(contrasts), *_silent(transfer), *_unable(baselines)],
         }
     )
+
+
+def cells_read(dataset: Target) -> int:
+    """Number of cells of the dataset, all of which a measurement reads."""
+    return axis_length(Subject(open_store(os.fspath(dataset))), "/obs") or 0
 
 
 def _dataset(split: Subject, given: Target | None) -> Subject:
@@ -336,7 +350,16 @@ def _silent(transfer: Mapping[str, Any] | None) -> Iterator[str]:
 
 def _unable(baselines: Mapping[str, Any]) -> Iterator[str]:
     blind = [metric for metric, found in baselines.items() if not found["informative"]]
-    if baselines and all(found["replicate"] is None for found in baselines.values()):
+    lacking = {
+        what: bool(baselines) and all(found[what] is None for found in baselines.values())
+        for what in ("floor", REPLICATE)
+    }
+    if all(lacking.values()):
+        yield (
+            f"nothing tells whether the split can rank models: on none of {', '.join(blind)} has "
+            "any baseline, or a replicate, a value"
+        )
+    elif lacking[REPLICATE]:
         yield (
             "nothing tells whether the split can rank models: tested conditions have too few cells "
             "for a replicate, so that noise is not known"

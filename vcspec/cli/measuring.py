@@ -11,7 +11,8 @@ from vcspec.cli.output import colour, emit, width
 \b
   vcspec difficulty split.zarr
   vcspec difficulty split.zarr --dataset data.zarr --reference reference.zarr
-  vcspec difficulty split.zarr --format json -o difficulty.json"""
+  vcspec difficulty split.zarr --format json -o difficulty.json
+  vcspec difficulty split.zarr --format json --summary -o splits/DATASET/NAME/difficulty.json"""
 )
 @click.argument("split")
 @click.option("--dataset", metavar="DATASET", help="The dataset that the split pins.")
@@ -19,9 +20,16 @@ from vcspec.cli.output import colour, emit, width
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
+@click.option("--summary", is_flag=True, help="With JSON: leave single conditions out.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
 def difficulty(
-    split: str, dataset: str | None, reference: str | None, format_: str, output: str | None
+    split: str,
+    dataset: str | None,
+    reference: str | None,
+    format_: str,
+    output: str | None,
+    *,
+    summary: bool,
 ) -> None:
     """Say how hard SPLIT is, and whether that goes along with what it holds out.
 
@@ -34,7 +42,7 @@ def difficulty(
 
     found = action(split, dataset=dataset, reference=reference)
     if format_ == "json":
-        emit(found.to_json(), output)
+        emit(found.to_json(summary=summary), output)
         return
     shows = colour() and not output
     emit(render_difficulty(found.document, MEASURES, colour=shows, width=width()), output)

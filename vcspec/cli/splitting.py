@@ -11,6 +11,8 @@ from vcspec.cli.output import overwrite_option, quiet_option, say
 if TYPE_CHECKING:
     from vcspec.actions.split import Plan
 
+SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of them
+
 
 @click.command(
     epilog="""Examples:
@@ -57,6 +59,12 @@ if TYPE_CHECKING:
 @click.option(
     "--suite", "suites", multiple=True, metavar="SUITE", help="With --hidden: of the reference."
 )
+@click.option(
+    "--difficulty/--no-difficulty",
+    "measures",
+    default=None,
+    help="Say how hard it is, by its cells; by default where there are at most 100,000.",
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--id", "id_", metavar="ID", help="Id; by default of dataset, strategy and fold.")
 @click.option("--version", "version", default="1.0.0", show_default=True)
@@ -94,6 +102,7 @@ def split(
     target_sum: int,
     *,
     hidden: bool,
+    measures: bool | None,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -114,7 +123,7 @@ def split(
         raise click.UsageError(message)
     if card and not hidden:
         named(target, library_split(card, dataset, target, overwrite=overwrite), quiet=quiet)
-        _told(target, dataset, quiet=quiet)
+        _told(target, dataset, card=card, measures=measures, quiet=quiet)
         return
     held = {"fraction": fraction, "hold_out": hold_out, "fold": fold, "validation": validation}
     plan = (
@@ -133,13 +142,14 @@ def split(
             cells_per_condition=cells,
         )
     )
+    if hidden and not source:
+        _hide(dataset, target, plan, suites, measures=measures, quiet=quiet)
+        return
     if source:
         _import(dataset, target, source, plan, claim, overwrite=overwrite, quiet=quiet)
-    elif hidden:
-        _hide(dataset, target, plan, suites, quiet=quiet)
     else:
         named(target, action(dataset, target, plan, overwrite=overwrite), quiet=quiet)
-        _told(target, dataset, quiet=quiet)
+    _told(target, dataset, measures=measures, quiet=quiet)
 
 
 def _plan(
@@ -180,10 +190,17 @@ def _import(
     for note in found.notes:
         say(f"did not fit: {note}", quiet=quiet)
     say(f"claim: {found.claim}", quiet=quiet)
-    _told(target, dataset, quiet=quiet)
 
 
-def _hide(dataset: str, target: str, plan: "Plan", suites: tuple[str, ...], *, quiet: bool) -> None:
+def _hide(
+    dataset: str,
+    target: str,
+    plan: "Plan",
+    suites: tuple[str, ...],
+    *,
+    measures: bool | None,
+    quiet: bool,
+) -> None:
     from vcspec.actions.hidden import hidden
 
     found = hidden(dataset, target, plan, suites=suites or ("core-1.0",))
@@ -191,14 +208,35 @@ def _hide(dataset: str, target: str, plan: "Plan", suites: tuple[str, ...], *, q
     say(f"withheld: {target}/private/reference.zarr  {found.reference}", quiet=quiet)
     for url in found.open_sources:
         say(f"warning: anybody can take the truth from {url}: it is withheld, not secret")
-    if not quiet:
-        _roles(f"{target}/public/split.zarr")
+    _told(f"{target}/private/split.zarr", dataset, measures=measures, quiet=quiet)
 
 
-def _told(target: str, dataset: str, *, quiet: bool) -> None:
-    if not quiet:
-        _roles(target)
-        say(f"how hard it is: vcspec difficulty {target} --dataset {dataset}")
+def _told(target: str, dataset: str, *, card: str = "", measures: bool | None, quiet: bool) -> None:
+    """Say what was made: roles, and how hard it is as far as that is known or soon found."""
+    if quiet:
+        return
+    _roles(target)
+    if measures is not False:
+        for line in _difficulty(target, dataset, card, measures=bool(measures)):
+            say(line)
+    say(f"how hard it is, in full: vcspec difficulty {target} --dataset {dataset}")
+
+
+def _difficulty(target: str, dataset: str, card: str, *, measures: bool) -> list[str]:
+    from vcspec.actions.difficulty import cells_read, difficulty
+    from vcspec.cards import split_card, split_difficulty
+    from vcspec.model.errors import VcspecError
+    from vcspec.render.difficulty_text import render_summary
+
+    published = split_difficulty(split_card(card)) if card else None
+    if published is not None:
+        return render_summary(published)
+    if not measures and cells_read(dataset) > SOON:
+        return []
+    try:
+        return render_summary(difficulty(target, dataset=dataset).document)
+    except VcspecError as error:  # the split itself is made, and sound
+        return [f"difficulty not measured: {error}"]
 
 
 def _named_settings(settings: tuple[str, ...]) -> dict[str, str]:

@@ -27,12 +27,11 @@ def render_difficulty(
         colour: whether the terminal shows colours.
         width: columns of the terminal; None does not wrap.
     """
-    split = document["split"]
-    roles = [row["role"] for row in document["conditions"]]
+    split, counts = document["split"], document["counts"]
     simulated = "  simulated" if document["simulated"] else ""
     parts: list[Any] = [
-        f"{split['id']}@{split['version']}  {document['claim']}  {roles.count('test')} tested, "
-        f"{roles.count('train')} trained conditions{simulated}",
+        f"{split['id']}@{split['version']}  {document['claim']}  {counts['test']} tested, "
+        f"{counts['train']} trained conditions{simulated}",
         "",
         _contrasts(document["contrasts"], measures),
         "",
@@ -45,6 +44,29 @@ def render_difficulty(
         parts.append("No reference lies beside the split: nothing is said of baselines.")
     parts += ["", *(f"warning: {text}" for text in document["warnings"])]
     return drawn(parts, colour=colour, width=width).rstrip("\n")
+
+
+def render_summary(document: Mapping[str, Any]) -> list[str]:
+    """The difficulty in a few lines, for who has just made the split."""
+    counts, contrasts = document["counts"], document["contrasts"]
+    medians = ", ".join(
+        f"{name} {number(found['test'])} ({number(found['train'])})"
+        for name, found in contrasts.items()
+    )
+    said = [
+        f"difficulty of {counts['test']} tested conditions, medians, in brackets of "
+        f"{counts['train']} trained ones: {medians}",
+        *_distances({**document["distances"], "contexts": {}}),
+        *_transfer(document["transfer"]),
+        *(_reached(metric, found) for metric, found in document["baselines"].items()),
+    ]
+    return [*said, *(f"warning: {text}" for text in document["warnings"])]
+
+
+def _reached(metric: str, found: Mapping[str, Any]) -> str:
+    floor = found["floor"]
+    best = f"{number(floor['value'])} ({floor['baseline']})" if floor else "—"
+    return f"{metric}: best baseline {best}, replicate {number(found['replicate'])}"
 
 
 def _grid(*headings: str) -> "Table":
