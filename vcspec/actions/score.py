@@ -1,11 +1,8 @@
 """score: a prediction against its split's reference, or against measured cells, as a scorecard."""
 
 import os
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
-from importlib.metadata import version
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -15,6 +12,15 @@ from numpy.typing import NDArray
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.fetch import published
 from vcspec.actions.predicted import Control, predicted_side
+from vcspec.actions.results import (
+    assembled,
+    composites,
+    effect_sizes,
+    filled,
+    significant_counts,
+    summaries,
+    training_contexts,
+)
 from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
 from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, taking_in
@@ -25,31 +31,25 @@ from vcspec.engine.controls import StoredControl
 from vcspec.engine.settings import Settings
 from vcspec.metrics import compute
 from vcspec.metrics.changes import is_finite
-from vcspec.metrics.composite import composite
-from vcspec.metrics.coverage import with_worst
 from vcspec.metrics.descriptors import systematic_variation
 from vcspec.metrics.flags import Observed, raised
-from vcspec.metrics.interval import RESAMPLES, SEED
-from vcspec.metrics.summary import DECIMALS, summary
+from vcspec.metrics.summary import DECIMALS
 from vcspec.model.comparison import Comparison, Expression, Scores, Side, Space
 from vcspec.model.condition import targets_of
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.matrix import Array
-from vcspec.model.scorecard import Scorecard, by_condition, table_digest
+from vcspec.model.scorecard import Scorecard
 from vcspec.model.store import Damaged
 from vcspec.rules.book import examine
 from vcspec.rules.subject import Subject
-from vcspec.standard import CURRENT, definition_digest, standard
+from vcspec.standard import CURRENT, standard
 from vcspec.statistics.cellwise import Cellwise, with_cellwise
 from vcspec.statistics.content import commitment
 from vcspec.statistics.fingerprints import Shown
-from vcspec.version import __version__
 
 Target = str | os.PathLike[str]
 MISSES = {"VCS501", "VCS509"}  # what partial predictions may break: missing, not finite
-ALPHA = 0.05  # discovery rate below which a true effect counts, in the strata
-LIBRARIES = ("numpy", "scipy", "zarr")
 
 
 class Truth(Protocol):
@@ -365,75 +365,43 @@ def _card(
     scores: Mapping[str, Scores],
 ) -> Scorecard:
     metrics = tuple(scores)
-    entries = standard().metrics
     anchors = {name: found.anchors(name) for name in metrics}
     gone = ~is_finite(pair.prediction.mean)
-    scores = {
-        name: with_worst(one, entries[name], anchors[name].get("no-change"))
-        for name, one in scores.items()
-    }
-    values = np.array([scores[name].values for name in metrics])
-    reasons = tuple(scores[name].reasons for name in metrics)
-    strata = _strata(subject, found, pair)
-    results = {
-        name: {
-            "definition": definition_digest(CURRENT, name),
-            "replicate_error": found.error(name),
-            **summary(
-                scores[name],
-                anchors[name],
-                found.contexts,
-                entries[name],
-                strata=strata,
-                without="no-reference" if found.pin() is None else "not-in-reference",
-            ),
-        }
-        for name in metrics
-    }
+    scores = filled(scores, anchors)
+    results = summaries(
+        scores,
+        anchors,
+        found.contexts,
+        errors={name: found.error(name) for name in metrics},
+        strata=_strata(subject, found, pair),
+        without="no-reference" if found.pin() is None else "not-in-reference",
+    )
     headline = tuple(standard().suites[suites[0]]["headline"])
     told = share_shown(found.shown, pair.prediction, ~gone)
     seen = Observed(pair, ~gone, _copied(subject), results, headline, told)
-    document = {
-        **_identity(subject, found, suites),
-        "conditions": len(found.keys),
-        "coverage": round(1 - float(gone.mean()), DECIMALS),
-        "missing": [key for key, lost in zip(found.keys, gone, strict=True) if lost],
-        "features": len(subject.features),
-        "metrics": results,
-        "systematic_variation": _systematic(pair, found.contexts),
-        "composites": _composites(suites, scores, anchors, found.contexts),
-        "flags": raised(seen),
-        "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
-        "table": table_digest(metrics, found.keys, values, reasons),
-        "by_condition": by_condition(found.keys, found.contexts, metrics, values, reasons),
-        "tool": _tool(),
-    }
-    document["signature"] = _signature(document)
-    return Scorecard(document, metrics, tuple(found.keys), tuple(found.contexts), values, reasons)
+    return assembled(
+        {
+            **_identity(subject, found, suites),
+            "missing": [key for key, lost in zip(found.keys, gone, strict=True) if lost],
+            "features": len(subject.features),
+            "metrics": results,
+            "systematic_variation": _systematic(pair, found.contexts),
+            "composites": composites(suites, scores, anchors, found.contexts),
+            "flags": raised(seen),
+        },
+        found.keys,
+        found.contexts,
+        scores,
+    )
 
 
 def _strata(subject: Subject, found: Truth, pair: Comparison) -> dict[str, list[str]]:
     """Division → (conditions,) part: by the truth's effect, and by what the split lets be known."""
-    from vcspec.rules.split import Table
-
     strata = {}
     if pair.truth.expression is not None:
-        strata["effect"] = effect_sizes((pair.truth.expression.fdr < ALPHA).sum(axis=1))
-    trained: dict[str, set[str]] = {}
-    table = Table(subject.companions["split"])
-    for condition in table.having("train"):
-        trained.setdefault(condition.perturbation, set()).add(condition.context_key)
-    known = {condition.key: condition.perturbation for condition in table.tested}
-    numbers = [len(trained.get(known[key], ())) for key in found.keys]
-    strata["training-contexts"] = [str(number) if number < 2 else "2+" for number in numbers]
+        strata["effect"] = effect_sizes(significant_counts(pair.truth.expression.fdr))
+    strata["training-contexts"] = training_contexts(subject.companions["split"], found.keys)
     return strata
-
-
-def effect_sizes(counts: NDArray[np.int64]) -> list[str]:
-    """`null` without a significant feature, else `strong` from the median of the others on."""
-    some = counts[counts > 0]
-    border = float(np.median(some)) if len(some) else 0.0
-    return ["null" if not n else "strong" if n >= border else "weak" for n in counts.tolist()]
 
 
 def _systematic(pair: Comparison, contexts: Sequence[str]) -> dict[str, float | None]:
@@ -444,35 +412,12 @@ def _systematic(pair: Comparison, contexts: Sequence[str]) -> dict[str, float | 
     }
 
 
-def _composites(
-    suites: Sequence[str],
-    scores: Mapping[str, Scores],
-    anchors: Mapping[str, Mapping[str, Array]],
-    contexts: Sequence[str],
-) -> dict[str, Any]:
-    """Suite → the number that its rule set makes of its metrics."""
-    known = standard()
-    values = {name: one.values for name, one in scores.items()}
-    return {
-        name: asdict(composite(rule, known.metrics, values, anchors, contexts))
-        for name in suites
-        if (rule := known.suites[name].get("composite"))
-    }
-
-
 def _copied(subject: Subject) -> float | None:
     """Share of cells that repeat another of their condition; None without cells that can tell."""
     if subject.document["level"] != "cells":
         return None
     rich, again = (int(column.sum()) for column in subject.prints[:, 3:].T)
     return again / rich if rich else None
-
-
-def _space(values: Mapping[str, Any]) -> str:
-    """The value space in a few letters."""
-    if values["space"] != "log1p":
-        return str(values["space"])
-    return f"log1p({values['target_sum']},{values['total']})"
 
 
 def _identity(subject: Subject, found: Truth, suites: tuple[str, ...]) -> dict[str, Any]:
@@ -499,36 +444,3 @@ def _identity(subject: Subject, found: Truth, suites: tuple[str, ...]) -> dict[s
         },
         "values": stated["values"],
     }
-
-
-def _tool() -> dict[str, str]:
-    libraries = {name: version(name) for name in LIBRARIES}
-    return {"vcspec": __version__, "python": platform.python_version(), **libraries}
-
-
-def _signature(document: Mapping[str, Any]) -> str:
-    inputs, values = document["inputs"], document["values"]
-    short = {
-        name: _short(pin if isinstance(pin, str) else pin["content"])
-        for name, pin in inputs.items()
-        if pin is not None
-    }
-    parts = {
-        "task": document["task"],
-        "suite": "+".join(document.get("suites", [document["suite"]])),
-        "split": f"{inputs['split']['id']}@{inputs['split']['version']}#{short['split']}",
-        "reference": f"#{short['reference']}" if "reference" in short else "none",
-        "pred": f"#{short['predictions']}",
-        "space": _space(values),
-        "level": document["level"],
-        "controls": "truth",
-        "n": document["conditions"],
-        "boot": f"{RESAMPLES}/seed{SEED}",
-        "tool": document["tool"]["vcspec"],
-    }
-    simulated = " simulated" if document["simulated"] else ""
-    return f"vcspec/{document['spec']}{simulated} " + " ".join(f"{k}:{v}" for k, v in parts.items())
-
-
-def _short(content: str) -> str:
-    return content.rpartition(":")[2][:8]
