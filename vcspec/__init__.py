@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vcspec.actions.curate import curate
     from vcspec.actions.difficulty import Difficulty, difficulty
     from vcspec.actions.export import describe
+    from vcspec.actions.pool import pool
     from vcspec.actions.predict import Split, baseline, open_split, template
     from vcspec.actions.reference import reference
     from vcspec.actions.score import score
@@ -52,6 +53,7 @@ _HOMES = {
     "difficulty": "actions.difficulty",
     "open_split": "actions.predict",
     "open_training": "actions.training_data",
+    "pool": "actions.pool",
     "reference": "actions.reference",
     "score": "actions.score",
     "split": "actions.split",
@@ -84,6 +86,7 @@ __all__ = [
     "difficulty",
     "open_split",
     "open_training",
+    "pool",
     "reference",
     "score",
     "split",

@@ -175,6 +175,11 @@ def arms(known: Standard) -> str:
     return _table(("arm", "kind", "what it is", "strengths", "held against"), rows)
 
 
+def among_conditions(known: Standard) -> str:
+    """Metrics whose values depend on other test conditions."""
+    return ", ".join(known.tasks["perturbation-response"]["among_conditions"])
+
+
 def suite_notes(known: Standard) -> str:
     """What published rule sets are reproduced, and how the suites differ from them."""
     lines = []
@@ -346,6 +351,7 @@ TABLES: Mapping[str, Callable[[Standard], str]] = {
     "notation": notation,
     "suites": suites,
     "suite notes": suite_notes,
+    "among conditions": among_conditions,
     "flags": flags,
     "arms": arms,
     "invariance": invariance,

@@ -449,6 +449,23 @@ def test_contexts_do_not_touch_each_other(context):
         np.testing.assert_array_equal(apart[name].values, together[name].values[rows])
 
 
+@each_metric
+def test_other_conditions_change_the_metrics_that_the_task_names_and_no_others(name):
+    prediction = confused(0.9, seed=1)
+    spread = np.random.default_rng(1).random(prediction.mean.shape)
+    whole, half = comparison(truth(), replace(prediction, deviation=spread)), PERTURBATIONS // 2
+    stated = ENTRIES[name]["parameters"]
+    parameters = {**stated, "fewest": 3} if "fewest" in stated else stated
+
+    def values(part):
+        return np.round(METRICS[name](part, **parameters).values, 10)
+
+    parts = [values(whole.rows(at, at + half)) for at in range(0, len(whole), half)]
+    same_alone = np.array_equal(np.concatenate(parts), values(whole), equal_nan=True)
+    named = standard().tasks["perturbation-response"]["among_conditions"]
+    assert same_alone == (name not in named)
+
+
 def at(which, rows, features=slice(None)):
     def part(values):
         return None if values is None else values[rows][:, features]

@@ -1,6 +1,5 @@
 """compare: several scorecards of one question, with what can and cannot be told apart."""
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from vcspec.actions.validate import require_valid, validate
+from vcspec.actions.scorecards import (
+    read_scorecard,
+    require_all_different,
+    require_equal,
+)
 from vcspec.metrics.interval import RESAMPLES, SEED
 from vcspec.metrics.standing import (
     Means,
@@ -23,12 +26,11 @@ from vcspec.metrics.standing import (
     ranks_of,
     tiers,
 )
-from vcspec.model.errors import Mismatch, UsageError
+from vcspec.model.errors import UsageError
 from vcspec.model.league import League
 from vcspec.model.matrix import Array
-from vcspec.model.scorecard import Scorecard, first_difference
+from vcspec.model.scorecard import Scorecard
 from vcspec.standard import CURRENT, standard
-from vcspec.storage.documents import parse_document
 
 Target = str | os.PathLike[str]
 QUESTION = (
@@ -62,34 +64,16 @@ def compare(cards: Sequence[Target]) -> League:
     if len(places) < 2:
         message = f"{len(places)} scorecard is given; a comparison needs two or more"
         raise UsageError(message)
-    data = [_read(place) for place in places]
-    found = [_card(place, bytes_) for place, bytes_ in zip(places, data, strict=True)]
-    _require_one_question(places, found)
-    digests = [hashlib.sha256(bytes_).hexdigest() for bytes_ in data]
-    if len(set(digests)) < len(digests):
-        again = next(at for at, digest in enumerate(digests) if digest in digests[:at])
-        message = (
-            f"{places[again]} is the same scorecard as {places[digests.index(digests[again])]}"
-        )
-        raise UsageError(message)
+    found, digests = zip(*map(read_scorecard, places), strict=True)
+    require_equal(
+        places,
+        [_question(card) for card in found],
+        "answer different questions",
+        "score both against one reference, with one version of vcspec",
+    )
+    require_all_different(places, digests)
     names = _names(places, found)
     return League(_document(found, names, digests))
-
-
-def _read(place: Path) -> bytes:
-    require_valid(validate(place))
-    return place.read_bytes()
-
-
-def _card(place: Path, data: bytes) -> Scorecard:
-    document = parse_document(data, standard().limits)
-    if "by_condition" not in document:
-        message = (
-            f"{place} holds no values by condition, which a comparison draws on; "
-            "score again, disclosing all"
-        )
-        raise UsageError(message)
-    return Scorecard.of(document)
 
 
 def _question(card: Scorecard) -> dict[str, Any]:
@@ -98,7 +82,7 @@ def _question(card: Scorecard) -> dict[str, Any]:
     inputs = document["inputs"]
     return {
         **{name: document[name] for name in QUESTION},
-        "inputs": {name: inputs[name] for name in ("dataset", "split", "reference")},
+        "inputs": _asked_of(inputs),
         "bootstrap": document["bootstrap"],
         "tool": {"vcspec": document["tool"]["vcspec"]},
         "metrics": {name: found["definition"] for name, found in document["metrics"].items()},
@@ -106,28 +90,21 @@ def _question(card: Scorecard) -> dict[str, Any]:
     }
 
 
-def _require_one_question(places: Sequence[Path], cards: Sequence[Scorecard]) -> None:
-    first = _question(cards[0])
-    for place, card in zip(places[1:], cards[1:], strict=True):
-        other = _question(card)
-        for name, value in first.items():
-            if difference := first_difference({name: value}, {name: other[name]}):
-                message = (
-                    f"{places[0]} and {place} answer different questions: {difference} is "
-                    f"{_at(first, difference)} in one and {_at(other, difference)} in the other; "
-                    "score both against one reference, with one version of vcspec"
-                )
-                raise Mismatch(message)
+def _asked_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs without what a model gave; of pooled scorecards for every fold."""
+    if "folds" not in inputs:
+        return {name: inputs[name] for name in ("dataset", "split", "reference")}
+    folds = [
+        {name: one[name] for name in ("fold", "split", "reference")} for one in inputs["folds"]
+    ]
+    return {**{name: inputs[name] for name in ("dataset", "strategy")}, "folds": folds}
 
 
-def _at(document: Any, pointer: str) -> str:
-    """What stands at a JSON pointer, as far as there is something; short."""
-    for part in pointer.split("/")[1:]:
-        if not isinstance(document, Mapping) or part not in document:
-            return "absent"
-        document = document[part]
-    text = str(document)
-    return text if len(text) <= 80 else f"{text[:77]}…"
+def _answered_by(inputs: Mapping[str, Any]) -> str | list[str]:
+    """Content digest of the predictions; of every fold's, where they were pooled."""
+    if "folds" not in inputs:
+        return str(inputs["predictions"])
+    return [str(one["predictions"]) for one in inputs["folds"]]
 
 
 def _names(places: Sequence[Path], cards: Sequence[Scorecard]) -> list[str]:
@@ -166,16 +143,14 @@ def _document(
         "spec": CURRENT,
         "question": {
             **{name: first.document[name] for name in QUESTION},
-            "inputs": {
-                name: first.document["inputs"][name] for name in ("dataset", "split", "reference")
-            },
+            "inputs": _asked_of(first.document["inputs"]),
         },
         "models": [
             {
                 "name": name,
                 "model": card.document["model"],
                 "scorecard": digest,
-                "predictions": card.document["inputs"]["predictions"],
+                "predictions": _answered_by(card.document["inputs"]),
                 "level": card.document["level"],
                 "coverage": card.document["coverage"],
             }

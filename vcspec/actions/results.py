@@ -1,5 +1,6 @@
 """Results: a scorecard's numbers, from values by condition and their anchors."""
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import rfc8785
 from numpy.typing import NDArray
 
 from vcspec.metrics.composite import composite
@@ -15,7 +17,7 @@ from vcspec.metrics.interval import RESAMPLES, SEED
 from vcspec.metrics.summary import DECIMALS, summary
 from vcspec.model.comparison import Scores
 from vcspec.model.matrix import Array
-from vcspec.model.scorecard import Scorecard, by_condition, table_digest
+from vcspec.model.scorecard import Scorecard, asked_of, by_condition, table_digest
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.version import __version__
@@ -141,18 +143,11 @@ def _tool() -> dict[str, str]:
 
 
 def _signature(document: Mapping[str, Any]) -> str:
-    inputs, values = document["inputs"], document["values"]
-    short = {
-        name: _short(pin if isinstance(pin, str) else pin["content"])
-        for name, pin in inputs.items()
-        if pin is not None
-    }
+    values = document["values"]
     parts = {
         "task": document["task"],
         "suite": "+".join(document.get("suites", [document["suite"]])),
-        "split": f"{inputs['split']['id']}@{inputs['split']['version']}#{short['split']}",
-        "reference": f"#{short['reference']}" if "reference" in short else "none",
-        "pred": f"#{short['predictions']}",
+        **_answered(document["inputs"]),
         "space": _space(values),
         "level": document["level"],
         "controls": "truth",
@@ -164,8 +159,26 @@ def _signature(document: Mapping[str, Any]) -> str:
     return f"vcspec/{document['spec']}{simulated} " + " ".join(f"{k}:{v}" for k, v in parts.items())
 
 
-def _short(content: str) -> str:
-    return content.rpartition(":")[2][:8]
+def _answered(inputs: Mapping[str, Any]) -> dict[str, str]:
+    """Split, reference and predictions in a few letters."""
+    folds = inputs.get("folds", [inputs])
+    short = {
+        name: _short([pin if isinstance(pin, str) else pin["content"] for pin in pins])
+        for name in ("split", "reference", "predictions")
+        if None not in (pins := [fold[name] for fold in folds])
+    }
+    return {
+        "split": f"{asked_of(inputs)}#{short['split']}",
+        "reference": f"#{short['reference']}" if "reference" in short else "none",
+        "pred": f"#{short['predictions']}",
+    }
+
+
+def _short(contents: Sequence[str]) -> str:
+    """Eight digits of a digest; of several, of the digest of their canonical JSON."""
+    if len(contents) == 1:
+        return contents[0].rpartition(":")[2][:8]
+    return hashlib.sha256(rfc8785.dumps(list(contents))).hexdigest()[:8]
 
 
 def _space(values: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """verify: the same numbers again, from the files that a scorecard names by digest."""
 
+import hashlib
 import json
 import math
 import os
@@ -64,6 +65,8 @@ def verify(
     require_valid(validate(path))
     stated = json.loads(path.read_bytes())
     inputs = stated["inputs"]
+    if "folds" in inputs:
+        return _verified(stated, _pooled_again(path, inputs))
     place = predictions or _find(path, "predictions", inputs["predictions"])
     if inputs["reference"] is None and dataset is None:
         dataset = _find(path, "dataset", inputs["dataset"]["content"])
@@ -75,10 +78,35 @@ def verify(
         suites=stated.get("suites", [stated["suite"]]),
         settings=settings,
     )
+    return _verified(stated, anew)
+
+
+def _verified(stated: dict[str, Any], anew: Scorecard) -> Verification:
     found = json.loads(anew.to_json())
     difference = _disagreement(stated, found)
     identical = first_difference(stated, found) == ""
     return Verification(anew, identical, not difference, difference)
+
+
+def _pooled_again(card: Path, inputs: dict[str, Any]) -> Scorecard:
+    """The folds' scorecards, beside the pooled one or in folders beside it, pooled again."""
+    from vcspec.actions.pool import pool
+
+    folder = card.resolve().parent
+    places = {
+        hashlib.sha256(place.read_bytes()).hexdigest(): place
+        for place in sorted({*folder.glob("*.json"), *folder.glob("*/*.json")})
+        if place.is_file()
+    }
+    for fold in inputs["folds"]:
+        if fold["scorecard"] not in places:
+            message = (
+                f"no scorecard {fold['scorecard']} of fold {fold['fold']} stands beside {card}, or "
+                "in a folder beside it"
+            )
+            raise UsageError(message)
+    found = [places[fold["scorecard"]] for fold in inputs["folds"]]
+    return pool(found, partial=bool(inputs["missing"]))
 
 
 def _find(card: Path, kind: str, content: str) -> Path:

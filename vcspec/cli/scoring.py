@@ -125,6 +125,19 @@ def score(
 
         write_score_table(Path(table), card.to_xarray(), overwrite=overwrite)
         say(f"wrote {table}", quiet=quiet)
+    told(card, format_, output, contexts=contexts, strata=strata, quiet=quiet)
+
+
+def told(
+    card: "Scorecard",
+    format_: str,
+    output: str | None,
+    *,
+    contexts: bool,
+    strata: bool,
+    quiet: bool,
+) -> None:
+    """Write a scorecard to `output`, where that is given, and print it."""
     if output:
         from vcspec.storage.files import write_text
 

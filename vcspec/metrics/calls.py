@@ -107,7 +107,7 @@ def lfc_nmae(comparison: Comparison, *, alpha: float, fewest: int, pseudocount: 
     return scores.undefined_where(is_empty(truth), "constant-truth")
 
 
-@metric("de-count-spearman", across=True)
+@metric("de-count-spearman")
 def de_count_spearman(comparison: Comparison, *, alpha: float, fewest: int) -> Scores:
     """Whether the prediction knows which conditions respond most; one value a context."""
     found, called = (mask.sum(axis=1) for mask in _calls(comparison, alpha))

@@ -80,7 +80,7 @@ def roc_auc(comparison: Comparison, *, alpha: float) -> Scores:
     return _area(comparison, alpha, precise=False)
 
 
-@metric("cell-eval-de-spearman", across=True)
+@metric("cell-eval-de-spearman")
 def de_spearman(comparison: Comparison, *, alpha: float) -> Scores:
     """Rank correlation of the numbers of calls, over conditions that have true ones."""
     sides = comparison.truth, comparison.prediction

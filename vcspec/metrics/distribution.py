@@ -117,7 +117,7 @@ def mean_variance_distance(comparison: Comparison) -> Scores:
     return Scores.defined(np.sqrt(gap.mean(axis=1)))
 
 
-@metric("energy-to-control-pearson", across=True)
+@metric("energy-to-control-pearson")
 def energy_to_control(comparison: Comparison, *, fewest: int) -> Scores:
     """Whether the prediction knows which conditions lie far from control; one value a context."""
     truth, prediction = _samples(comparison)

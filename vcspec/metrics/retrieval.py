@@ -89,7 +89,7 @@ def discrimination(  # noqa: PLR0913 - what published forms differ in
 
 
 for _name in NAMES:
-    metric(_name, across=True)(partial(discrimination))
+    metric(_name)(partial(discrimination))
 
 SCALES: dict[str, Callable[[Array, int], Array]] = {
     "others": lambda nearer, number: 1 - nearer / (number - 1),

@@ -13,13 +13,13 @@ from vcspec.model.matrix import Array
 Labels = NDArray[np.int64]
 
 
-@metric("clustering-agreement", across=True)
+@metric("clustering-agreement")
 def clustering_agreement(comparison: Comparison, *, fewest: int) -> Scores:
     """Agreement of the clusters of true and predicted profiles, cut at one number of clusters."""
     return _agreement(comparison, fewest, factors=(1.0,))
 
 
-@metric("clustering-agreement-best", across=True)
+@metric("clustering-agreement-best")
 def clustering_agreement_best(
     comparison: Comparison, *, fewest: int, factors: list[float]
 ) -> Scores:
@@ -27,7 +27,7 @@ def clustering_agreement_best(
     return _agreement(comparison, fewest, tuple(factors))
 
 
-@metric("phenotype-auroc", across=True)
+@metric("phenotype-auroc")
 def phenotype_auroc(comparison: Comparison) -> Scores:
     """Whether predicted changes lie near the true ones of their phenotype."""
     truth, prediction = change(comparison.truth), change(comparison.prediction)

@@ -14,25 +14,19 @@ from vcspec.statistics.cellwise import Taking
 Metric = Callable[..., Scores]
 
 METRICS: Catalog[Metric] = Catalog("metric", standard().metrics)
-ACROSS: set[str] = set()
+ACROSS = frozenset(standard().tasks["perturbation-response"]["among_conditions"])
+"""Metrics that are given all conditions at once; others may be given a few at a time."""
 AT_ONCE = 131_072  # values of profiles that are worked on together: their arrays stay in the cache
 
 DECIMALS = 10
+NEEDS_CELLS = "needs-cells"
 UNDEFINED_PREDICTION = "undefined-prediction"
 """Reason inside this room only: `compute` turns it into the metric's null, so that no model
 escapes a condition by predicting nothing."""
 
 
-def metric(name: str, *, across: bool = False) -> Callable[[Metric], Metric]:
-    """Decorator: `function(comparison, **parameters)` is the metric `name` of the standard.
-
-    Args:
-        name: in the standard.
-        across: whether the value of a condition depends on other conditions; else the function may
-            be given a few conditions at a time.
-    """
-    if across:
-        ACROSS.add(name)
+def metric(name: str) -> Callable[[Metric], Metric]:
+    """Decorator: `function(comparison, **parameters)` is the metric `name` of the standard."""
     return METRICS.claim(name)
 
 
@@ -110,11 +104,11 @@ def _lack(needs: Iterable[str], comparison: Comparison) -> str:
     for need in needs:
         if need in held:
             if any(part is None for part in held[need]):
-                return _LACKS.get(need, "needs-cells")
+                return _LACKS.get(need, NEEDS_CELLS)
         elif getattr(truth, need) is None:
             return "not-in-reference"
         elif getattr(prediction, need) is None:
-            return "needs-cells"
+            return NEEDS_CELLS
     return ""
 
 
@@ -123,6 +117,8 @@ _LACKS = {
     "deviation": "no-stated-deviation",
     "phenotype": "no-annotation",
 }
+LACKING = frozenset({*_LACKS.values(), NEEDS_CELLS, "not-in-reference"})
+"""Reasons that hold for every condition, whatever they are: something is not there."""
 
 
 def _neutral(side: Side, broken: Mask) -> Side:

@@ -9,10 +9,10 @@ import numpy as np
 
 from vcspec.metrics.calibration import calibration
 from vcspec.metrics.interval import anchored_interval, mean_interval
+from vcspec.metrics.suite import NEEDS_CELLS
 from vcspec.model.comparison import Scores
 from vcspec.model.matrix import Array
 
-NEEDS_CELLS = "needs-cells"
 REPLICATE = "replicate"
 INTERPOLATED = "interpolated-duplicate"
 DUPLICATES = (REPLICATE, INTERPOLATED)  # anchors that are made of the truth's own cells

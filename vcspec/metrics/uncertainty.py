@@ -31,7 +31,7 @@ def crps(comparison: Comparison) -> Scores:
     return Scores.defined(np.where(deviation > 0, spread, np.abs(gap)).mean(axis=1))
 
 
-@metric("spread-error", across=True)
+@metric("spread-error")
 def spread_error(comparison: Comparison, *, fewest: int) -> Scores:
     """Rank correlation of stated and true error, the size of the true effect taken out of both."""
     stated = _stated(comparison).mean(axis=1)

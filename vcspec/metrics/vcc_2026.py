@@ -150,7 +150,7 @@ def _adjusted(p_value: Array, counts: Mask) -> Array:
     return adjusted
 
 
-@metric("vcc-2026-mse-ratio", across=True)
+@metric("vcc-2026-mse-ratio")
 def mse_ratio(comparison: Comparison) -> Scores:
     """Squared error less what noise adds to it, over the same of no change; one value a context."""
     truth, prediction = comparison.truth.pooled, comparison.prediction.pooled

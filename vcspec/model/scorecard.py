@@ -102,6 +102,15 @@ def _cell(value: float | None) -> str:
     return "—" if value is None else f"{value:.4g}"
 
 
+def asked_of(inputs: Mapping[str, Any]) -> str:
+    """The split that a scorecard answers, or the folds that it was pooled of, in short."""
+    if "folds" not in inputs:
+        return f"{inputs['split']['id']}@{inputs['split']['version']}"
+    strategy = inputs["strategy"]
+    share = f"{len(inputs['folds'])}-of-{strategy['folds']}-folds"
+    return f"{inputs['dataset']['id']}/{strategy['name']}@{share}"
+
+
 def table_digest(
     metrics: Sequence[str],
     conditions: Sequence[str],

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from vcspec.model.league import COLUMNS, League
+from vcspec.model.scorecard import asked_of
 from vcspec.render.report_text import drawn, shown
 from vcspec.render.scorecard_text import ARROW, number
 from vcspec.standard import standard
@@ -57,11 +58,10 @@ def render_league(
 
 
 def _question(question: Mapping[str, Any]) -> str:
-    split = question["inputs"]["split"]
     simulated = "  simulated data" if question["simulated"] else ""
     size = f"{question['conditions']} conditions × {question['features']} features"
     return (
-        f"{question['claim']}  {split['id']}@{split['version']}  {size}  "
+        f"{question['claim']}  {asked_of(question['inputs'])}  {size}  "
         f"suite {question['suite']}{simulated}"
     )
 

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from vcspec.model.scorecard import Scorecard
+from vcspec.model.scorecard import Scorecard, asked_of
 from vcspec.render.report_text import drawn, shown
 from vcspec.standard import standard
 
+OTHER_FOLDS = "other-folds"
 ARROW = {"higher": "↑", "lower": "↓"}
 
 
@@ -107,6 +108,15 @@ def _notes(document: Any) -> list[str]:
         value = number(found["value"])
         members = ", ".join(f"{name} {number(one)}" for name, one in found["members"].items())
         notes.append(f"score of {suite}: {value} ({members})")
+    if apart := [
+        n for n, found in document["metrics"].items() if OTHER_FOLDS in found["undefined"]
+    ]:
+        notes.append(
+            f"{', '.join(apart)} compare conditions of a context, which several folds test: there "
+            "is a value of each fold (--strata), and none of all"
+        )
+    if unscored := document["inputs"].get("missing"):
+        notes.append(f"folds without a scorecard: {', '.join(unscored)}")
     if document["coverage"] < 1:
         lost = document["missing"]
         names = ", ".join(shown(key) for key in lost[:5]) + (" …" if len(lost) > 5 else "")
@@ -122,8 +132,9 @@ def _notes(document: Any) -> list[str]:
         )
     for flag in document["flags"]:
         entry = standard().flags[flag["name"]]
+        fold = f" of fold {flag['fold']}" if "fold" in flag else ""
         notes.append(
-            f"flag {flag['name']}: {entry['statistic']} is {number(flag['statistic'])}. "
+            f"flag {flag['name']}{fold}: {entry['statistic']} is {number(flag['statistic'])}. "
             f"{entry['says']}"
         )
     return [*notes, ""] if notes else []
@@ -168,9 +179,8 @@ def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = 
 
 def _question(document: Any) -> str:
     simulated = "  simulated data" if document["simulated"] else ""
-    split = document["inputs"]["split"]
     size = f"{document['conditions']} conditions × {document['features']} features"
-    name = f"{split['id']}@{split['version']}"
+    name = asked_of(document["inputs"])
     return f"{document['claim']}  {name}  {size}  level {document['level']}{simulated}"
 
 
@@ -181,10 +191,11 @@ def _legend(document: Any) -> str:
         if isinstance(training, str)
         else ", ".join(training.get("datasets", [])) or "nothing"
     )
+    inputs = document["inputs"]
     anchors = (
         "floor: best baseline. replicate: half of the cells against the other half. anchored: 0 is "
         "the floor, 1 the replicate."
-        if document["inputs"]["reference"] is not None
+        if inputs.get("folds", [inputs])[0]["reference"] is not None
         else "No reference: the truth is the dataset's own, without floor and replicate."
     )
     return f"↑ higher is better, ↓ lower is better. {anchors} trained on: {shown(str(declared))}"
