@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from vcspec.rules.quick_look import CHECKS, SILENT, keeps
 from vcspec.rules.structure import validator
@@ -89,6 +90,27 @@ def test_the_look_agrees_with_jsonschema_on_spoilt_documents(name, data):
             spoil(data.draw, document)
     decided = keeps(document, SCHEMAS, name)
     assert decided in (None, validator("1.0", name).is_valid(document))
+
+
+@pytest.mark.parametrize(
+    ("schema", "document", "held"),
+    [
+        ({"minProperties": 1}, {}, False),
+        ({"maxProperties": 1}, {"a": 1, "b": 2}, False),
+        ({"maximum": 2}, 2.5, False),
+        ({"maximum": 2}, float("nan"), True),
+        ({"patternProperties": {"^x-": {"type": "string"}}}, {"x-a": 1, "b": 1}, False),
+        ({"type": "integer"}, 2.0, True),
+        ({"type": "integer"}, True, False),
+        ({"minLength": 2}, [1], True),
+        ({"pattern": "b"}, "abc", True),
+        ({"additionalProperties": False}, {"a": 1}, False),
+        ({"properties": {"a": False}}, {"a": 1}, False),
+    ],
+)
+def test_a_keyword_alone_means_what_it_means_to_jsonschema(schema, document, held):
+    assert Draft202012Validator(schema).is_valid(document) is held
+    assert keeps(document, {"own": schema}, "own") is held
 
 
 @pytest.mark.parametrize(
