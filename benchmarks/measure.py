@@ -24,6 +24,8 @@ ROOT = HERE.parent
 RESULTS = HERE / "results"
 MEBI = 2**20
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+# Every side runs from compiled bytecode, as what a person has installed does.
+USUAL = {"PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": ""}
 PACKAGES = (
     *("vcspec", "numpy", "scipy", "numba", "zarr", "numcodecs", "anndata", "h5py", "pandas"),
     *("polars", "cell-eval", "illico", "pdex", "numba-mwu", "scanpy", "scikit-learn", "pertpy"),
@@ -90,7 +92,7 @@ def run(command, environment=None):
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=problems,
-            env={**os.environ, "PYTHONWARNINGS": "ignore", **(environment or {})},
+            env={**os.environ, **USUAL, **(environment or {})},
         )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
