@@ -20,7 +20,7 @@ from vcspec.model.errors import Invalid, Mismatch, UsageError
 from vcspec.model.league import COLUMNS
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.render.league_text import render_csv, render_league
-from vcspec.rules.structure import schema_faults
+from vcspec.rules.documents import schema_faults
 from vcspec.standard import standard
 
 HEADLINE = standard().suites["core-1.0"]["headline"]

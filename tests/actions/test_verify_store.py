@@ -1,11 +1,14 @@
 """Every byte of a store against its manifest."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from support import tiny
 
+import vcspec
 from vcspec.actions.verify_store import verify_store
 from vcspec.model.errors import UsageError
 
@@ -61,3 +64,21 @@ def test_values_are_not_looked_at(store):
 
 def test_what_is_not_there_cannot_be_verified(tmp_path):
     assert verify_store(tmp_path / "nothing.zarr").verdict == "unknown"
+
+
+def test_bytes_are_verified_without_numpy(store):
+    code = (
+        "import sys; from vcspec.actions.verify_store import verify_store\n"
+        "print(verify_store(sys.argv[1]).verdict)\n"
+        "print(sorted({'numpy', 'jsonschema', 'zarr', 'fsspec'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code, str(store)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["valid", "[]"]
+
+
+def test_a_scorecard_has_no_manifest(screen, tmp_path):
+    card = tmp_path / "card.json"
+    card.write_text(vcspec.score(screen.predictions, reference=screen.reference).to_json())
+    report = verify_store(card)
+    assert (report.verdict, report.kind, report.codes) == ("valid", "scorecard", ())

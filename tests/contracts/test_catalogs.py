@@ -7,7 +7,7 @@ import pytest
 
 import vcspec.baselines
 import vcspec.metrics
-import vcspec.rules
+import vcspec.rules.whole
 import vcspec.splitting
 from vcspec.baselines.arms import ARMS
 from vcspec.baselines.profiles import BASELINES

@@ -5,7 +5,7 @@ import pytest
 
 from vcspec.metrics.summary import floor_of, mean_of, summary
 from vcspec.model.comparison import Scores
-from vcspec.rules.structure import validator
+from vcspec.rules.documents import validator
 from vcspec.standard import standard
 
 NAN = np.nan

@@ -1,13 +1,18 @@
 import numpy as np
 import pytest
 
-from vcspec.model.store import Column, Damaged, Node, Skeleton
+from vcspec.model.store import Column, Damaged, Node, Skeleton, places
 
 
 def test_a_grid_counts_stored_objects_along_each_axis() -> None:
     node = Node("/a/b", "array", 3, {}, shape=(10, 4, 0), chunks=(3, 4, 2))
     assert (node.grid, node.elements) == ((4, 1, 0), 0)
     assert list(node.object_names()) == []
+
+
+@pytest.mark.parametrize("grid", [(), (3,), (2, 0), (2, 3, 1), (0,)])
+def test_places_of_a_grid_are_numpys(grid: tuple[int, ...]) -> None:
+    assert list(places(grid)) == list(np.ndindex(*grid))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vcspec.actions.validate import validate
 from vcspec.model.store import Node
 from vcspec.rules.container import decoded_chunk_bytes, grid_problem, name_problem
+from vcspec.standard import standard
 
 STORES = Path(__file__).parents[2] / "spec" / "1.0" / "conformance" / "stores"
 
@@ -84,3 +86,9 @@ def test_the_size_of_any_data_type_is_known(data_type, size):
 def test_chunks_and_shards_fit_each_other(shape, chunks, inner, sound):
     node = Node("/X", "array", 3, {}, shape=shape, chunks=chunks, inner_chunks=inner)
     assert (grid_problem(node) == "") == sound
+
+
+@pytest.mark.parametrize("name", sorted(set(standard().limits["data_types"]) - {"string"}))
+def test_an_element_has_as_many_bytes_as_numpy_gives_it(name):
+    node = Node("/a", "array", 3, {}, shape=(1,), chunks=(1,), data_type=name)
+    assert decoded_chunk_bytes(node) == np.dtype(name).itemsize

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from vcspec.rules.documents import validator
 from vcspec.rules.quick_look import CHECKS, SILENT, keeps
-from vcspec.rules.structure import validator
 from vcspec.standard import packaged, standard
 
 STORES = packaged("spec") / "1.0" / "conformance" / "stores"

@@ -18,6 +18,7 @@ from support.web_server import WebServer
 
 from vcspec.actions.export import describe
 from vcspec.actions.validate import validate
+from vcspec.actions.verify_store import verify_store
 from vcspec.model.finding import Report
 from vcspec.model.store import Damaged
 from vcspec.storage.objects import AT_ONCE, RemoteObjects, Unreached, Wanted, open_objects
@@ -91,6 +92,15 @@ def test_a_broken_remote_store_gets_the_same_report_too(
     remote, local = validate(published), validate(tmp_path / "data.zarr")
     assert remote.errors
     assert told(remote) == told(local)
+
+
+def test_the_bytes_of_a_remote_store_are_verified_as_on_disk(
+    published: str, screen: tiny.Screen, s3: S3
+) -> None:
+    assert told(verify_store(published)) == told(verify_store(screen.dataset))
+    place = s3.folder / published.removeprefix("s3://") / "X" / "data" / "c" / "0"
+    place.write_bytes(place.read_bytes()[::-1])
+    assert verify_store(published).codes == ("VCS203",)
 
 
 def test_metadata_take_one_listing_and_one_request_a_document(s3: S3, published: str) -> None:

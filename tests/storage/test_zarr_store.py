@@ -17,7 +17,7 @@ from support.reencode import Layout, reencode
 
 from vcspec.model.matrix import stack
 from vcspec.model.store import Damaged
-from vcspec.storage import zarr_store
+from vcspec.storage import object_store, zarr_store
 from vcspec.storage.zarr_store import ZarrStore
 
 LAYOUTS = [
@@ -357,11 +357,19 @@ def test_a_span_past_the_end_is_damage(tmp_path: Path) -> None:
 
 
 def test_objects_are_hashed_in_pieces(screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zarr_store, "HASHED_AT_ONCE", 7)
-    store = ZarrStore(str(screen.dataset))
+    monkeypatch.setattr(object_store, "HASHED_AT_ONCE", 7)
+    place = f"memory://{uuid.uuid4().hex}/data.zarr"
+    filesystem, root = fsspec.core.url_to_fs(place)
+    filesystem.put(str(screen.dataset) + "/", root, recursive=True)
+    store = ZarrStore(place)
     data = (screen.dataset / "zarr.json").read_bytes()
+    read: list[tuple[int | None, int | None]] = []
+    plain = store._objects.read
+    monkeypatch.setattr(
+        store._objects, "read", lambda name, *span: read.append(span) or plain(name, *span)
+    )
     assert store.digests(["zarr.json"]) == [hashlib.sha256(data).hexdigest()]
-    assert store.read("zarr.json") == data
+    assert read == [(at, min(at + 7, len(data))) for at in range(0, len(data), 7)]
 
 
 def test_a_store_behind_fsspec_is_read_like_a_local_one(screen: tiny.Screen) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import vcspec.rules  # noqa: F401 - importing the room claims its rules
 from vcspec.actions.traffic import tell_traffic
 from vcspec.engine.settings import Settings
 from vcspec.model import manifest

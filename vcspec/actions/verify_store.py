@@ -4,16 +4,16 @@ import hashlib
 import os
 from dataclasses import replace
 
-import vcspec.rules  # noqa: F401 - importing the room claims its rules
 from vcspec.engine.settings import Settings
 from vcspec.model import manifest
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
 from vcspec.model.release import STORAGE
+from vcspec.rules import container, documents, integrity  # noqa: F401 - this claims their rules
+from vcspec.rules.artefact import Artefact
 from vcspec.rules.book import examine, unreadable
-from vcspec.rules.subject import Subject
 from vcspec.standard import standard
-from vcspec.storage.opening import open_store
+from vcspec.storage.opening import open_stored
 
 Target = str | os.PathLike[str]
 # What a manifest says of a store's bytes.
@@ -35,7 +35,7 @@ def verify_store(target: Target, *, storage: str = "", settings: Settings | None
     """
     name = os.fspath(target)
     try:
-        subject = Subject(open_store(name), settings=settings or Settings())
+        subject = Artefact(open_stored(name), settings=settings or Settings())
         report = examine(subject, "full", name, only=STORED)
         if storage and manifest.ROOT in subject.skeleton.objects:
             report = _held_against(report, subject.store.read(manifest.ROOT), storage)

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from vcspec.model.errors import Unreadable
-from vcspec.model.matrix import AnyArray, Rows
+
+if TYPE_CHECKING:  # names, metadata and bytes are read without numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from vcspec.model.matrix import AnyArray, Rows
 
 PIECE_ROWS = 65_536  # a multiple of the digests' tiles
 
@@ -63,7 +66,7 @@ class Node:
     @property
     def elements(self) -> int:
         """Number of elements of an array."""
-        return int(np.prod([int(n) for n in self.shape], dtype=object))
+        return prod(self.shape)
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -88,7 +91,17 @@ class Node:
 
     def object_names(self) -> Iterator[str]:
         """Names, relative to the store, of every object that the array should have."""
-        return (self.object_name(index) for index in np.ndindex(*self.grid))
+        return (self.object_name(index) for index in places(self.grid))
+
+
+def places(grid: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Every place of a grid, the last axis fastest; none is held."""
+    if not grid:
+        yield ()
+        return
+    for first in range(grid[0]):
+        for rest in places(grid[1:]):
+            yield (first, *rest)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +117,10 @@ class Column:
     """
 
     sort: Literal["string", "integer", "number", "boolean", "other"]
-    values: AnyArray
-    missing: NDArray[np.bool_] | None = None
-    codes: NDArray[np.int64] | None = None
-    categories: AnyArray | None = None
+    values: "AnyArray"
+    missing: "NDArray[np.bool_] | None" = None
+    codes: "NDArray[np.int64] | None" = None
+    categories: "AnyArray | None" = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -152,8 +165,8 @@ class Skeleton:
         return found if isinstance(found, dict) else None
 
 
-class Store(Protocol):
-    """Read-only questions about one Zarr hierarchy; of an unsafe one, `skeleton` is asked alone."""
+class Stored(Protocol):
+    """What a hierarchy is asked of its names, metadata and bytes; no value is decoded."""
 
     target: str
 
@@ -161,14 +174,40 @@ class Store(Protocol):
     def skeleton(self) -> Skeleton:
         """Objects and metadata."""
 
-    def array(self, path: str) -> AnyArray:
+    def read(self, name: str) -> bytes:
+        """The bytes of one object."""
+
+    def digests(self, names: Sequence[str]) -> list[str]:
+        """SHA-256 of each object, hexadecimal; all are held at once but those that are large."""
+
+    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+        """Told that the store will be read through, so that a remote place is asked less often.
+
+        Args:
+            names: of the small objects that will be asked for first, the most needed first.
+            hashed: whether digests of all objects will be asked for.
+        """
+
+    @property
+    def requests(self) -> int:
+        """How often the place was asked for something."""
+
+    @property
+    def bytes_read(self) -> int:
+        """Length of all that the place gave."""
+
+
+class Store(Stored, Protocol):
+    """Read-only questions about one Zarr hierarchy; of an unsafe one, `skeleton` is asked alone."""
+
+    def array(self, path: str) -> "AnyArray":
         """The whole array at `path`.
 
         Raises:
             Damaged: an object is absent, or cannot be decoded.
         """
 
-    def span(self, path: str, start: int, stop: int) -> AnyArray:
+    def span(self, path: str, start: int, stop: int) -> "AnyArray":
         """Elements `start` to `stop` of the one-dimensional array at `path`.
 
         Raises:
@@ -196,7 +235,7 @@ class Store(Protocol):
             Damaged: it cannot be decoded.
         """
 
-    def rows(self, path: str, start: int, stop: int, *, borrow: bool = False) -> Rows:
+    def rows(self, path: str, start: int, stop: int, *, borrow: bool = False) -> "Rows":
         """Rows `start` to `stop` of the matrix at `path` (CSR or dense), indices as stored.
 
         Args:
@@ -209,7 +248,7 @@ class Store(Protocol):
             Damaged: it cannot be decoded.
         """
 
-    def row_ends(self, path: str) -> NDArray[np.int64]:
+    def row_ends(self, path: str) -> "NDArray[np.int64]":
         """(rows + 1,) stored values of the matrix at `path` (CSR or dense) before each row.
 
         Raises:
@@ -222,14 +261,8 @@ class Store(Protocol):
     def value_type(self, path: str) -> str:
         """Data type of the values of the matrix at `path`."""
 
-    def blocks(self, path: str) -> Iterator[Rows]:
+    def blocks(self, path: str) -> "Iterator[Rows]":
         """All rows of the matrix at `path`, in order, in blocks of bounded size; CSC as well."""
-
-    def read(self, name: str) -> bytes:
-        """The bytes of one object."""
-
-    def digests(self, names: Sequence[str]) -> list[str]:
-        """SHA-256 of each object, hexadecimal; all are held at once but those that are large."""
 
     def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
         """The bytes of shards of the array at `path` where their index should be, at their start.
@@ -238,19 +271,3 @@ class Store(Protocol):
             path: of the array.
             names: of its objects; fewer bytes are given of those that are shorter.
         """
-
-    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
-        """Told that the store will be read through, so that a remote place is asked less often.
-
-        Args:
-            names: of the small objects that will be asked for first, the most needed first.
-            hashed: whether digests of all objects will be asked for.
-        """
-
-    @property
-    def requests(self) -> int:
-        """How often the place was asked for something."""
-
-    @property
-    def bytes_read(self) -> int:
-        """Length of all that the place gave."""

@@ -6,10 +6,11 @@ from typing import Any
 from vcspec.catalog import Catalog
 from vcspec.model.finding import Fault, Finding, Report, Skipped, Verdict, aggregate
 from vcspec.model.store import Damaged
-from vcspec.rules.subject import Subject
+from vcspec.rules.artefact import Artefact
 from vcspec.standard import standard
 
-Check = Callable[[Subject], Iterator[Fault]]
+# Each rule says what it asks for: an Artefact, or a Subject, which knows values as well.
+Check = Callable[[Any], Iterator[Fault]]
 
 RULES: Catalog[Check] = Catalog("rule", standard().rules)
 rule = RULES.claim
@@ -23,7 +24,7 @@ UNREADABLE = "VCS001"
 class Examination:
     """The state of one run through the book: what was found, passed and skipped so far."""
 
-    def __init__(self, subject: Subject, level: str, only: Container[str] | None = None) -> None:
+    def __init__(self, subject: Artefact, level: str, only: Container[str] | None = None) -> None:
         self.subject = subject
         self.only = only
         self.level = level
@@ -121,7 +122,7 @@ class Examination:
 
 
 def examine(
-    subject: Subject, level: str, target: str, *, only: Container[str] | None = None
+    subject: Artefact, level: str, target: str, *, only: Container[str] | None = None
 ) -> Report:
     """All that the book says about `subject`, down to `level`.
 
@@ -129,8 +130,10 @@ def examine(
         subject: the artefact.
         level: how deep to look.
         target: its name in the report.
-        only: codes of rules; those on safety are checked all the same.
+        only: codes of rules, whose modules are imported; those on safety are checked all the same.
     """
+    if only is None:
+        import vcspec.rules.whole  # noqa: F401 - importing it claims every rule
     subject.is_deep = level == "full" and only is None
     examination = Examination(subject, level, only)
     examination.run()

@@ -1,23 +1,23 @@
 """VCS0xx: what must hold before anything is decoded. Reads names and JSON only."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict
-
-import numpy as np
+from math import prod
 
 from vcspec.model.finding import Fault
 from vcspec.model.store import Node
+from vcspec.rules.artefact import Artefact
 from vcspec.rules.book import rule
-from vcspec.rules.subject import Subject
 from vcspec.standard import known_versions, standard
 
 SCORECARD = "scorecard.json"
 
 
 @rule("VCS001")
-def store_unreadable(subject: Subject) -> Iterator[Fault]:
+def store_unreadable(subject: Artefact) -> Iterator[Fault]:
     """Opening has succeeded; what is left to see is whether there is a root node."""
     names = subject.skeleton.objects
     if "/" in subject.skeleton.nodes or {"zarr.json", ".zgroup", ".zarray"} & names.keys():
@@ -27,7 +27,7 @@ def store_unreadable(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS002")
-def unknown_spec_version(subject: Subject) -> Iterator[Fault]:
+def unknown_spec_version(subject: Artefact) -> Iterator[Fault]:
     """Compare the declared version with the bundled ones."""
     declared, known = subject.document.get("spec"), known_versions()
     if declared not in known:
@@ -35,7 +35,7 @@ def unknown_spec_version(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS003")
-def unknown_kind(subject: Subject) -> Iterator[Fault]:
+def unknown_kind(subject: Artefact) -> Iterator[Fault]:
     """Compare the declared kind with those of a file (a scorecard) or of a store (the others)."""
     is_file = set(subject.skeleton.objects) == {SCORECARD}
     known = ["scorecard"] if is_file else list(subject.standard.layouts)
@@ -45,7 +45,7 @@ def unknown_kind(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS004")
-def codec_not_allowed(subject: Subject) -> Iterator[Fault]:
+def codec_not_allowed(subject: Artefact) -> Iterator[Fault]:
     """Compare every codec with the list of its Zarr format."""
     limits = subject.standard.limits
     for node in subject.arrays():
@@ -56,7 +56,7 @@ def codec_not_allowed(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS005")
-def data_type_not_allowed(subject: Subject) -> Iterator[Fault]:
+def data_type_not_allowed(subject: Artefact) -> Iterator[Fault]:
     """Compare every data type with the list."""
     allowed = subject.standard.limits["data_types"]
     for node in subject.arrays():
@@ -65,7 +65,7 @@ def data_type_not_allowed(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS006")
-def link_or_special_file(subject: Subject) -> Iterator[Fault]:
+def link_or_special_file(subject: Artefact) -> Iterator[Fault]:
     """Look at what the listing says each object is."""
     words = {"link": "a symbolic link", "special": "a hard link or special file"}
     for name, entry in subject.skeleton.objects.items():
@@ -74,7 +74,7 @@ def link_or_special_file(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS007")
-def unsafe_object_name(subject: Subject) -> Iterator[Fault]:
+def unsafe_object_name(subject: Artefact) -> Iterator[Fault]:
     """Look at each name, and at pairs that differ by case alone."""
     seen: dict[str, str] = {}
     for name in subject.skeleton.objects:
@@ -101,7 +101,7 @@ def name_problem(name: str, most: int) -> str:
 
 
 @rule("VCS008")
-def metadata_not_strict(subject: Subject) -> Iterator[Fault]:
+def metadata_not_strict(subject: Artefact) -> Iterator[Fault]:
     """Report what the strict reader could not take, and grids that contradict themselves."""
     expected = "strict JSON that describes a Zarr node"
     for name, reason in subject.skeleton.broken.items():
@@ -126,7 +126,7 @@ def grid_problem(node: Node) -> str:
 
 
 @rule("VCS009")
-def size_over_limit(subject: Subject) -> Iterator[Fault]:
+def size_over_limit(subject: Artefact) -> Iterator[Fault]:
     """Compare declared sizes with the limits, before anything is allocated."""
     limits = subject.standard.limits
     if len(subject.skeleton.objects) > limits["objects"]:
@@ -140,23 +140,24 @@ def size_over_limit(subject: Subject) -> Iterator[Fault]:
         elif decoded_chunk_bytes(node) > limits["chunk_bytes"]:
             found = f"chunks of {decoded_chunk_bytes(node)} bytes"
             yield Fault(node.path, found, f"at most {limits['chunk_bytes']} bytes")
-        elif int(np.prod([int(n) for n in node.grid], dtype=object)) > limits["objects"]:
+        elif prod(node.grid) > limits["objects"]:
             yield Fault(node.path, "more chunks than objects are allowed", "larger chunks")
 
 
 def item_bytes(node: Node) -> int:
     """Bytes of one decoded element; 8 for text, whose length nobody declares."""
     is_number = node.data_type in standard().limits["data_types"] and node.data_type != "string"
-    return np.dtype(node.data_type).itemsize if is_number else 8
+    bits = re.sub(r"\D", "", node.data_type) or "8"  # `bool` states none
+    return int(bits) // 8 if is_number else 8
 
 
 def decoded_chunk_bytes(node: Node) -> int:
     """Bytes of one decoded chunk or shard, as declared."""
-    return item_bytes(node) * int(np.prod([int(n) for n in node.chunks], dtype=object))
+    return item_bytes(node) * prod(node.chunks)
 
 
 @rule("VCS010")
-def expansion_over_limit(subject: Subject) -> Iterator[Fault]:
+def expansion_over_limit(subject: Artefact) -> Iterator[Fault]:
     """Compare what large arrays decode to with what is stored of them."""
     limits = subject.standard.limits
     stored: dict[str, int] = {}
@@ -164,7 +165,7 @@ def expansion_over_limit(subject: Subject) -> Iterator[Fault]:
         for cut in _folders(name):
             stored[cut] = stored.get(cut, 0) + entry.size
     for node in subject.arrays():
-        chunks = int(np.prod([int(n) for n in node.grid], dtype=object))
+        chunks = prod(node.grid)
         decoded, kept = chunks * decoded_chunk_bytes(node), stored.get(node.path, 0)
         if decoded > limits["expansion_floor"] and decoded > limits["expansion"] * max(kept, 1):
             found = f"{kept} stored bytes decode to {decoded}"
@@ -179,14 +180,14 @@ def _folders(name: str) -> Iterator[str]:
 
 
 @rule("VCS011")
-def two_formats_in_one_node(subject: Subject) -> Iterator[Fault]:
+def two_formats_in_one_node(subject: Artefact) -> Iterator[Fault]:
     """Report nodes with metadata of both formats."""
     for path in subject.skeleton.twice:
         yield Fault(path, "zarr.json beside .zarray or .zgroup", "one of them")
 
 
 @rule("VCS012")
-def consolidated_metadata_differs(subject: Subject) -> Iterator[Fault]:
+def consolidated_metadata_differs(subject: Artefact) -> Iterator[Fault]:
     """Compare the root's copy with each node."""
     copy = subject.skeleton.consolidated
     if copy is None:
@@ -206,7 +207,7 @@ def _told(node: Node) -> str:
 
 
 @rule("VCS013")
-def document_missing(subject: Subject) -> Iterator[Fault]:
+def document_missing(subject: Artefact) -> Iterator[Fault]:
     """Look for the root attribute."""
     if subject.skeleton.document is None:
         root = subject.skeleton.nodes.get("/")

@@ -5,23 +5,24 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcspec.engine.executors import run, threads
 from vcspec.model import manifest
 from vcspec.model.finding import SHOWN, Fault
 from vcspec.model.manifest import Entry
+from vcspec.rules.artefact import Artefact
 from vcspec.rules.book import rule
-from vcspec.rules.quick_look import keeps
-from vcspec.rules.structure import validator
-from vcspec.rules.subject import Subject
-from vcspec.standard import Standard
+from vcspec.rules.documents import errors_of
+
+if TYPE_CHECKING:  # the rules on bytes are checked without what the rules on values need
+    from vcspec.rules.subject import Subject
 
 BATCH_BYTES = 8_388_608
 
 
 @rule("VCS201")
-def object_missing(subject: Subject) -> Iterator[Fault]:
+def object_missing(subject: Artefact) -> Iterator[Fault]:
     """Look for each listed object."""
     for entry in subject.listed:
         if entry.name not in subject.skeleton.objects:
@@ -29,7 +30,7 @@ def object_missing(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS202")
-def object_size_differs(subject: Subject) -> Iterator[Fault]:
+def object_size_differs(subject: Artefact) -> Iterator[Fault]:
     """Compare sizes."""
     for entry in subject.listed:
         found = subject.skeleton.objects.get(entry.name)
@@ -38,7 +39,7 @@ def object_size_differs(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS203")
-def object_digest_differs(subject: Subject) -> Iterator[Fault]:
+def object_digest_differs(subject: Artefact) -> Iterator[Fault]:
     """Hash each object that has the right size."""
     objects, settings = subject.skeleton.objects, subject.settings
     listed = [e for e in subject.listed if e.name in objects and objects[e.name].size == e.size]
@@ -55,7 +56,7 @@ def object_digest_differs(subject: Subject) -> Iterator[Fault]:
             yield Fault(f"/{entry.name}", f"sha256 {digest}", f"sha256 {entry.sha256}")
 
 
-def _digests(subject: Subject, names: list[str], _: None) -> list[str]:
+def _digests(subject: Artefact, names: list[str], _: None) -> list[str]:
     return subject.store.digests(names)
 
 
@@ -74,7 +75,7 @@ def _batches(entries: list[Entry]) -> Iterator[list[Entry]]:
 
 
 @rule("VCS204")
-def object_unlisted(subject: Subject) -> Iterator[Fault]:
+def object_unlisted(subject: Artefact) -> Iterator[Fault]:
     """Look for objects that no manifest lists."""
     known = {entry.name for entry in subject.listed}
     known |= {node["manifest"] for node in subject.manifest["nodes"]} | {manifest.ROOT}
@@ -84,7 +85,7 @@ def object_unlisted(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS205")
-def chunk_missing(subject: Subject) -> Iterator[Fault]:
+def chunk_missing(subject: Artefact) -> Iterator[Fault]:
     """Look for the object of every position of every grid."""
     for node in subject.arrays():
         # AnnData writes None (an absent `raw`) as a scalar of encoding `null`, without a value.
@@ -102,7 +103,7 @@ def chunk_missing(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS206")
-def chunk_undecodable(subject: Subject) -> Iterator[Fault]:
+def chunk_undecodable(subject: Artefact) -> Iterator[Fault]:
     """Report what any rule met that could not be read; an absent object is for rule VCS205."""
     for fault in subject.damage:
         if not re.search(r"the object .* is absent$", fault.found):
@@ -110,14 +111,14 @@ def chunk_undecodable(subject: Subject) -> Iterator[Fault]:
 
 
 @rule("VCS207")
-def manifest_missing(subject: Subject) -> Iterator[Fault]:
+def manifest_missing(subject: Artefact) -> Iterator[Fault]:
     """Look for the root manifest."""
     if manifest.ROOT not in subject.skeleton.objects:
         yield Fault("/", f"no {manifest.ROOT}", "a sealed store")
 
 
 @rule("VCS208")
-def manifest_broken(subject: Subject) -> Iterator[Fault]:
+def manifest_broken(subject: Artefact) -> Iterator[Fault]:
     """Check the root against its schema, and each node manifest against the root."""
     path = f"/{manifest.ROOT}"
     try:
@@ -125,7 +126,7 @@ def manifest_broken(subject: Subject) -> Iterator[Fault]:
     except ValueError as error:
         yield Fault(path, f"not JSON: {error}", "the manifest schema")
         return
-    errors = _off_schema(subject.standard, root)
+    errors = errors_of(root, subject.standard.version, "manifest")
     if errors:
         yield Fault(path, errors[0].message[:200], "the manifest schema", count=len(errors))
         return
@@ -135,13 +136,7 @@ def manifest_broken(subject: Subject) -> Iterator[Fault]:
             yield Fault(f"/{node['manifest']}", problem, f"sha256 {node['sha256']}")
 
 
-def _off_schema(rules: Standard, root: Mapping[str, Any]) -> list[Any]:
-    if keeps(root, rules.schemas, "manifest"):
-        return []
-    return list(validator(rules.version, "manifest").iter_errors(root))
-
-
-def _node_problem(subject: Subject, node: Mapping[str, Any]) -> str:
+def _node_problem(subject: Artefact, node: Mapping[str, Any]) -> str:
     name = node["manifest"]
     if name not in subject.skeleton.objects:
         return "nothing"
@@ -160,7 +155,7 @@ def _node_problem(subject: Subject, node: Mapping[str, Any]) -> str:
 
 
 @rule("VCS209")
-def content_digest_differs(subject: Subject) -> Iterator[Fault]:
+def content_digest_differs(subject: "Subject") -> Iterator[Fault]:
     """Compute the digest from the values and compare it, element by element."""
     found, claimed = subject.content, subject.manifest
     for element in sorted(found.elements.keys() | claimed["elements"].keys()):

@@ -9,7 +9,7 @@ from vcspec.model.finding import Fault
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.rules.book import rule
 from vcspec.rules.container import SCORECARD
-from vcspec.rules.structure import schema_faults
+from vcspec.rules.documents import schema_faults
 from vcspec.rules.subject import Subject
 from vcspec.standard import definition_digest
 

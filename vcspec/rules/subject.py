@@ -1,6 +1,5 @@
 """Subject: the artefact under examination, with every fact that rules ask for, found once."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,18 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.engine.cells import StoredCells
-from vcspec.engine.settings import Settings
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
-from vcspec.model import manifest
 from vcspec.model.condition import Condition, conditions_of
 from vcspec.model.finding import SHOWN, Fault
-from vcspec.model.manifest import Entry
 from vcspec.model.matrix import AnyArray
-from vcspec.model.store import PIECE_ROWS, Column, Damaged, Node, Skeleton, Store
-from vcspec.rules.foresight import foreseen
+from vcspec.model.store import PIECE_ROWS, Column, Damaged, Store
+from vcspec.rules.artefact import Artefact
 from vcspec.rules.survey import Survey, survey
-from vcspec.standard import Standard, known_versions, standard
 from vcspec.statistics.content import Content, content_of, digest_of_leaves, has_column
 from vcspec.statistics.labels import Labels, Stretches, labels_of, stretches
 from vcspec.statistics.scan import Bounds, Prints, Scan, prints_of
@@ -45,57 +40,11 @@ class Run:
 
 
 @dataclass
-class Subject:
-    """One artefact.
-
-    Attributes:
-        store: where it is read from.
-        companions: other artefacts at hand, by kind.
-        damage: what could not be read so far; rule VCS206 reports it.
-        settings: how passes over its cells are run.
-        is_deep: whether its content digest will be asked for, so that one pass serves both.
-    """
+class Subject(Artefact):
+    """One artefact, and what its values say."""
 
     store: Store
     companions: Mapping[str, "Subject"] = field(default_factory=dict)
-    damage: list[Fault] = field(default_factory=list)
-    settings: Settings = field(default_factory=Settings)
-    is_deep: bool = False
-    _foreseen: bool = field(default=False, init=False, repr=False)
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """Objects and metadata."""
-        return self.store.skeleton
-
-    @cached_property
-    def document(self) -> Mapping[str, Any]:
-        """The root document; empty where there is none."""
-        return self.skeleton.document or {}
-
-    @property
-    def kind(self) -> str:
-        """The kind that the document declares."""
-        return str(self.document.get("kind", ""))
-
-    @cached_property
-    def standard(self) -> Standard:
-        """The standard that the document declares; the current one where it declares none known."""
-        declared = self.document.get("spec")
-        return standard(declared) if declared in known_versions() else standard()
-
-    @property
-    def layout(self) -> Mapping[str, Any]:
-        """Layout of the kind."""
-        return self.standard.layouts[self.kind]
-
-    def node(self, path: str) -> Node | None:
-        """The node at `path`."""
-        return self.skeleton.nodes.get(path)
-
-    def arrays(self) -> list[Node]:
-        """Every array of the store."""
-        return [node for node in self.skeleton.nodes.values() if node.sort == "array"]
 
     def has_column(self, table: str, name: str) -> bool:
         """Whether the table has the column."""
@@ -199,13 +148,6 @@ class Subject:
         """(features,) names."""
         return self.column("var", "_index").values
 
-    def foresee(self, level: str) -> None:
-        """Have what rules of `level` read first fetched at once, where the store is far away."""
-        if level != "metadata" and not self._foreseen:
-            self._foreseen = True
-            names = foreseen(self.skeleton, level)
-            self.store.foresee(names, hashed=self.is_deep)
-
     @property
     def scan(self) -> Scan:
         """Notes on X."""
@@ -289,32 +231,6 @@ class Subject:
         if found.undigested:
             raise Damaged(path, found.undigested)
         return digest_of_leaves(found.leaves or [], self.store, path)
-
-    @cached_property
-    def manifest(self) -> Mapping[str, Any]:
-        """`manifest.json` as it stands; empty where there is none.
-
-        Raises:
-            ValueError: it is not JSON, or larger than a document may be.
-        """
-        entry = self.skeleton.objects.get(manifest.ROOT)
-        if entry is None:
-            return {}
-        if entry.size > self.standard.limits["document_bytes"]:
-            message = f"{entry.size} bytes are more than a document may have"
-            raise ValueError(message)
-        try:
-            found = json.loads(self.store.read(manifest.ROOT))
-        except RecursionError as error:
-            message = "nested too deep"
-            raise ValueError(message) from error
-        return found if isinstance(found, dict) else {"": found}
-
-    @cached_property
-    def listed(self) -> tuple[Entry, ...]:
-        """Every entry of every node manifest; to be asked for only where rule VCS208 has passed."""
-        texts = (self.store.read(node["manifest"]).decode() for node in self.manifest["nodes"])
-        return tuple(entry for text in texts for entry in manifest.parse_node_manifest(text))
 
     def claimed_content(self) -> str:
         """The content digest that the manifest lists, else the one computed."""

@@ -1,10 +1,13 @@
 """A path or URL as a Store."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from vcspec.model.errors import Unreadable
-from vcspec.model.store import Store
-from vcspec.storage.json_store import JsonStore
+from vcspec.model.store import Store, Stored
 from vcspec.storage.objects import local_path
-from vcspec.storage.zarr_store import ZarrStore
+
+Opened = TypeVar("Opened", bound=Stored)
 
 
 def open_store(target: str) -> Store:
@@ -14,11 +17,35 @@ def open_store(target: str) -> Store:
         Unreadable: nothing is there, or it is neither.
         Refused: a URL of a scheme that is not allowed.
     """
+    from vcspec.storage.zarr_store import ZarrStore
+
+    return _document(target) or _opened(target, ZarrStore)
+
+
+def open_stored(target: str) -> Stored:
+    """The same, of which names, metadata and bytes alone will be asked.
+
+    Raises:
+        Unreadable: nothing is there, or it is neither.
+        Refused: a URL of a scheme that is not allowed.
+    """
+    from vcspec.storage.object_store import ObjectStore
+
+    return _document(target) or _opened(target, ObjectStore)
+
+
+def _document(target: str) -> Store | None:
     path = local_path(target)
+    if path is None or path.suffix != ".json" or not path.is_file():
+        return None
+    from vcspec.storage.json_store import JsonStore
+
+    return _opened(target, lambda _: JsonStore(path))
+
+
+def _opened(target: str, kind: Callable[[str], Opened]) -> Opened:
     try:
-        if path is not None and path.suffix == ".json" and path.is_file():
-            return JsonStore(path)
-        return ZarrStore(target)
+        return kind(target)
     except OSError as error:
         message = f"{target}: {error.strerror or error}; check the path and its permissions"
         raise Unreadable(message) from error

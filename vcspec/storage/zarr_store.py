@@ -1,7 +1,7 @@
 """ZarrStore: the Store port on a local or remote Zarr hierarchy."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import pairwise, product
 from typing import Any, Literal, cast
@@ -11,42 +11,25 @@ from numpy.typing import NDArray
 
 from vcspec.model.errors import Refused
 from vcspec.model.matrix import AnyArray, Rows
-from vcspec.model.store import Column, Damaged, Node, Skeleton
+from vcspec.model.store import Column, Damaged, Node
 from vcspec.statistics.compression import compressed
 from vcspec.statistics.kernels import narrow
 from vcspec.storage import columns
 from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.compressed import csc_blocks, row_bounds, spans
-from vcspec.storage.hierarchy import skeleton
 from vcspec.storage.kept import KeptObjects
-from vcspec.storage.objects import (
-    LocalObjects,
-    Objects,
-    RemoteObjects,
-    local_path,
-    open_objects,
-)
+from vcspec.storage.object_store import ObjectStore
+from vcspec.storage.objects import LocalObjects, local_path
 
 BLOCK_ENTRIES = 4_194_304
-HASHED_AT_ONCE = 8_388_608
 
 
-class ZarrStore:
+class ZarrStore(ObjectStore):
     """A store at a path or URL. Arrays are decoded only when asked for.
 
     Every read first asks whether the objects it needs exist: zarr, which decodes what the direct
     reader does not know, would answer for an absent object with the fill value.
     """
-
-    def __init__(self, target: str, objects: Objects | None = None) -> None:
-        self.target = target
-        found = objects if objects is not None else open_objects(target)
-        self._objects = KeptObjects(found) if isinstance(found, RemoteObjects) else found
-
-    @cached_property
-    def skeleton(self) -> Skeleton:
-        """Objects and metadata."""
-        return skeleton(self._objects)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A worker elsewhere opens the store again, once, and sees that it is the same."""
@@ -64,52 +47,9 @@ class ZarrStore:
     def _reader(self) -> ChunkReader:
         return ChunkReader(self._objects, lambda: self.skeleton.objects)
 
-    def read(self, name: str) -> bytes:
-        """The bytes of one object."""
-        return self._objects.read(name)
-
-    @property
-    def requests(self) -> int:
-        """How often the place was asked for something."""
-        return self._objects.requests
-
-    @property
-    def bytes_read(self) -> int:
-        """Length of all that the place gave."""
-        return self._objects.bytes_read
-
-    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
-        """Told what will be read; a remote place sends it at once."""
-        if isinstance(self._objects, KeptObjects):
-            self._objects.foresee(names, hashed=hashed)
-
     def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
         """The bytes of shards of the array at `path` where their index should be."""
         return self._reader.heads(self._node(path), names)
-
-    def digests(self, names: Sequence[str]) -> list[str]:
-        """SHA-256 of each object, hexadecimal."""
-        objects = self._objects
-        if isinstance(objects, LocalObjects):
-            return [objects.sha256(name) for name in names]
-        known = dict(objects.digests) if isinstance(objects, KeptObjects) else {}
-        small = [
-            name
-            for name in names
-            if name not in known and self.skeleton.objects[name].size <= HASHED_AT_ONCE
-        ]
-        bodies = objects.read_many([(name, None, None) for name in small])
-        known |= {
-            name: hashlib.sha256(body).hexdigest() for name, body in zip(small, bodies, strict=True)
-        }
-        return [known[name] if name in known else self._sha256(name) for name in names]
-
-    def _sha256(self, name: str) -> str:
-        """SHA-256 of one large object."""
-        digest = hashlib.sha256()
-        for start, stop in spans(self.skeleton.objects[name].size, HASHED_AT_ONCE):
-            digest.update(self._objects.read(name, start, stop))
-        return digest.hexdigest()
 
     @cached_property
     def _zarr(self) -> Any:

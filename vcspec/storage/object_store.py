@@ -1,0 +1,70 @@
+"""ObjectStore: a store as names, metadata and bytes; nothing of it is decoded."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from vcspec.model.store import Skeleton
+from vcspec.storage.hierarchy import skeleton
+from vcspec.storage.kept import KeptObjects
+from vcspec.storage.objects import LocalObjects, Objects, RemoteObjects, open_objects
+
+HASHED_AT_ONCE = 8_388_608
+
+
+class ObjectStore:
+    """A store at a path or URL, of which no array is read."""
+
+    def __init__(self, target: str, objects: Objects | None = None) -> None:
+        self.target = target
+        found = objects if objects is not None else open_objects(target)
+        self._objects = KeptObjects(found) if isinstance(found, RemoteObjects) else found
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
+        """Objects and metadata."""
+        return skeleton(self._objects)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one object."""
+        return self._objects.read(name)
+
+    @property
+    def requests(self) -> int:
+        """How often the place was asked for something."""
+        return self._objects.requests
+
+    @property
+    def bytes_read(self) -> int:
+        """Length of all that the place gave."""
+        return self._objects.bytes_read
+
+    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+        """Told what will be read; a remote place sends it at once."""
+        if isinstance(self._objects, KeptObjects):
+            self._objects.foresee(names, hashed=hashed)
+
+    def digests(self, names: Sequence[str]) -> list[str]:
+        """SHA-256 of each object, hexadecimal."""
+        objects = self._objects
+        if isinstance(objects, LocalObjects):
+            return [objects.sha256(name) for name in names]
+        known = dict(objects.digests) if isinstance(objects, KeptObjects) else {}
+        small = [
+            name
+            for name in names
+            if name not in known and self.skeleton.objects[name].size <= HASHED_AT_ONCE
+        ]
+        bodies = objects.read_many([(name, None, None) for name in small])
+        known |= {
+            name: hashlib.sha256(body).hexdigest() for name, body in zip(small, bodies, strict=True)
+        }
+        return [known[name] if name in known else self._sha256(name) for name in names]
+
+    def _sha256(self, name: str) -> str:
+        """SHA-256 of one large object."""
+        digest = hashlib.sha256()
+        size = self.skeleton.objects[name].size
+        for start in range(0, size, HASHED_AT_ONCE):
+            digest.update(self._objects.read(name, start, min(start + HASHED_AT_ONCE, size)))
+        return digest.hexdigest()
