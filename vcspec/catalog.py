@@ -1,7 +1,6 @@
 """Name ↔ code: the one mechanism that ties the standard to its implementation."""
 
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
 from typing import Generic, TypeVar
 
 from vcspec.model.errors import UnknownName
@@ -49,6 +48,8 @@ class Catalog(Generic[Code]):
 
     def _known(self, name: str) -> None:
         if name not in self.names:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, self.names) or sorted(self.names)[:8]
             message = f"the standard defines no {self.what} {name!r}; it has {', '.join(near)} …"
             raise UnknownName(message)

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,6 +22,30 @@ def packaged(folder: str) -> Path:
     return inside if inside.is_dir() else here.parent / folder
 
 
+def _parsed(path: Path) -> Table:
+    with path.open("rb") as file:
+        return MappingProxyType(tomllib.load(file))
+
+
+class _Folder(Mapping[str, Table]):
+    """File stem → table; a file is read when its table is asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = {path.stem: path for path in paths}
+        self._read: dict[str, Table] = {}
+
+    def __getitem__(self, name: str) -> Table:
+        if name not in self._read:
+            self._read[name] = _parsed(self._paths[name])
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
 @dataclass(frozen=True)
 class Standard:
     """One version of the standard; every table maps a name to its entry."""
@@ -30,15 +54,10 @@ class Standard:
     root: Path
 
     def _toml(self, name: str) -> Table:
-        with (self.root / f"{name}.toml").open("rb") as file:
-            return MappingProxyType(tomllib.load(file))
+        return _parsed(self.root / f"{name}.toml")
 
     def _folder(self, name: str) -> Table:
-        found = {path.stem: self._toml(f"{name}/{path.stem}") for path in self._files(name)}
-        return MappingProxyType(found)
-
-    def _files(self, name: str) -> list[Path]:
-        return sorted((self.root / name).glob("*.toml"))
+        return _Folder(sorted((self.root / name).glob("*.toml")))
 
     @cached_property
     def rules(self) -> Table:

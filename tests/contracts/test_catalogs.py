@@ -7,6 +7,7 @@ import pytest
 
 import vcspec.baselines
 import vcspec.metrics
+import vcspec.rules.audit
 import vcspec.rules.whole
 import vcspec.splitting
 from vcspec.baselines.arms import ARMS

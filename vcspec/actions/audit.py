@@ -17,9 +17,9 @@ from vcspec.model.errors import Mismatch, Unreadable
 from vcspec.model.finding import Report
 from vcspec.model.matrix import Array
 from vcspec.model.training_manifest import TrainingManifest
+from vcspec.rules.audit import audit_report
 from vcspec.rules.contamination import verdict_on
 from vcspec.rules.evidence import CellEvidence, Evidence
-from vcspec.rules.leaks import audit_report
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.splitting.relatives import relatives_in

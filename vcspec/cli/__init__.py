@@ -1,5 +1,6 @@
 """The command line: parse, call one action, render, end with an exit code."""
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from vcspec.model.errors import Invalid, VcspecError
 from vcspec.version import __version__
 
 UNFINISHED, BUG, INTERRUPTED = 3, 5, 130
+NEW_OBJECTS = 50_000  # between looks for garbage: loading makes many objects that all stay
 
 # Command → module of this room that holds it, loaded when the command is used.
 COMMANDS = {
@@ -114,6 +116,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, and end with one of the exit codes."""
+    gc.set_threshold(NEW_OBJECTS)
     try:
         sys.exit(cli.main(prog_name="vcspec", standalone_mode=False) or 0)
     except (click.exceptions.Abort, KeyboardInterrupt):

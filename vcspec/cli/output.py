@@ -1,7 +1,6 @@
 """Where results and talk go: stdout is data, stderr is talk."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,11 @@ def colour() -> bool:
 
 def width() -> int | None:
     """Columns of the terminal; None in a pipe, where nothing is wrapped."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty():
+        return None
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def emit(text: str, target: str | None = None) -> None:

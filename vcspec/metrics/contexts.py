@@ -14,7 +14,7 @@ Outcome = float | str
 
 def contexts(comparison: Comparison) -> Iterator[Rows]:
     """Numbers of the conditions of each context."""
-    for context in np.unique(comparison.context):
+    for context in sorted(set(comparison.context.tolist())):
         yield np.flatnonzero(comparison.context == context)
 
 

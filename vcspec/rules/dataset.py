@@ -13,6 +13,7 @@ from vcspec.model.tally import Tally
 from vcspec.rules.book import rule
 from vcspec.rules.matrices import row_fault
 from vcspec.rules.subject import Subject
+from vcspec.statistics.distinct import distinct
 
 DATE_LIKE = re.compile(
     r"^\d{1,2}-(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$|^\d{4}-\d\d-\d\d|^\d\d/\d\d/\d{2,4}$",
@@ -49,7 +50,7 @@ def context_without_control(subject: Subject) -> Iterator[Fault]:
     """Compare the contexts with those of the control cells."""
     contexts = subject.labels("context")
     is_control = subject.labels("perturbation").are(subject.document["control"])
-    known = {contexts.names[code] for code in np.unique(contexts.codes[is_control]).tolist()}
+    known = {contexts.names[code] for code in distinct(contexts.codes[is_control]).tolist()}
     bare = sorted(set(contexts.names) - known)
     if bare:
         yield Fault(

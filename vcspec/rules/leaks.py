@@ -9,7 +9,7 @@ import numpy as np
 
 from vcspec.catalog import Catalog
 from vcspec.model.condition import MEMBER_SEPARATOR, Condition
-from vcspec.model.finding import SHOWN, Fault, Finding, Report, Skipped, aggregate
+from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import Evidence
 from vcspec.rules.split import SEEN, SHOWN_ROLES
 from vcspec.standard import standard
@@ -28,38 +28,6 @@ BY_ORDER = 0.005  # p from which on tested entities are bunched
 
 class NotLooked(Exception):
     """A leak cannot be looked for, and why."""
-
-
-def audit_report(evidence: Evidence, target: str) -> Report:
-    """Every leak that the evidence allows to look for."""
-    import vcspec.rules.whole  # noqa: F401 - importing it claims every leak
-
-    entries = standard().leaks
-    findings: list[Finding] = []
-    skipped, checked = [], []
-    for code, entry in entries.items():
-        lacking = [need for need in entry["needs"] if not evidence.has[need]]
-        if lacking:
-            skipped.append(Skipped(code, f"no {lacking[0]} at hand"))
-            continue
-        try:
-            faults = list(LEAKS[code](evidence))
-        except NotLooked as error:
-            skipped.append(Skipped(code, str(error)))
-            continue
-        checked.append(code)
-        findings += aggregate(code, entry["name"], entry["level"], entry["mend"], faults)
-    bad = any(finding.level == "MUST" for finding in findings)
-    return Report(
-        target=target,
-        kind="split",
-        spec=str(evidence.split.document["spec"]),
-        level="audit",
-        findings=tuple(findings),
-        skipped=tuple(skipped),
-        checked=tuple(checked),
-        verdict="invalid" if bad else "valid",
-    )
 
 
 def fault(path: str, bad: Sequence[str], found: str, expected: str = "none") -> Iterator[Fault]:

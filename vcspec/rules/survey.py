@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vcspec.model.condition import FIELD_SEPARATOR
 from vcspec.model.finding import SHOWN
 from vcspec.model.store import Column
+from vcspec.statistics.distinct import distinct
 
 NO_LABEL = re.compile(r"^\s*$|^(nan|none|null|na|<na>)$", re.IGNORECASE)
 LONGEST_NO_LABEL = 5  # "<na>" and the line feed that `$` lets pass; longer ones are blank
@@ -62,7 +63,7 @@ def survey(pieces: Iterable[Column], *, is_condition: bool, is_index: bool) -> S
         rows,
         sum(part.absent for part in parts),
         tuple(row for part in parts for row in part.absent_rows)[:SHOWN],
-        np.unique(np.concatenate([part.malformed for part in parts])),
+        distinct(np.concatenate([part.malformed for part in parts])),
         tuple(nsmallest(SHOWN, {label for part in parts for label in part.examples})),
         _shared(hashes),
     )
@@ -71,7 +72,7 @@ def survey(pieces: Iterable[Column], *, is_condition: bool, is_index: bool) -> S
 def _shared(hashes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Those that stand more than once, each once; `hashes` is sorted in place."""
     hashes.sort()
-    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+    return distinct(hashes[1:][hashes[1:] == hashes[:-1]])
 
 
 def _look(piece: Column, first: int, *, is_condition: bool, is_index: bool) -> Survey:

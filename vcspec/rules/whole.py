@@ -1,14 +1,11 @@
-"""All modules that hold rules, or leaks; importing this one claims every name."""
+"""All modules that hold rules; importing this one claims every rule."""
 
 from vcspec.rules import (
     claims,
     container,
-    contamination,
     dataset,
     documents,
     integrity,
-    leaking_cells,
-    leaks,
     matrices,
     predictions,
     publication,
@@ -21,12 +18,9 @@ from vcspec.rules import (
 __all__ = [
     "claims",
     "container",
-    "contamination",
     "dataset",
     "documents",
     "integrity",
-    "leaking_cells",
-    "leaks",
     "matrices",
     "predictions",
     "publication",
