@@ -15,7 +15,7 @@ from vcspec.actions.registry import entries_in, read_registry
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import abort_stale, withdraw
 from vcspec.model.errors import Invalid, Mismatch, Refused, UsageError
-from vcspec.rules.structure import validator
+from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
 
 

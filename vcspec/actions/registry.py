@@ -10,7 +10,7 @@ import rfc8785
 
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.release import KINDS, REGISTRY, Named, parts, path_of, same
-from vcspec.rules.structure import validator
+from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
 from vcspec.storage.place import Place, reading_place
 

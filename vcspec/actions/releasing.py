@@ -13,7 +13,8 @@ from vcspec.engine.settings import Settings
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.release import KINDS
-from vcspec.rules.structure import axis_length, validator
+from vcspec.rules.documents import validator
+from vcspec.rules.structure import axis_length
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT
 from vcspec.storage.objects import LocalObjects, local_path
