@@ -13,7 +13,7 @@ from vcspec.cli import main
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.render.difficulty_text import render_difficulty, render_summary
-from vcspec.rules.structure import schema_faults
+from vcspec.rules.documents import schema_faults
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.zarr_store import ZarrStore
 

@@ -27,7 +27,7 @@ from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.render.league_text import render_league
 from vcspec.render.scorecard_text import render_scorecard
-from vcspec.rules.structure import schema_faults
+from vcspec.rules.documents import schema_faults
 from vcspec.standard import standard
 from vcspec.storage.zarr_store import ZarrStore
 
