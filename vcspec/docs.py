@@ -35,7 +35,7 @@ def rules(known: Standard) -> str:
             code,
             entry["name"],
             entry["level"],
-            entry["stage"],
+            entry["stage"] + (", of a listing" if entry.get("listing") else ""),
             ", ".join(entry["kinds"]),
             entry["what"],
         )

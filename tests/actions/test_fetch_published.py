@@ -16,9 +16,11 @@ from vcspec.actions.fetch import fetch
 from vcspec.actions.registry import as_registry, entries_in, read_registry
 from vcspec.actions.score import score
 from vcspec.actions.search import Wish, search
+from vcspec.actions.validate import validate
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import withdraw
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
+from vcspec.model.release import blob_of
 from vcspec.storage import store_cache
 
 
@@ -293,10 +295,18 @@ def test_a_plain_web_server_that_lists_nothing_is_enough(made):
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_address[1]}"
+        storage = str(entries_in([url])[0]["release"]["storage"])
         found = fetch("tiny", registry=[url])
         assert verify_store(found).verdict == "valid"
         data = [path for path in Quiet.asked if "/blobs/" in path]
         assert len(data) == len(set(data)), "an object was asked for twice"
+        store = f"{url}/{blob_of(storage)}"
+        for level in ("metadata", "full"):
+            report = validate(store, level=level)
+            unlisted = {one.code for one in report.skipped if one.because == "nothing is listed"}
+            assert report.verdict == "valid"
+            assert ("VCS204" in unlisted) == (level == "full")
+            assert "VCS012" in unlisted
     finally:
         close_sessions(http, "_session")
         server.shutdown()

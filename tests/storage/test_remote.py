@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import tiny
@@ -21,6 +22,7 @@ from vcspec.actions.validate import validate
 from vcspec.actions.verify_store import verify_store
 from vcspec.model.finding import Report
 from vcspec.model.store import Damaged
+from vcspec.standard import standard
 from vcspec.storage.objects import AT_ONCE, RemoteObjects, Unreached, Wanted, open_objects
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -68,7 +70,7 @@ def told(report: Report) -> object:
     return report.verdict, report.findings, report.checked, report.skipped, report.facts
 
 
-@pytest.mark.parametrize("level", ["metadata", "axes", "data", "full"])
+@pytest.mark.parametrize("level", ["axes", "data", "full"])
 @pytest.mark.parametrize("kind", ["dataset", "split", "reference", "predictions"])
 def test_a_remote_store_gets_the_report_of_the_same_store_on_disk(
     bucket: Path, screen: tiny.Screen, kind: str, level: str
@@ -79,6 +81,61 @@ def test_a_remote_store_gets_the_report_of_the_same_store_on_disk(
     remote = validate(f"s3://{bucket.name}/{place.name}", level=level, **beside)
     assert told(remote) == told(validate(place, level=level, **beside))
     assert remote.verdict == "valid"
+
+
+LISTING = {
+    code
+    for code, entry in standard().rules.items()
+    if entry.get("listing") and entry["stage"] == "safety"
+}
+
+
+@pytest.mark.parametrize("kind", ["dataset", "split", "reference", "predictions"])
+def test_metadata_take_four_requests_however_many_objects_there_are(
+    s3: S3, bucket: Path, screen: tiny.Screen, kind: str
+) -> None:
+    place = getattr(screen, kind)
+    shutil.copytree(place, bucket / place.name)
+    for number in range(1_500):
+        (bucket / place.name / f"stray-{number}").write_bytes(b"?")
+    remote = validate(f"s3://{bucket.name}/{place.name}", level="metadata")
+    asked = [(request.method, request.key.rpartition("/")[2]) for request in s3.log]
+    local = validate(place, level="metadata")
+    assert sorted(asked) == [
+        ("GET", "manifest.json"),
+        ("GET", "zarr.json"),
+        ("HEAD", "manifest.json"),
+        ("HEAD", "zarr.json"),
+    ]
+    assert remote.verdict == "valid"
+    assert (remote.findings, remote.facts) == (local.findings, local.facts)
+    assert set(local.checked) - set(remote.checked) == LISTING
+    assert {one.code for one in remote.skipped} - {one.code for one in local.skipped} == LISTING
+
+
+COPIES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "none": lambda root: root.pop("consolidated_metadata"),
+    "of nothing": lambda root: root["consolidated_metadata"]["metadata"].clear(),
+    "that leaves the store": lambda root: root["consolidated_metadata"]["metadata"].update(
+        {"../beside": root["consolidated_metadata"]["metadata"]["obs"]}
+    ),
+    "that is no metadata": lambda root: root["consolidated_metadata"]["metadata"]["X"].clear(),
+}
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_a_store_whose_root_has_no_sound_copy_is_listed(
+    s3: S3, published: str, copy: str, tmp_path: Path
+) -> None:
+    document = s3.folder / published.removeprefix("s3://") / "zarr.json"
+    root = json.loads(document.read_text())
+    COPIES[copy](root)
+    document.write_text(json.dumps(root))
+    shutil.copytree(document.parent, tmp_path / "data.zarr")
+    assert told(validate(published, level="metadata")) == told(
+        validate(tmp_path / "data.zarr", level="metadata")
+    )
+    assert sum(request.lists for request in s3.log) >= 1
 
 
 def test_a_broken_remote_store_gets_the_same_report_too(
@@ -103,14 +160,14 @@ def test_the_bytes_of_a_remote_store_are_verified_as_on_disk(
     assert verify_store(published).codes == ("VCS203",)
 
 
-def test_metadata_take_one_listing_and_one_request_a_document(s3: S3, published: str) -> None:
+def test_a_skeleton_takes_one_listing_and_one_request_a_document(s3: S3, published: str) -> None:
     s3.latency = 0.1
-    assert validate(published, level="metadata").verdict == "valid"
+    assert ZarrStore(published).skeleton.listed
     documents = [request for request in s3.log if request.key.endswith("zarr.json")]
     assert {request.method for request in s3.log} == {"GET"}
     assert read_twice(s3.log) == []
     assert sum(request.lists for request in s3.log) == 1
-    assert len(s3.log) <= 1 + len(documents) + 1  # manifest.json
+    assert len(s3.log) == 1 + len(documents)
     assert round_trips(s3.log) < len(documents) / 2
 
 
@@ -220,7 +277,7 @@ def test_a_fault_that_stays_is_reported_with_the_object_and_says_nothing_of_the_
     objects = open_objects(published)
     with pytest.raises(Unreached, match=r"X/zarr\.json"):
         objects.read_many([("zarr.json", *WHOLE), ("X/zarr.json", *WHOLE)])
-    report = validate(published, level="metadata")
+    report = validate(published, level="axes")
     assert report.verdict == "unknown"
     assert "X/zarr.json" in report.findings[0].found
 

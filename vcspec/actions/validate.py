@@ -68,7 +68,8 @@ def examined(
         raise UsageError(message)
     name = os.fspath(target)
     try:
-        subject = Subject(open_store(name), settings=settings or Settings())
+        store = open_store(name, brief=level == "metadata")
+        subject = Subject(store, settings=settings or Settings())
         subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
     except Refused as error:
         return _refused(name, level, str(error)), None

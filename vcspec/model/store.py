@@ -144,11 +144,13 @@ class Skeleton:
     """What a store says without decoding one array.
 
     Attributes:
-        objects: name → object, of all files below the root.
+        objects: name → object, of all files below the root; of those that were asked for, where
+            nothing was listed.
         nodes: path → node.
         broken: name of a metadata object → why it cannot be used.
         twice: paths of nodes with metadata of both Zarr formats.
         consolidated: path → node as the root's consolidated metadata tell it; None without such.
+        listed: whether all names were looked at; where not, the nodes are as `consolidated` tells.
     """
 
     objects: Mapping[str, StoredObject]
@@ -156,6 +158,7 @@ class Skeleton:
     broken: Mapping[str, str] = field(default_factory=dict)
     twice: tuple[str, ...] = ()
     consolidated: Mapping[str, Node] | None = None
+    listed: bool = True
 
     @property
     def document(self) -> Mapping[str, Any] | None:

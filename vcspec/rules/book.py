@@ -89,7 +89,9 @@ class Examination:
             self.passed.append(code)
 
     def _obstacle(self, entry: Mapping[str, Any]) -> str:
-        """Why the rule cannot be checked: the first need that failed, or the companion absent."""
+        """Why the rule cannot be checked: what it looks at, or needs, is not at hand."""
+        if entry.get("listing") and not self.subject.skeleton.listed:
+            return "nothing is listed"
         found = {finding.code for finding in self.findings}
         for need in entry["needs"]:
             if need in found or self.skipped.get(need, "").startswith("VCS"):

@@ -4,12 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from vcspec.model.store import Node, Skeleton
+from vcspec.model.errors import Refused, Unreadable
+from vcspec.model.manifest import ROOT
+from vcspec.model.store import Node, Skeleton, StoredObject
 from vcspec.standard import standard
 from vcspec.storage.documents import NotStrict, parse_document
-from vcspec.storage.objects import Objects, Unreached
+from vcspec.storage.kept import KeptObjects
+from vcspec.storage.objects import Objects, Unreached, climbs
+from vcspec.storage.reasons import status
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")
+UNLISTED = frozenset({401, 403, 404, 405, 501})  # answers of places that list nothing, or not to us
 AT_ONCE = 4  # documents of the largest size that are held before they are parsed
 Document = dict[str, Any]
 
@@ -17,11 +22,14 @@ Document = dict[str, Any]
 def skeleton(objects: Objects) -> Skeleton:
     """Objects and nodes of a store; nothing raises because a document is bad.
 
+    Where a place lists nothing, as many a web server, the objects are those of the manifest.
+
     Raises:
-        OSError: the objects cannot be listed, or a remote place stopped answering.
+        OSError: the objects cannot be listed and there is no sound manifest, or a remote place
+            stopped answering.
     """
     limits = standard().limits
-    listing = objects.listing()
+    listing, is_whole = _names(objects)
     sizes = {
         name: entry.size
         for name, entry in listing.items()
@@ -34,7 +42,56 @@ def skeleton(objects: Objects) -> Skeleton:
             documents[name] = parse_document(_given(body), limits)
         except (NotStrict, OSError) as error:
             broken[name] = str(error)
-    return _assemble(listing, documents, dict(sorted(broken.items())))
+    found = _assemble(listing, documents, dict(sorted(broken.items())))
+    return found if is_whole else replace(found, listed=False)
+
+
+def _names(objects: Objects) -> tuple[Mapping[str, StoredObject], bool]:
+    """Every object, and whether they were listed; as the manifest has them where none may be."""
+    try:
+        return objects.listing(), True
+    except OSError as error:
+        is_unlisted = isinstance(error, FileNotFoundError) or status(error) in UNLISTED
+        if not isinstance(objects, KeptObjects) or not is_unlisted:
+            raise
+        from vcspec.storage.transfer import contents_of
+
+        try:
+            entries = contents_of(objects).entries
+        except (OSError, Unreadable, Refused):
+            raise error from None
+        found = {entry.name: StoredObject(entry.size) for entry in entries}
+        objects.learn(found)
+        return found, False
+
+
+def brief_skeleton(objects: Objects) -> Skeleton | None:
+    """The nodes as the root's consolidated metadata tell them, however many objects there are.
+
+    Nothing is listed: the root's document is read, and whether there is a manifest is asked.
+
+    Returns:
+        None where the root has no such copy, or one that a reader would stumble over.
+
+    Raises:
+        OSError: a remote place gives no answer.
+    """
+    limits = standard().limits
+    size = objects.size("zarr.json")
+    if size is None or size > limits["document_bytes"]:
+        return None
+    try:
+        root = parse_document(objects.read("zarr.json"), limits)
+        copy = _consolidated({"zarr.json": root}) or {}
+        told = {"/": node_v3("/", root), **copy}
+    except (NotStrict, KeyError, TypeError, ValueError):
+        return None
+    inside = _mapping(root.get("consolidated_metadata") or {}).get("metadata")
+    if not copy or len(copy) != len(_mapping(inside)) or any(map(climbs, copy)):
+        return None
+    sizes = {"zarr.json": size, ROOT: objects.size(ROOT)}
+    known = {name: StoredObject(found) for name, found in sizes.items() if found is not None}
+    return Skeleton(known, dict(sorted(told.items())), consolidated=copy, listed=False)
 
 
 def _bodies(

@@ -60,8 +60,12 @@ class KeptObjects:
     def listing(self) -> Mapping[str, StoredObject]:
         """Every object below the root."""
         found = self.remote.listing()
-        self._sizes = {name: entry.size for name, entry in found.items()}
+        self.learn(found)
         return found
+
+    def learn(self, listing: Mapping[str, StoredObject]) -> None:
+        """Told which objects there are."""
+        self._sizes = {name: entry.size for name, entry in listing.items()}
 
     def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
         """Told that most of the store will be read, and first of all the objects `names`.

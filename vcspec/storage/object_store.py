@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from vcspec.model.store import Skeleton
-from vcspec.storage.hierarchy import skeleton
+from vcspec.storage.hierarchy import brief_skeleton, skeleton
 from vcspec.storage.kept import KeptObjects
 from vcspec.storage.objects import LocalObjects, Objects, RemoteObjects, open_objects
 
@@ -13,17 +13,26 @@ HASHED_AT_ONCE = 8_388_608
 
 
 class ObjectStore:
-    """A store at a path or URL, of which no array is read."""
+    """A store at a path or URL, of which no array is read.
 
-    def __init__(self, target: str, objects: Objects | None = None) -> None:
+    Args:
+        target: the path or URL.
+        objects: below it, where they have been opened.
+        brief: whether a remote store's nodes may be taken from the root's copy, without a listing.
+    """
+
+    def __init__(self, target: str, objects: Objects | None = None, *, brief: bool = False) -> None:
         self.target = target
+        self._brief = brief
         found = objects if objects is not None else open_objects(target)
         self._objects = KeptObjects(found) if isinstance(found, RemoteObjects) else found
 
     @cached_property
     def skeleton(self) -> Skeleton:
         """Objects and metadata."""
-        return skeleton(self._objects)
+        remote = isinstance(self._objects, KeptObjects)
+        found = brief_skeleton(self._objects) if self._brief and remote else None
+        return found or skeleton(self._objects)
 
     def read(self, name: str) -> bytes:
         """The bytes of one object."""

@@ -1,6 +1,7 @@
 """A path or URL as a Store."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from vcspec.model.errors import Unreadable
@@ -10,8 +11,13 @@ from vcspec.storage.objects import local_path
 Opened = TypeVar("Opened", bound=Stored)
 
 
-def open_store(target: str) -> Store:
+def open_store(target: str, *, brief: bool = False) -> Store:
     """The Zarr store, or the scorecard, at `target`.
+
+    Args:
+        target: path or URL.
+        brief: whether nothing but metadata will be asked for, so that no remote store is listed
+            that has a copy of them at its root.
 
     Raises:
         Unreadable: nothing is there, or it is neither.
@@ -19,7 +25,7 @@ def open_store(target: str) -> Store:
     """
     from vcspec.storage.zarr_store import ZarrStore
 
-    return _document(target) or _opened(target, ZarrStore)
+    return _document(target) or _opened(target, partial(ZarrStore, brief=brief))
 
 
 def open_stored(target: str) -> Stored:
