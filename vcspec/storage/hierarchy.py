@@ -65,10 +65,10 @@ def _names(objects: Objects) -> tuple[Mapping[str, StoredObject], bool]:
         return found, False
 
 
-def brief_skeleton(objects: Objects) -> Skeleton | None:
+def brief_skeleton(objects: KeptObjects) -> Skeleton | None:
     """The nodes as the root's consolidated metadata tell them, however many objects there are.
 
-    Nothing is listed: the root's document is read, and whether there is a manifest is asked.
+    Nothing is listed: the root's document and the manifest are read.
 
     Returns:
         None where the root has no such copy, or one that a reader would stumble over.
@@ -77,11 +77,11 @@ def brief_skeleton(objects: Objects) -> Skeleton | None:
         OSError: a remote place gives no answer.
     """
     limits = standard().limits
-    size = objects.size("zarr.json")
-    if size is None or size > limits["document_bytes"]:
+    body = objects.opening("zarr.json", limits["document_bytes"])
+    if body is None:
         return None
     try:
-        root = parse_document(objects.read("zarr.json"), limits)
+        root = parse_document(body, limits)
         copy = _consolidated({"zarr.json": root}) or {}
         told = {"/": node_v3("/", root), **copy}
     except (NotStrict, KeyError, TypeError, ValueError):
@@ -89,8 +89,9 @@ def brief_skeleton(objects: Objects) -> Skeleton | None:
     inside = _mapping(root.get("consolidated_metadata") or {}).get("metadata")
     if not copy or len(copy) != len(_mapping(inside)) or any(map(climbs, copy)):
         return None
-    sizes = {"zarr.json": size, ROOT: objects.size(ROOT)}
-    known = {name: StoredObject(found) for name, found in sizes.items() if found is not None}
+    manifest = objects.opening(ROOT, limits["document_bytes"])
+    found = {"zarr.json": body} | ({} if manifest is None else {ROOT: manifest})
+    known = {name: StoredObject(len(body)) for name, body in found.items()}
     return Skeleton(known, dict(sorted(told.items())), consolidated=copy, listed=False)
 
 

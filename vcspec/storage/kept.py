@@ -63,6 +63,20 @@ class KeptObjects:
         self.learn(found)
         return found
 
+    def opening(self, name: str, most: int) -> bytes | None:
+        """Bytes of an object of which no size is known, kept; None where it is absent or larger."""
+        try:
+            body = self.remote.read(name, 0, most + 1)
+        except Unreached:
+            raise
+        except OSError:
+            return None
+        if len(body) > most:
+            return None
+        self._foreseen[name] = body
+        self._sizes[name] = len(body)
+        return body
+
     def learn(self, listing: Mapping[str, StoredObject]) -> None:
         """Told which objects there are."""
         self._sizes = {name: entry.size for name, entry in listing.items()}

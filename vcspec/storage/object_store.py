@@ -30,9 +30,11 @@ class ObjectStore:
     @cached_property
     def skeleton(self) -> Skeleton:
         """Objects and metadata."""
-        remote = isinstance(self._objects, KeptObjects)
-        found = brief_skeleton(self._objects) if self._brief and remote else None
-        return found or skeleton(self._objects)
+        objects = self._objects
+        found = None
+        if self._brief and isinstance(objects, KeptObjects):
+            found = brief_skeleton(objects)
+        return found or skeleton(objects)
 
     def read(self, name: str) -> bytes:
         """The bytes of one object."""
