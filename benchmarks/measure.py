@@ -29,6 +29,7 @@ USUAL = {"PYTHONWARNINGS": "ignore", "PYTHONDONTWRITEBYTECODE": ""}
 PACKAGES = (
     *("vcspec", "numpy", "scipy", "numba", "zarr", "numcodecs", "anndata", "h5py", "pandas"),
     *("polars", "cell-eval", "illico", "pdex", "numba-mwu", "scanpy", "scikit-learn", "pertpy"),
+    *("fsspec", "s3fs"),
 )
 LIST_VERSIONS = """
 import json, sys

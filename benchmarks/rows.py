@@ -1,6 +1,7 @@
 """The comparisons, a function each: what runs, against what, and the bars."""
 
 import atexit
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -348,6 +349,95 @@ def served(folder, latency):
     return dict(line.strip().removeprefix("export ").split("=", 1) for line in lines)
 
 
+def moving(bench, name, store, *options, once=False):
+    """A maker of sides of `engines/publishing.py`, on that store, below that place."""
+    environment, places = {}, {"folder": str(bench.scratch / "places" / name)}
+    try:
+        places["server"], environment = gateway()
+    except RuntimeError as error:
+        problem = str(error)
+    else:
+        problem = ""
+
+    def side(work, engine_name, where):
+        place = places.get(where, "s3://bucket")
+        scratch = bench.scratch / "fetched"
+        command = engine(
+            sys.executable, "publishing", work, engine_name, store, place, scratch, *options
+        )
+        says = {"vcspec": "vcspec", "plain": "plain driver"}[engine_name]
+        made = Side(f"{says} {work}, {where}", command, environment, once=once)
+        made.error = problem if where == "server" else ""
+        return made
+
+    return side
+
+
+def publishing(bench):
+    """A dataset is published, fetched and verified, in a folder and on a server on loopback."""
+    store = bench.folder("wide") / "dataset.zarr"
+    side = moving(bench, "timed", store)
+    pairs, hashing = [], Side("hashlib", engine(sys.executable, "digest", store))
+    for where in ("folder", "server"):
+        up, down = side("publish", "plain", where), side("fetch", "plain", where)
+        pairs += [
+            (side("publish", "vcspec", where), up),
+            (side("fetch", "vcspec", where), down),
+            (side("verify", "vcspec", where), hashing if where == "folder" else down),
+        ]
+    sides = list({id(one): one for pair in pairs for one in pair}.values())
+
+    def checks():
+        return [
+            times_as_much(pair, "call_wall", bar)
+            for pair, bar in zip(pairs, (5, 2, 1.3, 3, 1.5, 1.3), strict=True)
+        ]
+
+    return f"{stored(store)}; the server shares the cores", sides, checks
+
+
+def requests(bench):
+    """Requests of each operation to a server, counted by what lies between."""
+    store = bench.folder("wide") / "dataset.zarr"
+    side = moving(bench, "counted", store, "--counted", once=True)
+    sides = {work: side(work, "vcspec", "server") for work in ("publish", "fetch", "verify")}
+    look = side("look", "vcspec", "server")
+
+    def checks():
+        bars = {"publish": 3, "fetch": 1.5, "verify": 1.5}
+        each = [at_most(sides[work], "requests_an_object", bar) for work, bar in bars.items()]
+        return [*each, at_most(look, "requests", 6)]
+
+    return f"{stored(store)}; look: validate --level metadata", [*sides.values(), look], checks
+
+
+def stored(store):
+    """How large a store is, in words."""
+    sizes = [path.stat().st_size for path in store.rglob("*") if path.is_file()]
+    return f"{sum(sizes) / 1e9:.2f} GB in {len(sizes):,} objects"
+
+
+def gateway():
+    """URL of a bucket on Ceph's gateway, and variables for drivers, until the process ends.
+
+    Raises:
+        RuntimeError: it is not installed.
+    """
+    server = subprocess.Popen(
+        [sys.executable, str(HERE / "gateway.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = server.stdout.readline()
+    if not line:
+        raise RuntimeError(server.stderr.read().strip())
+    atexit.register(server.communicate)
+    found = json.loads(line)
+    return found["root"], found["environment"]
+
+
 def startup(bench):
     """What a user waits for before anything is computed, and what an installation takes."""
     largest = bench.folder("tall")
@@ -393,6 +483,8 @@ ROWS = {
     "workers": workers,
     "memory": memory,
     "remote": remote,
+    "publishing": publishing,
+    "requests": requests,
     "startup": startup,
 }
 ASSERTED = {"memory"}

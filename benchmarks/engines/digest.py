@@ -7,15 +7,19 @@ import hashlib
 import sys
 from pathlib import Path
 
+from inside import tell, timed
 
-def main():
-    size = 0
-    for path in sorted(Path(sys.argv[1]).rglob("*")):
+
+def hashed(folder):
+    for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
                 hashlib.file_digest(file, "sha256").hexdigest()
-            size += path.stat().st_size
-    print(f'{{"mebibytes": {size / 2**20:.1f}}}')
+
+
+def main():
+    _, cost = timed(lambda: hashed(Path(sys.argv[1])))
+    tell(**cost)
 
 
 if __name__ == "__main__":

@@ -91,3 +91,37 @@ def energy(groups):
     from vcspec.statistics.distances import energy_distances
 
     return energy_distances(groups)
+
+
+def publish(store, place):
+    """The store as a release at the place; URL of its objects."""
+    from vcspec.actions.publish import publish as published
+
+    texts = {"card": lambda artefact, _: str(artefact.path), "report": repr}
+    done = published(store, place, contact="Ada Lovelace <ada@example.org>", texts=texts)
+    return done.url
+
+
+def fetch(place):
+    """The one release of the place, in the cache."""
+    from vcspec.actions.fetch import fetch as fetched
+    from vcspec.actions.registry import read_registry
+
+    (entry,) = read_registry(place)
+    return fetched(entry["release"]["id"], registry=[place])
+
+
+def verify(url):
+    """Every byte of a store against the digest of its name."""
+    from vcspec.actions.verify_part import mode_of, stated_storage, verify_part
+
+    report = verify_part(url, mode_of("full"), storage=stated_storage(url))
+    assert report.verdict == "valid", report.findings
+
+
+def look(url):
+    """A store's metadata, validated."""
+    from vcspec.actions.validate import validate
+
+    report = validate(url, level="metadata")
+    assert report.verdict == "valid", report.findings
