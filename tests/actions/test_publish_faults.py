@@ -6,12 +6,12 @@ import os
 import shutil
 import threading
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import fsspec
 import pytest
+from support.children import killed_at
 from support.publishing import release
 from tenacity import wait_none
 
@@ -152,33 +152,11 @@ def test_a_server_that_returns_half_of_an_object_is_never_believed(artefact, url
     assert read_release(open_place(url), "dataset", "tiny", "1.0.0") is None
 
 
-def killed_at(number: int, work: Callable[[], object]) -> bool:
-    """Run `work` in a child that dies at a call to the file system; whether it lived to the end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads
-        child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    count = itertools.count()
-    lock = threading.Lock()
-
-    def counted(whole: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            with lock:
-                if next(count) == number:
-                    os._exit(9)
-            return whole(*arguments, **options)
-
-        return call
-
-    os.fsync = lambda _: None  # this child's own, and slow
+def counts_files(counted: Callable[..., Any]) -> None:
+    """Count the calls that write to a file system, in a child of its own."""
+    os.fsync = lambda _: None  # slow
     for name in ("fsync", "link", "replace", "unlink", "rmdir"):
         setattr(os, name, counted(getattr(os, name)))
-    try:
-        work()
-    except BaseException:  # noqa: BLE001 - the child must not go on as pytest
-        os._exit(7)
-    os._exit(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -189,7 +167,9 @@ def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
     number, lived = 0, False
     while not lived:
         target = tmp_path / f"{number}"
-        lived = killed_at(number, lambda target=target: release(artefact.path, target))
+        lived = killed_at(
+            number, lambda target=target: release(artefact.path, target), counts_files
+        )
         place = open_place(str(target))
         is_whole_or_invisible(place, artefact)
         there = place.sizes(blob_of(artefact.contents.storage))

@@ -36,7 +36,7 @@ class Rule:
             `reset`, `at` bytes of the body come through, of none not even the head, and then the
             connections are reset;
             `drop`, the server does it and its answer is lost, the connection being closed;
-            `status`, the answer is `status`, and the server is not asked;
+            `status`, the answer is `status` with `code`, and the server is not asked;
             `truncate`, the head promises all and `at` bytes of the body come;
             `flip`, bit number `at` of the body is another, counted round;
             `stall`, as `reset`, but the rest comes after so many `seconds`;
@@ -45,6 +45,7 @@ class Rule:
         path: regular expression that is found in the path with its query.
         times: of the requests that fit, so many; all where it is None.
         skip: of the requests that fit, so many are left to the other rules before.
+        code: of a refusal; what S3 has for the status unless given.
         side: the message of which `reset`, `truncate`, `flip`, `stall` and `slow` speak: the
             request on its way to the server, or the answer on its way back.
     """
@@ -56,6 +57,7 @@ class Rule:
     skip: int = 0
     at: int = 0
     status: int = 503
+    code: str = ""
     seconds: float = 1.0
     rate: float = 50_000.0
     side: Side = "answer"
@@ -182,7 +184,7 @@ class FaultProxy:
 
     async def _asked(self, request: Message, client: Wire) -> None:
         rule = self._rule(request)
-        answer = refusal(rule.status, request.method)
+        answer = refusal(rule.status, request.method, rule.code)
         try:
             if rule.fault != "status":
                 answer = await self._passed_on(request, rule)

@@ -74,9 +74,9 @@ class Message:
         return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
 
 
-def refusal(status: int, method: str) -> Message:
+def refusal(status: int, method: str, code: str = "") -> Message:
     """An answer as S3 gives it."""
-    code = CODES.get(status, str(status))
+    code = code or CODES.get(status, str(status))
     body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"

@@ -77,6 +77,11 @@ class Place:
         options = {name: value.replace(self.url, url) for name, value in self.options.items()}
         return replace(self, url=url, options=options)
 
+    def changed(self, **options: Any) -> "Place":
+        """The same, reached with other settings; None drops one."""
+        kept = {name: value for name, value in {**self.options, **options}.items() if value}
+        return replace(self, options=kept)
+
     def driver(self, **options: Any) -> Any:
         """The file system, with these arguments before its own."""
         uncached = {"use_listings_cache": False}

@@ -257,11 +257,17 @@ def _brought(
     """
     contents: Contents = artefact.contents
     sent = send(artefact.path, contents, place, prefix, progress=progress)
-    objects = place.objects(prefix)
-    bad = damaged(objects, contents.entries)
-    if bad:
-        resend(artefact.path, bad, place, prefix)
-        bad = damaged(place.objects(prefix), bad)
+    try:
+        bad = damaged(place.objects(prefix), contents.entries)
+        if bad:
+            resend(artefact.path, bad, place, prefix)
+            bad = damaged(place.objects(prefix), bad)
+    except OSError as error:
+        message = (
+            f"{place.url}: what was sent cannot be read back ({error.filename}: {error.strerror}); "
+            "run the same command again"
+        )
+        raise Unreadable(message) from error
     if bad:
         message = (
             f"{place.url}/{prefix}/{bad[0].name} does not arrive as it was sent ({len(bad)} "

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
-from vcspec.storage.reasons import meaning, status, told
+from vcspec.storage.reasons import chain, meaning, status, told
 
 # Windows has no such flag; what it has in place of links is met as "special" when it is listed.
 UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -22,6 +22,7 @@ AT_ONCE = 32  # requests under way at a time
 THREADS = 8  # the same, where the driver can do only one at a time
 A_TURN = 512
 KEYS_A_PAGE = 1_000
+CHECKSUM_ERRORS = frozenset({"FlexibleChecksumError", "ChecksumError"})  # of botocore
 DRIVERS = {
     "s3": "'vcspec[s3]'",
     "http": "'vcspec[http]'",
@@ -36,6 +37,10 @@ Wanted = tuple[str, int | None, int | None]
 
 class Unreached(OSError):
     """A remote place gave no answer on an object: nothing is known about it, good or bad."""
+
+
+class Corrupt(OSError):
+    """A remote place gave bytes of which its driver knows that they are not those it was given."""
 
 
 class Objects(Protocol):
@@ -71,7 +76,7 @@ class Objects(Protocol):
         Raises:
             OSError: as `read` does, for the first that cannot be read; the others are lost.
                 FileNotFoundError says that the object has vanished, Unreached that a remote place
-                gave no answer or denies one.
+                gave no answer or denies one, Corrupt that its driver does not believe the answer.
         """
 
 
@@ -322,6 +327,8 @@ def _failure(key: str, error: Exception) -> OSError:
         return FileNotFoundError(errno.ENOENT, what, key)
     number = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
     reason = meaning(error) or told(error)
+    if any(type(one).__name__ in CHECKSUM_ERRORS for one in chain(error)):
+        return Corrupt(errno.EIO, f"the bytes are damaged ({reason})", key)
     if number == errno.EINVAL:
         return OSError(number, f"the object cannot be read so ({reason})", key)
     return Unreached(number, f"no answer ({reason})", key)

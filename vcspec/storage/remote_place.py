@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+)
 
 from vcspec.model.errors import Unreadable
 from vcspec.storage.objects import RemoteObjects, inside, remote_objects, scheme_of
 from vcspec.storage.reasons import meaning, shown, status, told
 
 ATTEMPTS = 4
+PATIENCE = 20.0  # seconds, after which nothing is tried again; drivers try by themselves as well
 WAIT = wait_exponential(multiplier=0.3, max=5)
 PASSING = frozenset({0, 408, 409, 425, 429, 500, 502, 503, 504})
 _MEMORY = threading.Lock()  # what stands in for a server where the store is this process
@@ -180,7 +187,7 @@ def _passes(error: BaseException) -> bool:
 def _trying() -> Retrying:
     return Retrying(
         retry=retry_if_exception(_passes),
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(PATIENCE),
         wait=WAIT,
         reraise=True,
     )

@@ -16,7 +16,7 @@ from vcspec.model import manifest
 from vcspec.model.errors import Unreadable
 from vcspec.model.manifest import Entry
 from vcspec.model.release import STORAGE
-from vcspec.storage.objects import LocalObjects, Objects, inside
+from vcspec.storage.objects import Corrupt, LocalObjects, Objects, inside
 from vcspec.storage.place import Place
 
 AT_ONCE = 8
@@ -146,7 +146,7 @@ def damaged(
     def look(entry: Entry) -> None:
         try:
             found = sha256_of(objects, entry)
-        except FileNotFoundError:
+        except (FileNotFoundError, Corrupt):
             found = ""
         if found != entry.sha256:
             bad.append(entry)
