@@ -240,7 +240,7 @@ def alone(screen: tiny.Screen, tmp_path: Path, *names: str) -> Path:
 def test_without_its_split_a_prediction_cannot_be_checked(
     screen: tiny.Screen, tmp_path: Path
 ) -> None:
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(Invalid, match="no split at hand") as caught:
         score(alone(screen, tmp_path))
     assert caught.value.report.verdict == "unknown"
     assert caught.value.exit_code == 3

@@ -145,8 +145,9 @@ def test_only_what_is_sound_is_read_on(screen: tiny.Screen, tmp_path: Path) -> N
     assert checked(str(screen.split), "split").kind == "split"
     place = alone(screen, tmp_path, "split")
     shutil.rmtree(place / "obs" / "role")
-    with pytest.raises(UsageError, match=r"breaks VCS.*a sound split is needed"):
+    with pytest.raises(Invalid, match=r"breaks VCS.*a sound split is needed") as error:
         checked(str(place), "split")
+    assert error.value.exit_code == error.value.report.exit_code == 4
 
 
 @pytest.mark.parametrize(("verdict", "code"), [("invalid", 1), ("unknown", 3), ("refused", 4)])

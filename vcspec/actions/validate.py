@@ -9,7 +9,7 @@ from pathlib import Path
 from vcspec.actions.traffic import tell_traffic
 from vcspec.engine.settings import Settings
 from vcspec.model import manifest
-from vcspec.model.errors import Refused, Unreadable, UsageError
+from vcspec.model.errors import Invalid, Refused, Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
 from vcspec.model.store import Damaged
 from vcspec.rules.book import LEVELS, examine, unreadable
@@ -122,14 +122,19 @@ def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
             claims must be the digest that it has.
 
     Raises:
-        UsageError: it is of another kind, or breaks a rule.
+        UsageError: it is of another kind.
+        Invalid: it breaks a rule; the error carries the report, and ends with its exit code.
     """
     subject = Subject(open_store(place))
     report = examine(subject, level, place)
-    if subject.kind != kind or report.errors:
-        codes = ", ".join(finding.code for finding in report.errors)
-        problem = f"breaks {codes}" if codes else f"is of kind {subject.kind!r}"
-        message = f"{place} {problem}; a sound {kind} is needed (vcspec validate {place})"
+    needed = f"a sound {kind} is needed (vcspec validate {place})"
+    if report.errors:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in report.errors))
+        error = Invalid(f"{place} breaks {codes}; {needed}", report)
+        error.exit_code = report.exit_code
+        raise error
+    if subject.kind != kind:
+        message = f"{place} is of kind {subject.kind!r}; {needed}"
         raise UsageError(message)
     return subject
 
@@ -154,7 +159,7 @@ def by_digest(
             found = pinned(subject, pin) if pin else subject.manifest.get("content")
             if subject.kind == kind and found == content:
                 return checked(str(place), kind, level=level)
-        except (Unreadable, Refused, UsageError, ValueError):
+        except (Unreadable, Refused, Invalid, UsageError, ValueError):
             continue
     return None
 
@@ -206,10 +211,12 @@ def require_valid(report: Report) -> None:
     Raises:
         Invalid: it is not; the error carries the report.
     """
-    from vcspec.model.errors import Invalid
-
     if report.verdict != "valid":
-        codes = ", ".join(finding.code for finding in report.errors) or report.verdict
-        error = Invalid(f"{report.target} is {report.verdict}: {codes}", report)
+        codes = dict.fromkeys(finding.code for finding in report.errors)
+        lacking = dict.fromkeys(
+            one.because for one in report.skipped if one.because.endswith("at hand")
+        )
+        reasons = ", ".join(codes or lacking) or report.verdict
+        error = Invalid(f"{report.target} is {report.verdict}: {reasons}", report)
         error.exit_code = report.exit_code
         raise error

@@ -1,0 +1,97 @@
+"""Whatever fails while a prediction is scored: the same card comes out, or none."""
+
+import errno
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import fsspec
+import pytest
+from support import tiny
+
+from vcspec.actions.score import score
+from vcspec.model.errors import VcspecError
+
+FILES = fsspec.filesystem("memory")
+FAILURES: dict[str, Callable[[bytes], bytes]] = {}
+EVERY = 7  # of the calls; each of them fails when this is 1
+
+
+def failure(of: str) -> Callable[[bytes], bytes]:
+    """Name a way in which an answer goes wrong."""
+
+    def claim(work: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+        FAILURES[of] = work
+        return work
+
+    return claim
+
+
+@failure("an error")
+def broken(_: bytes) -> bytes:
+    raise OSError(errno.EIO, "broken")
+
+
+@failure("a time-out")
+def late(_: bytes) -> bytes:
+    raise TimeoutError(errno.ETIMEDOUT, "slow")
+
+
+@failure("nothing there")
+def gone(_: bytes) -> bytes:
+    raise FileNotFoundError(errno.ENOENT, "no such object")
+
+
+@failure("half of it")
+def cut(body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
+@failure("another bit")
+def flipped(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return body[:middle] + bytes([body[middle] ^ 8]) + body[middle + 1 :]
+
+
+@pytest.fixture
+def places(screen: tiny.Screen) -> Iterator[dict[str, str]]:
+    """The tiny artefacts in memory, which is read as any remote place is."""
+    base = f"memory://scored-{uuid.uuid4().hex}"
+    stores = {"predictions": screen.predictions, "split": screen.split}
+    for name, store in {**stores, "reference": screen.reference}.items():
+        FILES.put(str(store), f"{base}/{name}.zarr", recursive=True)
+    yield {name: f"{base}/{name}.zarr" for name in (*stores, "reference")}
+    FILES.rm(base, recursive=True)
+
+
+@pytest.mark.parametrize("ever", [False, True], ids=["once", "for ever"])
+@pytest.mark.parametrize("kind", FAILURES)
+def test_whichever_answer_goes_wrong_no_other_card_comes_out(places, monkeypatch, kind, ever):
+    predictions, beside = places.pop("predictions"), places
+    whole = score(predictions, **beside).document
+    counter, failing = itertools.count(), range(0)
+    real = type(FILES).cat_file
+
+    def cat_file(self: Any, path: str, *arguments: Any, **options: Any) -> bytes:
+        body: bytes = real(self, path, *arguments, **options)
+        return FAILURES[kind](body) if next(counter) in failing and body else body
+
+    monkeypatch.setattr(type(FILES), "cat_file", cat_file)
+    assert score(predictions, **beside).document == whole
+    calls = next(counter)
+    assert calls > 30
+    outcomes = []
+    for at in range(list(FAILURES).index(kind), calls, EVERY):
+        counter, failing = itertools.count(), range(at, 10**6 if ever else at + 1)
+        try:
+            card = score(predictions, **beside).document
+        except VcspecError as error:
+            outcomes.append(error.exit_code)
+        except OSError as error:  # of which the command makes a line, and ends with 3
+            outcomes.append(3 if error.filename else 5)
+        else:
+            assert card == whole
+    assert outcomes or not ever  # an object that is missed once is asked for again
+    print(kind, outcomes)
+    assert set(outcomes) <= {1, 3, 4}
