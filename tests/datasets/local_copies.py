@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from vcspec.cards import DatasetCard, recipe
 from vcspec.model.curated import Curated
+from vcspec.storage.r_data import Experiment
 
 Lists = dict[str, dict[str, Any]]
 
@@ -62,7 +63,26 @@ def l1000(folder: Path) -> tuple[Any, ...]:
     return np.asarray(data.X), list(data.obs_names), data.var_names.to_numpy(str), *labels
 
 
+def glioblastoma(folder: Path) -> Experiment:
+    data = anndata.read_h5ad(
+        folder / "glioblastoma_panobinostat" / "glioblastoma_panobinostat.h5ad"
+    )
+    cells = {
+        "patient_id": data.obs["patient"].to_numpy(str),
+        "sample_id": data.obs["sample"].to_numpy(str),
+        "condition": data.obs["perturbation"].to_numpy(str),
+    }
+    return Experiment(
+        {"counts": data.layers["counts"], "logcounts": data.X},
+        np.array([name.partition("_")[0] for name in data.obs_names]),
+        data.var_names.to_numpy(str),
+        cells,
+        {name: data.var[name].to_numpy(str) for name in ("symbol", "chromosome")},
+    )
+
+
 COPIES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
+    "glioblastoma-panobinostat": ("glioblastoma_panobinostat", glioblastoma),
     "l1000-three-drugs": ("l1000_cmap", l1000),
     "op3-pbmc": ("op3_pbmc_ranks", op3),
     "sciplex3-drugs": ("sciplex3_ranks", sciplex),

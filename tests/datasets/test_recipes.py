@@ -220,6 +220,42 @@ def test_kang_ifnb_gives_the_values_of_its_source_back(built: Callable[[str], Cu
     np.testing.assert_allclose(np.log1p(scaled.toarray()), theirs.X.toarray(), rtol=1e-5)
 
 
+def test_glioblastoma_has_the_counts_and_labels_that_others_read(
+    built: Callable[[str], Curated],
+) -> None:
+    mine = built("glioblastoma-panobinostat")
+    theirs = independent("glioblastoma_panobinostat/glioblastoma_panobinostat.h5ad")
+    assert list(mine.cells) == list(theirs.obs_names)
+    assert [str(name).partition(".")[0] for name in theirs.var_names] == list(mine.features)
+    assert (matrix(mine) != theirs.layers["counts"]).nnz == 0
+    for column, name in [("donor", "patient"), ("perturbation", "perturbation")]:
+        assert list(mine.obs[column]) == list(theirs.obs[name])
+    assert set(mine.obs["context"]) == {"glioblastoma-slice"}
+
+
+def test_glioblastoma_gives_the_values_of_its_source_back(
+    built: Callable[[str], Curated],
+) -> None:
+    """As transformGamPoi transforms, with an overdispersion of 0.05 and totals by their mean."""
+    mine = built("glioblastoma-panobinostat")
+    theirs = independent("glioblastoma_panobinostat/glioblastoma_panobinostat.h5ad")
+    factors = mine.obs["library_size"] / 2149.137959766
+    scaled = sparse.diags_array(4 * 0.05 / factors) @ matrix(mine)
+    np.testing.assert_allclose(np.log1p(scaled.toarray()) / 0.05**0.5, theirs.X.toarray(), 1e-5)
+
+
+def test_glioblastoma_refuses_totals_that_are_not_whole(
+    built: Callable[[str], Curated],
+) -> None:
+    counts = matrix(built("glioblastoma-panobinostat"))
+    card = cards.dataset_card("glioblastoma-panobinostat")
+    totals = cards.recipe(card).__globals__["_totals"]
+    with pytest.raises(Unreadable, match=r"totals are up to .* off whole"):
+        totals(counts, np.log1p(counts), card.document["parameters"])
+    with pytest.raises(Unreadable, match="not positive in the same places"):
+        totals(counts, np.log1p(counts[:, ::-1]), card.document["parameters"])
+
+
 @pytest.mark.parametrize("name", ["norman-mcfaline", "kang-ifnb"])
 def test_a_recipe_that_recovers_counts_refuses_values_that_hold_none(
     name: str, built: Callable[[str], Curated]

@@ -14,6 +14,7 @@ from test_recipes import built, copied, independent  # noqa: F401 - the fixture
 from vcspec import cards
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Unreadable
+from vcspec.storage import r_data
 from vcspec.storage.r_data import ranked_lists, read_r_data
 
 rdata = pytest.importorskip("rdata")
@@ -154,6 +155,111 @@ def test_an_object_of_cmapr_becomes_a_dataset(monkeypatch: pytest.MonkeyPatch) -
     found = recipe({"ds.RData": Path("ds.RData")}, card.document)
     assert found.rows.dense()[:2].tolist() == [[1, 0.5, 3], [-2, 0, 1]]
     assert list(found.obs["context"][:2]) == ["A375", "MCF7"]
+
+
+COUNTS = np.array([[3, 0], [1, 2], [0, 4]])  # features × cells
+
+
+def slots(**named: Any) -> SimpleNamespace:
+    """An object of R, as it is read where its class has no counterpart."""
+    return SimpleNamespace(**named)
+
+
+def column_matrix(dense: np.ndarray) -> SimpleNamespace:
+    """A matrix of the class dgCMatrix, with a zero that it need not hold."""
+    columns = [np.union1d(np.flatnonzero(column), [1]) for column in dense.T]
+    return slots(
+        i=np.concatenate(columns),
+        p=np.cumsum([0, *map(len, columns)]),
+        x=np.concatenate([c[at] for c, at in zip(dense.T, columns, strict=True)]).astype(float),
+        Dim=np.array(dense.shape),
+    )
+
+
+def experiment(assay: Any, **rows: Any) -> SimpleNamespace:
+    """With the slots that SummarizedExperiment and SingleCellExperiment document."""
+    return slots(
+        assays=slots(data=slots(listData={"counts": assay})),
+        colData=slots(
+            rownames=np.array(["c1", "c2"]), listData={"condition": np.array(["a", "b"])}
+        ),
+        **rows,
+    )
+
+
+NAMES = np.array(["g1", "g2", "g3"])
+TABLE = slots(listData={"symbol": np.array(["A", "B", "C"])})
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        experiment(
+            column_matrix(COUNTS),
+            rowRanges=slots(ranges=slots(NAMES=NAMES), elementMetadata=TABLE),
+            NAMES=None,
+            elementMetadata=slots(listData={}),
+        ),
+        experiment(
+            COUNTS.astype(float),
+            rowRanges=slots(partitioning=slots(NAMES=NAMES), elementMetadata=TABLE),
+            elementMetadata=slots(listData={}),
+        ),
+        experiment(COUNTS, NAMES=NAMES, elementMetadata=TABLE),
+    ],
+    ids=["ranges", "lists of ranges", "no ranges"],
+)
+def test_a_single_cell_experiment_is_read_in_each_of_its_layouts(
+    found: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(r_data, "read_r_data", lambda _: {"sce": found})
+    read = r_data.single_cell_experiment(Path("x.rda"), "sce")
+    assert read.assays["counts"].toarray().tolist() == COUNTS.T.tolist()
+    assert read.assays["counts"].nnz == 4
+    assert (list(read.cells), list(read.features)) == (["c1", "c2"], list(NAMES))
+    assert list(read.cell_table["condition"]) == ["a", "b"]
+    assert list(read.feature_table["symbol"]) == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"other": 1}, "no object 'sce'; it has other"),
+        ({"sce": slots(colData=slots(rownames=NAMES))}, "no SingleCellExperiment"),
+        ({"sce": experiment(slots(j=1), NAMES=NAMES)}, "neither a plain matrix nor"),
+        ({"sce": experiment(COUNTS.T, NAMES=NAMES)}, r"is \(2, 3\); expected \(3, 2\)"),
+    ],
+)
+def test_what_is_no_single_cell_experiment_says_so(
+    found: dict[str, Any], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(r_data, "read_r_data", lambda _: found)
+    with pytest.raises(Unreadable, match=says):
+        r_data.single_cell_experiment(Path("x.rda"), "sce")
+
+
+def test_an_experiment_of_lemur_becomes_a_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated counts under totals of 500 and 1,000, transformed as the source is."""
+    card = cards.dataset_card("glioblastoma-panobinostat")
+    recipe: Any = cards.recipe(card)
+    factors = np.array([500, 1000]) / card.document["parameters"]["mean_total"]
+    found = experiment(
+        column_matrix(COUNTS), NAMES=np.array(["E1.2", "E2", "E3.1"]), elementMetadata=TABLE
+    )
+    found.elementMetadata.listData["chromosome"] = np.array(["1", "2", "X"])
+    found.assays.data.listData["logcounts"] = np.log1p(0.2 * COUNTS / factors) / 0.05**0.5
+    found.colData.listData = {
+        "patient_id": np.array(["P1", "P2"]),
+        "sample_id": np.array(["P1-1", "P2-1"]),
+        "condition": np.array(["ctrl", "panobinostat"]),
+    }
+    monkeypatch.setattr(r_data, "read_r_data", lambda _: {"glioblastoma_example_data": found})
+    made = recipe({"glioblastoma_example_data.rda": Path("x.rda")}, card.document)
+    assert made.rows.dense().tolist() == COUNTS.T.tolist()
+    assert list(made.obs["library_size"]) == [500, 1000]
+    assert list(made.obs["perturbation"]) == ["control", "panobinostat"]
+    assert list(made.cells) == ["c1_P1-1", "c2_P2-1"]
+    assert list(made.features) == ["E1", "E2", "E3"]
 
 
 def test_without_the_reader_of_r_the_error_says_what_to_install(
