@@ -7,9 +7,10 @@ from support import tiny
 from vcspec.statistics.difficulty import (
     contrast,
     correlation,
+    correlations,
     effect_size,
+    greatest,
     nearest,
-    nearest_effect,
 )
 from vcspec.statistics.moments import moments
 
@@ -56,8 +57,19 @@ def test_correlations_are_pearsons() -> None:
     assert correlation(left, right) == pytest.approx(np.corrcoef(left, right)[0, 1])
     assert np.isnan(correlation(left, np.ones(30)))
     others = [right, np.ones(30), -left]
-    assert nearest_effect(left, others) == pytest.approx(correlation(left, right))
-    assert np.isnan(nearest_effect(left, [np.ones(30)]))
+    every = correlations([left, right], others)
+    for one, row in zip([left, right], every, strict=True):
+        wanted = [correlation(one, other) for other in others]
+        assert row == pytest.approx(wanted, nan_ok=True)
+        assert np.isnan(row[1])
+    assert correlations([], others).shape == (0, 3)
+    assert correlations([left], []).shape == (1, 0)
+
+
+def test_the_greatest_is_of_those_that_exist() -> None:
+    assert greatest(np.array([np.nan, -0.5, 0.2])) == 0.2
+    assert np.isnan(greatest(np.array([np.nan])))
+    assert np.isnan(greatest(np.array([])))
 
 
 def test_the_nearest_profile_is_the_one_at_the_least_distance() -> None:

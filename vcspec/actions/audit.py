@@ -179,7 +179,7 @@ class _Reading:
         """Identities, effect size and depth of a condition."""
         condition = self.conditions[place]
         stored, piece = self.cells.stored(condition.key), self.cells.piece(condition.key)
-        present = np.bincount(stored.indices[stored.data > 0], minlength=stored.width)
+        present = np.bincount(stored.indices[stored.data != 0], minlength=stored.width)
         self.detected[self.table.roles[place]] += present
         found, context = moments(piece.log1p), condition.context_key
         effect = float("nan")

@@ -28,9 +28,10 @@ from vcspec.statistics.difficulty import (
     FEWEST,
     contrast,
     correlation,
+    correlations,
     effect_size,
+    greatest,
     nearest,
-    nearest_effect,
 )
 from vcspec.statistics.moments import Moments, moments
 from vcspec.storage.opening import open_store
@@ -213,14 +214,22 @@ class _Measured:
             found[measure] = _plain(asdict(contrast(sides[0], sides[1])))
         return found
 
+    @cached_property
+    def _alike(self) -> Array:
+        """(tested, trained) correlations of the changes."""
+        return correlations(*([change for _, change in self.changes[r]] for r in ("test", "train")))
+
     @property
     def nearest_effects(self) -> list[float]:
-        """(tested conditions,) greatest correlation with a trained condition's change."""
-        trained = self.changes["train"]
+        """(tested conditions,) greatest correlation with a trained condition's change.
+
+        With those of the same context, where there are any.
+        """
+        places = np.array([one.context_key for one, _ in self.changes["train"]], dtype=object)
         found = []
-        for condition, change in self.changes["test"]:
-            same = [other for one, other in trained if one.context_key == condition.context_key]
-            found.append(nearest_effect(change, same or [other for _, other in trained]))
+        for (condition, _), alike in zip(self.changes["test"], self._alike, strict=True):
+            same = alike[places == condition.context_key]
+            found.append(greatest(same if len(same) else alike))
         return found
 
     @property
@@ -231,13 +240,13 @@ class _Measured:
         """
         gains: dict[str, list[float]] = {}
         same: list[float] = []
-        for condition, change in self.changes["test"]:
-            alike: tuple[list[float], list[float]] = ([], [])
-            for one, other in self.changes["train"]:
-                if one.context_key != condition.context_key:
-                    is_other = one.perturbation != condition.perturbation
-                    alike[is_other].append(correlation(change, other))
-            own, others = (np.array(one)[~np.isnan(one)] for one in alike)
+        trained = [one for one, _ in self.changes["train"]]
+        places = np.array([one.context_key for one in trained], dtype=object)
+        names = np.array([one.perturbation for one in trained], dtype=object)
+        for (condition, _), alike in zip(self.changes["test"], self._alike, strict=True):
+            elsewhere = (places != condition.context_key) & ~np.isnan(alike)
+            is_same = names == condition.perturbation
+            own, others = alike[elsewhere & is_same], alike[elsewhere & ~is_same]
             if len(own) and len(others):
                 same.append(float(own.mean()))
                 gain = float(own.mean() - others.mean())

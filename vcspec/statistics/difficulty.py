@@ -73,11 +73,25 @@ def correlation(left: Array, right: Array) -> float:
     return float(a @ b) / size if size > 0 else float("nan")
 
 
-def nearest_effect(change: Array, others: Sequence[Array]) -> float:
-    """The greatest correlation of a change with those of trained conditions; NaN where none is."""
-    found = [correlation(change, other) for other in others]
-    known = [one for one in found if not np.isnan(one)]
-    return max(known) if known else float("nan")
+def correlations(left: Sequence[Array], right: Sequence[Array]) -> Array:
+    """(left, right) Pearson's r of each pair over features; NaN where either is constant."""
+    if not len(left) or not len(right):
+        return np.empty((len(left), len(right)))
+    others = np.array([_unit(one) for one in right])
+    return np.array([others @ _unit(one) for one in left])
+
+
+def _unit(values: Array) -> Array:
+    """(features,) the values without their mean, of length 1; NaN where they are constant."""
+    centred = values - values.mean()
+    size = float(np.sqrt(centred @ centred))
+    return np.asarray(centred / size if size > 0 else np.full(len(values), np.nan))
+
+
+def greatest(found: Array) -> float:
+    """The greatest of the values that exist; NaN where none does."""
+    known = found[~np.isnan(found)]
+    return float(known.max()) if len(known) else float("nan")
 
 
 def nearest(profiles: Array, others: Array) -> tuple[Array, Array]:
