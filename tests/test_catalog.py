@@ -30,6 +30,12 @@ def test_a_name_that_the_standard_does_not_define_cannot_be_asked_for() -> None:
         catalog()["zzz"]
 
 
+def test_another_word_for_a_thing_is_answered_with_its_name() -> None:
+    found: Catalog[object] = Catalog("fruit", {"apple": {"also": ["pomme"]}, "pear": {}})
+    with pytest.raises(UnknownName, match="calls the fruit apple, not 'Pomme'"):
+        found["Pomme"]
+
+
 def test_a_name_is_claimed_once() -> None:
     found = catalog()
     found.claim("apple")(1)

@@ -1,6 +1,6 @@
 """Name ↔ code: the one mechanism that ties the standard to its implementation."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from vcspec.model.errors import UnknownName
@@ -18,6 +18,8 @@ class Catalog(Generic[Code]):
     def __init__(self, what: str, names: Iterable[str]) -> None:
         self.what = what
         self.names = frozenset(names)
+        entries = names.items() if isinstance(names, Mapping) else ()
+        self._also = {also: name for name, entry in entries for also in entry.get("also", ())}
         self._claims: dict[str, Code] = {}
 
     def claim(self, name: str) -> Callable[[Code], Code]:
@@ -50,6 +52,10 @@ class Catalog(Generic[Code]):
         if name not in self.names:
             from difflib import get_close_matches
 
+            if name.casefold() in self._also:
+                known = self._also[name.casefold()]
+                message = f"the standard calls the {self.what} {known}, not {name!r}"
+                raise UnknownName(message)
             near = get_close_matches(name, self.names) or sorted(self.names)[:8]
             message = f"the standard defines no {self.what} {name!r}; it has {', '.join(near)} …"
             raise UnknownName(message)

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from support import tiny
 
 from vcspec.actions.convert import card_document, convert_dataset, convert_predictions
 from vcspec.actions.labelling import respelled
 from vcspec.actions.reading import Reading, parse_values, reading_of
+from vcspec.actions.split import split as write_split
 from vcspec.actions.validate import validate
 from vcspec.model.condition import canonical_perturbation
 from vcspec.model.errors import Invalid, Refused, UnknownName, Unreadable, UsageError
@@ -114,6 +116,32 @@ ENCODINGS: dict[str, Callable[[np.ndarray], Any]] = {
 
 
 class TestDatasets:
+    def test_cells_are_dealt_to_replicates_by_their_names(
+        self, save: Callable[[anndata.AnnData], Path], out: Path
+    ) -> None:
+        data = screen()
+        reading = PLAIN.dealing(2)
+        done = convert_dataset(save(data), out, document=MEMBERS, reading=reading)
+        found = assert_same_cells(out, data)
+        assert any(change.startswith("replicate: cells are dealt to 2") for change in done.changes)
+        for name, dealt in found.obs["replicate"].items():
+            first = hashlib.sha256(str(name).encode()).digest()[:8]
+            assert dealt == str(1 + int.from_bytes(first, "big") % 2)
+        folder = out.parent / "split.zarr"
+        write_split(
+            out, folder, tiny.plan(strategy="same-conditions", parameters={"fraction": "0.5"})
+        )
+        assert validate(folder, level="full").verdict == "valid"
+
+    @pytest.mark.parametrize(
+        ("number", "reading"), [(1, PLAIN), (-1, PLAIN), (2, reading_of(pairs=["replicate=cell"]))]
+    )
+    def test_cells_are_dealt_to_several_and_to_nothing_that_is_named(
+        self, number: int, reading: Reading
+    ) -> None:
+        with pytest.raises(UsageError, match="deal them to two or more"):
+            reading.dealing(number)
+
     @pytest.mark.parametrize("encoding", ENCODINGS)
     @pytest.mark.parametrize("container", ["my.h5ad", "my.zarr"])
     def test_the_result_is_valid_and_every_cell_keeps_its_values(

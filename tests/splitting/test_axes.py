@@ -145,5 +145,5 @@ def test_replicates_of_a_condition_are_on_both_sides() -> None:
 
 def test_without_replicates_there_is_no_check_on_the_same_conditions() -> None:
     rows = [{"context": "x", "perturbation": label} for label in "cA"]
-    with pytest.raises(UsageError, match="no batch, guide or replicate"):
+    with pytest.raises(UsageError, match=r"no batch, guide or replicate.*convert --deal 2"):
         found("same-conditions", rows, fraction=0.3)

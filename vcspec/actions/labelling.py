@@ -1,5 +1,6 @@
 """The columns that an artefact needs, from somebody's obs, in the standard's spelling."""
 
+import hashlib
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
-from vcspec.actions.reading import Reading
+from vcspec.actions.reading import DEALT, Reading
 from vcspec.model.condition import MEMBER_SEPARATOR, canonical_perturbation
 from vcspec.model.errors import Invalid, UsageError
 from vcspec.model.finding import SHOWN
@@ -36,6 +37,12 @@ class Labels:
             UsageError: nobody said where it is, or the source has no such column.
             Invalid: a row has no value, or a label cannot be written in the standard's way.
         """
+        if name == DEALT and self.reading.deal:
+            self.changes.append(
+                f"{DEALT}: cells are dealt to {self.reading.deal} by a hash of their names; "
+                "nothing that was measured tells them apart"
+            )
+            return dealt_cells(self.rows, self.reading.deal)
         if name in self.reading.constants:
             return np.full(len(self.rows), self.reading.constants[name], dtype=object)
         place = self._place(name)
@@ -111,6 +118,13 @@ class Labels:
                 f"--separator {MEMBER_SEPARATOR!r} if they are combinations"
             )
             raise Invalid(message)
+
+
+def dealt_cells(names: AnyArray, number: int) -> AnyArray:
+    """(cells,) `1` to `number`: 1 + the first eight bytes of SHA-256 of the name, modulo it."""
+    digests = (hashlib.sha256(str(name).encode()).digest() for name in names)
+    dealt = [str(1 + int.from_bytes(digest[:8], "big") % number) for digest in digests]
+    return np.array(dealt, dtype=object)
 
 
 def respelled(label: str, reading: Reading, control: str) -> str:

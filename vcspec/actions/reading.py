@@ -1,7 +1,7 @@
 """Reading: by which columns, layer and labels a source is read; always said, never guessed."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +11,8 @@ from vcspec.model.spaces import AS_MEASURED
 from vcspec.standard import standard
 
 FEATURES = "features"
+DEALT = "replicate"
+"""The column that cells are dealt to."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Reading:
         layer: layer that holds the values, `raw/X` for the raw ones; empty for X.
         control: label of unperturbed cells in the source; empty where only the document says it.
         separator: what stands between the members of a combination; empty where there are none.
+        deal: number of replicates that cells are dealt to by their names; 0 where they are not.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -34,11 +37,28 @@ class Reading:
     layer: str = ""
     control: str = ""
     separator: str = MEMBER_SEPARATOR
+    deal: int = 0
 
     @property
     def named(self) -> frozenset[str]:
         """Names in the standard that the caller gave a column or a value."""
-        return frozenset({*self.columns, *self.constants})
+        dealt = {DEALT} if self.deal else set()
+        return frozenset({*self.columns, *self.constants, *dealt})
+
+    def dealing(self, number: int) -> "Reading":
+        """The same, with cells dealt to so many replicates.
+
+        Raises:
+            UsageError: there are not two at least, or replicates are named already.
+        """
+        if number < 2 or DEALT in self.named:
+            message = (
+                f"cells are dealt to {number} replicates, and named are "
+                f"{', '.join(sorted(self.named)) or 'no columns'}; deal them to two or more, and "
+                f"name no {DEALT} beside"
+            )
+            raise UsageError(message)
+        return replace(self, deal=number)
 
     def column_of(self, name: str) -> str:
         """The obs column that holds `name`; empty where none is known."""

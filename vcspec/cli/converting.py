@@ -28,6 +28,13 @@ from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
 @click.option("--columns", metavar="CONVENTION", help="Column names as a known tool writes them.")
 @click.option("--map", "pairs", multiple=True, metavar="NAME=COLUMN", help="Where a column is.")
 @click.option("--set", "constants", multiple=True, metavar="NAME=VALUE", help="One value for all.")
+@click.option(
+    "--deal",
+    type=int,
+    default=0,
+    metavar="N",
+    help="dataset: deal the cells to N replicates by their names, for same-conditions.",
+)
 @click.option("--layer", metavar="LAYER", help="Layer that holds the values, or raw/X.")
 @click.option("--control", metavar="LABEL", help="Label of unperturbed cells in the source.")
 @click.option("--separator", metavar="TEXT", help="What joins the members of a combination.")
@@ -70,6 +77,8 @@ def convert(source: str, target: str, kind: str, *, quiet: bool, **options: Any)
         control=options["control"] or "",
         separator=options["separator"],
     )
+    if options["deal"]:
+        reading = reading.dealing(options["deal"])
     action = _dataset if kind == "dataset" else _predictions
     with progress_bar("rows", quiet=quiet) as progress:
         done = action(source, target, options, reading=reading, progress=progress)

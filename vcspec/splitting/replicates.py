@@ -20,8 +20,10 @@ def same_conditions(setting: Setting) -> list[Assignment]:
     by = setting.choice.one_of("by", *(has or ("replicate",)))
     if not has:
         message = (
-            "the conditions of the dataset have no batch, guide or replicate, so that no cells of "
-            "a condition can be told from others; add the column to the dataset's conditions"
+            "the conditions of the dataset have no batch, guide or replicate, and roles are given "
+            "to whole conditions. Name the column when the dataset is made (vcspec convert --map "
+            "replicate=COLUMN); where there is none, deal the cells of each condition to two by a "
+            "hash of their names (vcspec convert --deal 2)"
         )
         raise UsageError(message)
 
