@@ -1,6 +1,7 @@
 """Every leak, planted in a small screen and found; and the same screen without it."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import anndata
 import numpy as np
 import pytest
+import zarr
 from support import tiny
 
 import vcspec
@@ -22,7 +24,8 @@ from vcspec.model.finding import Report
 from vcspec.render import render_report
 from vcspec.standard import standard
 from vcspec.storage.artefacts import write_arrays
-from vcspec.storage.writing import copy_with_document
+from vcspec.storage.sealing import seal
+from vcspec.storage.writing import copy_with_document, write_array
 
 NAMES = [f"G{number:02d}" for number in range(80)]
 SINGLES = [f"G{number:02d}" for number in range(12)]
@@ -181,6 +184,97 @@ def test_a_fit_that_cannot_be_repeated_hides_no_other(screen: Screen, *, honest:
     assert ("VCS705" in report.checked) is not honest
     if honest:
         assert because["VCS705"].startswith("1 of 2 declared fits cannot be computed again")
+
+
+def noted(screen: Screen) -> tuple[np.ndarray, np.ndarray]:
+    """Writes the screen with y held out; log1p values of its cells, and whether they are of x."""
+    screen.plan = {"strategy": "holdout-contexts", "parameters": {"hold_out": ["y"]}}
+    screen.write()
+    data = anndata_of(screen)
+    counts = np.asarray(data.X.todense(), dtype=float)
+    scaled = np.log1p(counts * tiny.TARGET_SUM / counts.sum(axis=1, keepdims=True))
+    return scaled, (data.obs["context"] == "x").to_numpy()
+
+
+def varied(values: np.ndarray, number: int = 20) -> np.ndarray:
+    return np.isin(np.arange(80), np.argsort(-values.var(axis=0), kind="stable")[:number])
+
+
+def loadings(values: np.ndarray, *, scaled: bool = False, number: int = 4) -> np.ndarray:
+    """Axes by a singular value decomposition of the cells themselves, of any sign and length."""
+    centred = values - values.mean(axis=0)
+    spread = centred.std(axis=0) if scaled else np.ones(80)
+    axes = np.linalg.svd(centred / spread, full_matrices=False)[2][:number]
+    return (axes * np.arange(1, number + 1)[:, None]).T
+
+
+def carrying(
+    screen: Screen, arrays: dict[str, np.ndarray], columns: dict[str, np.ndarray], **more: Any
+) -> Report:
+    """The split, written again with what somebody put beside its tables."""
+    found = anndata.read_zarr(screen.place)
+    tables = [
+        {"_index": frame.index.to_numpy(), **{name: frame[name].to_numpy() for name in frame}}
+        for frame in (found.obs, found.var)
+    ]
+    document = vcspec.open_split(screen.place).document
+    obs, var = ({n: np.asarray(v) for n, v in table.items()} for table in tables)
+    write_arrays(screen.place, document, arrays, obs=obs, var={**var, **columns}, overwrite=True)
+    return screen.audit(**more)
+
+
+def case_723(screen: Screen) -> Report:
+    values, _ = noted(screen)
+    return carrying(screen, {}, {"highly_variable": varied(values)})
+
+
+def test_features_chosen_by_cells_that_models_may_see_are_no_leak(screen: Screen) -> None:
+    values, seen = noted(screen)
+    report = carrying(screen, {}, {"highly_variable": varied(values[seen])})
+    assert "VCS723" in report.checked
+    assert report.codes == ()
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_axes_of_all_cells_are_a_leak_and_those_of_training_cells_none(
+    screen: Screen, *, scaled: bool
+) -> None:
+    values, seen = noted(screen)
+    wrong = carrying(screen, {"varm/PCs": loadings(values, scaled=scaled)}, {})
+    assert wrong.codes == ("VCS723",)
+    assert wrong.findings[0].path == "/varm/PCs"
+    right = carrying(screen, {"varm/PCs": loadings(values[seen], scaled=scaled)}, {})
+    assert "VCS723" in right.checked
+    assert right.codes == ()
+
+
+def test_marks_in_the_dataset_are_looked_at_as_well(screen: Screen) -> None:
+    values, seen = noted(screen)
+    for mark, codes in ((varied(values), ("VCS723",)), (varied(values[seen]), ())):
+        screen.var = {"highly_variable": mark}
+        assert screen.write().audit().codes == codes
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
+@pytest.mark.parametrize("honest", [True, False])
+def test_declared_axes_come_out_again_or_not(screen: Screen, *, honest: bool) -> None:
+    entry = {"what": "projection", "method": "log1p-pca", "number": 4, "column": "PCs"}
+    screen.document = {"fitted": [{**entry, "on": {"context": ["x"]}}]}
+    values, seen = noted(screen)
+    found = loadings(values[seen] if honest else values)
+    put_beside(screen.folder / "data.zarr", "varm/PCs", found)
+    report = screen.audit()
+    assert report.codes == (() if honest else ("VCS705",))
+    assert "VCS705" in report.checked
+
+
+def put_beside(store: Path, path: str, values: np.ndarray) -> None:
+    """An array in a store that is there, which is sealed again."""
+    write_array(zarr.open_group(store, mode="r+", use_consolidated=False), path, values)
+    shutil.rmtree(store / "manifest")
+    (store / "manifest.json").unlink()
+    zarr.consolidate_metadata(store, zarr_format=3)
+    seal(store)
 
 
 def case_706(screen: Screen) -> Report:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from vcspec.actions.validate import by_digest, checked
 from vcspec.cards import conforming
 from vcspec.model.errors import Mismatch, Unreadable
 from vcspec.model.finding import Report
-from vcspec.model.matrix import Array
+from vcspec.model.matrix import AnyArray, Array
 from vcspec.model.training_manifest import TrainingManifest
 from vcspec.rules.audit import audit_report
 from vcspec.rules.contamination import verdict_on
@@ -27,6 +27,7 @@ from vcspec.standard import standard
 from vcspec.statistics.cell_identity import Hashes, Identities, identities, jaccard, name_hashes
 from vcspec.statistics.difficulty import effect_size
 from vcspec.statistics.moments import Moments, moments
+from vcspec.statistics.refit import Products, pooled_moments, pooled_products, products
 
 Target = str | os.PathLike[str]
 REFUSED = (
@@ -172,7 +173,8 @@ class _Reading:
             depth=depth,
             similarity=self._similarity,
             name=lambda row: self.dataset.row_names(np.array([row]))[0],
-            variance=self._variance,
+            sums=self._sums,
+            products=self._products,
         )
 
     def _look(self, place: int) -> tuple[Identities, float, float]:
@@ -185,7 +187,7 @@ class _Reading:
         effect = float("nan")
         if condition.perturbation == self.table.control:
             known = self.controls.get(context)
-            self.controls[context] = _pooled(known, found) if known else found
+            self.controls[context] = pooled_moments([known, found]) if known else found
         elif context in self.controls:
             effect = effect_size(found, self.controls[context])
         return identities(stored, self.names, self.space), effect, self._depth(piece.scale)
@@ -199,20 +201,23 @@ class _Reading:
     def _similarity(self, one: int, other: int) -> float:
         return jaccard(self.cells.stored_row(one), self.cells.stored_row(other), self.space)
 
-    def _variance(self, conditions: Sequence[int]) -> Array:
-        """(features,) variance of log1p values over the cells of some conditions."""
-        whole: Moments | None = None
-        for key in (self.conditions[place].key for place in conditions):
-            if key in self.cells.runs:
-                found = moments(self.cells.of(key))
-                whole = _pooled(whole, found) if whole else found
-        if whole is None:
-            return np.zeros(len(self.names))
-        return np.asarray(whole.squares / whole.cells - whole.mean**2)
+    def _sums(self, conditions: Sequence[int]) -> Moments:
+        """Moments of the log1p values of the cells of some conditions."""
+        empty = np.zeros(len(self.names))
+        parts = [moments(self.cells.of(key)) for key in self._known(conditions)]
+        return pooled_moments([Moments(0, empty, empty), *parts])
 
+    def _products(self, conditions: Sequence[int], features: AnyArray) -> Products:
+        """The same with products of pairs, of some features."""
+        empty = np.zeros(len(features))
+        found = Products(0, empty, np.zeros((len(features), len(features))))
+        for key in self._known(conditions):
+            found = pooled_products([found, products(self.cells.of(key), features)])
+        return found
 
-def _pooled(one: Moments, other: Moments) -> Moments:
-    return Moments(one.cells + other.cells, one.total + other.total, one.squares + other.squares)
+    def _known(self, conditions: Sequence[int]) -> Iterator[str]:
+        keys = (self.conditions[place].key for place in conditions)
+        return (key for key in keys if key in self.cells.runs)
 
 
 def _predicted(predictions: Subject | None) -> tuple[Hashes, NDArray[np.bool_]] | None:

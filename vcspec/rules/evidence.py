@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.condition import Condition
-from vcspec.model.matrix import Array
+from vcspec.model.matrix import AnyArray, Array
 from vcspec.model.training_manifest import TrainingManifest
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.statistics.cell_identity import Hashes, Identities
+from vcspec.statistics.moments import Moments
+from vcspec.statistics.refit import Products
 
 Rows_ = NDArray[np.int64]
 
@@ -29,8 +31,9 @@ class CellEvidence:
         depth: (conditions,) median total count; NaN where it is not known.
         similarity: Jaccard similarity of two cells, by their rows.
         name: what a reader calls a row.
-        variance: (features,) of log1p values over the cells of conditions, given as numbers; takes
-            a pass of its own.
+        sums: moments of the log1p values of the cells of conditions, given as numbers; takes a pass
+            over them.
+        products: the same with products of pairs, of some features.
     """
 
     identities: Identities
@@ -40,7 +43,8 @@ class CellEvidence:
     depth: Array
     similarity: Callable[[int, int], float]
     name: Callable[[int], str]
-    variance: Callable[[Sequence[int]], Array]
+    sums: Callable[[Sequence[int]], Moments]
+    products: Callable[[Sequence[int], AnyArray], Products]
 
 
 @dataclass(frozen=True, eq=False)

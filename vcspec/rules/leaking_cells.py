@@ -1,14 +1,13 @@
 """VCS70x and 71x: how the answer reaches a model by the cells of a dataset."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import CellEvidence, Evidence
-from vcspec.rules.leaks import NotLooked, fault, fitted, is_on, leak
+from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.rules.split import SHOWN_ROLES
 from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
@@ -26,56 +25,6 @@ def _roles(evidence: Evidence, *roles: str) -> NDArray[np.bool_]:
 def _cells(evidence: Evidence) -> CellEvidence:
     assert evidence.cells is not None
     return evidence.cells
-
-
-@leak("VCS705")
-def fit_not_as_declared(evidence: Evidence) -> Iterator[Fault]:
-    """Select features again from the cells that they are said to be selected on."""
-    declared = fitted(evidence)
-    if not declared:
-        message = "nothing that could be computed again is declared as fitted"
-        raise NotLooked(message)
-    again = [entry for entry in declared if _can_be_repeated(evidence, entry)]
-    faults = [fault for entry in again for fault in _selected_again(evidence, entry)]
-    if len(again) < len(declared) and not faults:
-        message = (
-            f"{len(declared) - len(again)} of {len(declared)} declared fits cannot be computed "
-            "again: that takes the method log1p-variance on cells of the dataset, a number, and a "
-            "column of var that marks the chosen among all features"
-        )
-        raise NotLooked(message)
-    yield from faults
-
-
-def _can_be_repeated(evidence: Evidence, entry: Mapping[str, Any]) -> bool:
-    assert evidence.dataset is not None
-    return (
-        entry["method"] == "log1p-variance"
-        and {"column", "number"} <= entry.keys()
-        and entry["on"] != "other-data"
-        and evidence.dataset.has_column("var", entry["column"])
-    )
-
-
-def _selected_again(evidence: Evidence, entry: Mapping[str, Any]) -> Iterator[Fault]:
-    assert evidence.dataset is not None
-    column = entry["column"]
-    chosen = np.flatnonzero(evidence.dataset.column("var", column).values.astype(bool))
-    on = [
-        place
-        for place, condition in enumerate(evidence.conditions)
-        if is_on(entry["on"], condition, evidence.table.control)
-    ]
-    variance = _cells(evidence).variance(on)
-    wanted = np.argsort(-variance, kind="stable")[: entry["number"]]
-    strange = sorted(set(chosen.tolist()) ^ set(wanted.tolist()))
-    names = [str(evidence.dataset.features[place]) for place in strange]
-    yield from fault(
-        f"/var/{column}",
-        names,
-        "{n} features are chosen, or left out, otherwise than by the cells declared",
-        "the same",
-    )
 
 
 @leak("VCS706")
