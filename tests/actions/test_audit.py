@@ -433,6 +433,69 @@ def case_720(screen: Screen) -> Report:
     return screen.audit(pretraining=[listed(screen)])
 
 
+def corpus(screen: Screen, *, changed: int, lower: bool = False) -> Path:
+    """The tested cells over 60 features in another order, in some of which counts are changed."""
+    data = anndata_of(screen)
+    table = anndata.read_zarr(screen.place).obs
+    tested = set(table.index[table["role"] == "test"])
+    keys = (data.obs["context"].astype(str) + "|" + data.obs["perturbation"].astype(str)).to_list()
+    is_tested = np.array([key in tested for key in keys])
+    is_control = (data.obs["perturbation"] == "control").to_numpy()
+    chosen = np.random.default_rng(1).permutation(80)[:60]
+    counts = np.asarray(data.X.todense())[is_tested | is_control][:, chosen]
+    counts[:, :changed] += 1
+    names = [NAMES[place].lower() if lower else NAMES[place] for place in chosen]
+    obs = data.obs[is_tested | is_control]
+    made = Curated(
+        tiny.rows_of_dense(counts.astype(np.int32)),
+        np.array([f"other{number}" for number in range(len(counts))], dtype=object),
+        np.array(names, dtype=object),
+        {name: obs[name].to_numpy(dtype=object) for name in ("context", "perturbation")},
+    )
+    place = screen.folder / "corpus.zarr"
+    write_dataset(place, tiny.dataset_document(fitted=[]), made, overwrite=True)
+    return place
+
+
+def case_724(screen: Screen) -> Report:
+    return screen.write().audit(pretraining=[corpus(screen, changed=1)])
+
+
+@pytest.mark.parametrize("lower", [False, True])
+def test_tested_cells_are_found_in_a_dataset_over_the_features_of_both(
+    screen: Screen, *, lower: bool
+) -> None:
+    screen.write()
+    report = screen.audit(pretraining=[corpus(screen, changed=0, lower=lower)])
+    assert report.codes == ("VCS720",)
+    opened = vcspec.open_split(screen.place)
+    assert report.findings[0].count == CELLS * len(opened.conditions)
+    assert "60 features that both have" in report.findings[0].found
+
+
+def test_other_cells_of_the_same_features_are_no_copies(screen: Screen) -> None:
+    screen.write()
+    report = screen.audit(pretraining=[corpus(screen, changed=30)])
+    assert report.codes == ()
+    assert {"VCS720", "VCS724"} <= set(report.checked)
+
+
+@pytest.mark.parametrize(("changed", "said"), [(0, "confirmed"), (30, "unlikely")])
+def test_a_dataset_of_training_settles_the_verdict(screen: Screen, changed: int, said: str) -> None:
+    screen.write()
+    report = screen.audit(
+        predictions=model(screen, NOTHING), pretraining=[corpus(screen, changed=changed)]
+    )
+    assert report.facts["contamination"] == said
+
+
+def test_datasets_of_training_need_the_dataset_at_hand(screen: Screen) -> None:
+    place = corpus(screen.write(), changed=0)
+    shutil.move(screen.folder / "data.zarr", screen.folder / "away")
+    with pytest.raises(UsageError, match="name it with --dataset"):
+        screen.audit(pretraining=[place])
+
+
 def case_721(screen: Screen) -> Report:
     screen.document["citations"] = [{"title": "A screen", "accession": "GEO:GSE1"}]
     declared = {"accessions": ["SRA:1", "geo:gse1"], "corpora": []}

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from vcspec.actions.beside import read_table
 from vcspec.actions.cells import ConditionCells
+from vcspec.actions.corpora import is_store, overlap
 from vcspec.actions.validate import by_digest, checked
 from vcspec.cards import conforming
-from vcspec.model.errors import Mismatch, Unreadable
+from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.matrix import AnyArray, Array
 from vcspec.model.training_manifest import TrainingManifest
 from vcspec.rules.audit import audit_report
 from vcspec.rules.contamination import verdict_on
-from vcspec.rules.evidence import CellEvidence, Evidence
+from vcspec.rules.evidence import CellEvidence, Evidence, Overlap
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.splitting.relatives import relatives_in
@@ -52,7 +53,8 @@ def audit(
         dataset: the one that it pins; looked for beside it by its digest. Without one, tables
             alone are looked at.
         predictions: of the split, for what their model declares.
-        pretraining: manifests of training, as `vcspec manifest` makes them.
+        pretraining: what the model was trained on: manifests, as `vcspec manifest` makes them, or
+            datasets, whose cells are then compared one by one.
         table: relatives of perturbations: `perturbation` and `group` (or family, complex, pathway),
             `inchikey` or `smiles`.
 
@@ -71,13 +73,26 @@ def audit(
         predictions=predicted,
         predicted=_predicted(predicted),
         relatives=_relatives(opened, table),
-        manifests=tuple(read_training_manifest(place) for place in pretraining),
+        manifests=tuple(read_training_manifest(p) for p in pretraining if not is_store(p)),
+        overlaps=_overlaps(opened, data, [p for p in pretraining if is_store(p)]),
     )
     report = audit_report(evidence, os.fspath(split))
     facts: dict[str, str | int] = {"claim": str(opened.document["claim"])}
     if predicted is not None and data is not None:
         facts["contamination"] = verdict_on(evidence, set(report.codes))
     return replace(report, facts=facts)
+
+
+def _overlaps(
+    split: Subject, dataset: Subject | None, places: Sequence[Target]
+) -> tuple[Overlap, ...]:
+    if places and dataset is None:
+        message = (
+            f"{os.fspath(places[0])} can be compared with the cells of the dataset that the split "
+            "pins, which is not beside it; name it with --dataset"
+        )
+        raise UsageError(message)
+    return tuple(overlap(split, dataset, place) for place in places if dataset is not None)
 
 
 def _dataset(split: Subject, given: Target | None) -> Subject | None:

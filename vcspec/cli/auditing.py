@@ -22,8 +22,8 @@ from vcspec.cli.output import colour, emit, quiet_option, say, width
 @click.option(
     "--pretraining",
     multiple=True,
-    metavar="MANIFEST",
-    help="A training manifest of what the model had seen; may be repeated.",
+    metavar="MANIFEST|DATASET",
+    help="What the model had seen: a training manifest, or a dataset; may be repeated.",
 )
 @click.option("--table", metavar="CSV", help="Relatives: families, complexes, structures.")
 @click.option(

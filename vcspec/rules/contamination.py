@@ -9,7 +9,7 @@ from vcspec.model.finding import Fault
 from vcspec.rules.evidence import Evidence
 from vcspec.rules.leaking_cells import sides
 from vcspec.rules.leaks import NotLooked, fault, leak
-from vcspec.statistics.cell_identity import shared
+from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
 SURE = 1e-6  # expected chance matches below which one match confirms
 
@@ -60,6 +60,35 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
                 "none",
                 count=len(places),
             )
+    for overlap in evidence.overlaps:
+        yield from fault(
+            "/X",
+            [f"{one} is {other}" for one, other in overlap.exact],
+            f"{{n}} of {overlap.cells} tested cells are cells of {overlap.name}, by the counts of "
+            f"the {overlap.features} features that both have",
+        )
+    if not evidence.manifests:
+        _require_compared(evidence)
+
+
+@leak("VCS724")
+def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
+    """Look for near copies of tested cells in the datasets of training."""
+    for overlap in evidence.overlaps:
+        yield from fault(
+            "/X",
+            [f"{one} and {other} ({similarity:.2f})" for one, other, similarity in overlap.near],
+            f"{{n}} of {overlap.cells} tested cells are near copies of cells of {overlap.name}, by "
+            f"the counts of the {overlap.features} features that both have",
+        )
+    _require_compared(evidence)
+
+
+def _require_compared(evidence: Evidence) -> None:
+    if not any(overlap.cells for overlap in evidence.overlaps):
+        told = ", ".join(f"{one.features} with {one.name}" for one in evidence.overlaps)
+        message = f"tested cells have fewer than {LEAST_FEATURES} features in common ({told})"
+        raise NotLooked(message)
 
 
 @leak("VCS721")
@@ -95,11 +124,12 @@ def verdict_on(evidence: Evidence, codes: set[str]) -> str:
     if "VCS721" in codes:
         return "likely"
     stated = _declared(evidence).get("pretraining") if evidence.predictions else None
-    if stated is None and not evidence.manifests:
+    is_shown = bool(evidence.manifests or evidence.overlaps)
+    if stated is None and not is_shown:
         return "not declared"
     released = evidence.dataset.document.get("released") if evidence.dataset else None
     until = (stated or {}).get("until")
-    if evidence.manifests or (released and until and until < released):
+    if is_shown or (released and until and until < released):
         return "unlikely"
     # Corpora without accessions may hold the dataset under another name.
     is_open = bool(stated and stated["corpora"] and not stated["accessions"])

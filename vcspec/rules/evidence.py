@@ -47,6 +47,25 @@ class CellEvidence:
     products: Callable[[Sequence[int], AnyArray], Products]
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """Tested cells that a dataset of training holds as well.
+
+    Attributes:
+        name: id and version of that dataset.
+        features: number that both have, over which cells are compared.
+        cells: number of tested cells that can be compared: with enough features detected.
+        exact: (tested cell, cell) with the same counts.
+        near: (tested cell, cell, similarity) of near copies.
+    """
+
+    name: str
+    features: int
+    cells: int
+    exact: Sequence[tuple[str, str]]
+    near: Sequence[tuple[str, str, float]]
+
+
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What is at hand.
@@ -59,6 +78,7 @@ class Evidence:
         predicted: hashes of the predicted cells, and whether they are known.
         relatives: what a perturbation is related by → perturbation → group; of tables.
         manifests: of training.
+        overlaps: with datasets of training.
     """
 
     split: Subject
@@ -68,6 +88,7 @@ class Evidence:
     predicted: tuple[Hashes, NDArray[np.bool_]] | None = None
     relatives: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     manifests: Sequence[TrainingManifest] = ()
+    overlaps: Sequence[Overlap] = ()
 
     @cached_property
     def table(self) -> Table:
@@ -102,5 +123,6 @@ class Evidence:
             "dataset": self.dataset is not None,
             "predictions": self.predictions is not None,
             "table": bool(self.relatives),
-            "manifest": bool(self.manifests),
+            "manifest": bool(self.manifests or self.overlaps),
+            "corpus": bool(self.overlaps),
         }

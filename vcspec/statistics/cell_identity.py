@@ -129,11 +129,18 @@ def _bands(cell: NDArray[np.int64], pairs: Hashes, cells: int) -> Hashes:
     return np.where((bins == most).any(axis=2), np.uint64(0), found)
 
 
-def jaccard(one: Rows, other: Rows, space: str) -> float:
-    """Share of (feature, count) pairs of two cells, one row each, that they have in common."""
+def jaccard(one: Rows, other: Rows, space: str, other_space: str = "") -> float:
+    """Share of (feature, count) pairs of two cells, one row each, that they have in common.
+
+    Args:
+        one: (1, features).
+        other: (1, the same features).
+        space: of their values.
+        other_space: of the other's, where that is another.
+    """
     sets = []
-    for rows in (one, other):
-        counts, _ = counts_of(rows, space)
+    for rows, own in ((one, space), (other, other_space or space)):
+        counts, _ = counts_of(rows, own)
         kept = counts > 0
         sets.append(set(zip(rows.indices[kept].tolist(), counts[kept].tolist(), strict=True)))
     union = sets[0] | sets[1]
