@@ -1,10 +1,13 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from comparisons import FLAVOURS, agree, awkward, of_means
+from scipy.spatial.distance import cdist
 
 from vcspec.metrics import compute
+from vcspec.metrics.retrieval import GAPS
 
 DISCRIMINATION = ["discrimination-l1", "discrimination-l2", "discrimination-cosine"]
 
@@ -97,3 +100,19 @@ def test_the_size_of_an_effect_does_not_change_the_cosine_rank():
         compute([name], which)[name].values for which in (c, replace(c, prediction=grown))
     )
     np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("distance", ["cosine", "pearson"])
+def test_angles_are_those_of_scipy_and_no_side_is_copied(distance):
+    draw = np.random.default_rng(0)
+    sides = draw.normal(0.2, 1, (110, 20_000)), draw.normal(0.2, 1, (100, 20_000))
+    sides[0][3], sides[1][99] = 0, 0
+    tracemalloc.start()
+    found = GAPS[distance](*sides)
+    top = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert top < sides[1].nbytes
+    wanted = cdist(*sides, "cosine" if distance == "cosine" else "correlation")
+    np.testing.assert_allclose(found, np.nan_to_num(wanted, nan=1), rtol=1e-9)
+    assert (found[3] == 1).all()
+    assert (found[:, 99] == 1).all()

@@ -159,17 +159,30 @@ def _squared(left: Array, right: Array) -> Array:
 
 def _cosine_gap(left: Array, right: Array) -> Array:
     """Cosine distance from half the squared gap of the directions; 1 where a side is zero."""
-    norms = [np.sqrt(np.square(side).sum(axis=1, keepdims=True)) for side in (left, right)]
-    directions = [
-        side / np.where(norm > 0, norm, 1) for side, norm in zip((left, right), norms, strict=True)
-    ]
-    silent = (norms[0] == 0) | (norms[1].T == 0)
-    return np.where(silent, 1.0, _squared(directions[0], directions[1]) / 2)
+    return _turn((left, right), (None, None))
 
 
 def _pearson_gap(left: Array, right: Array) -> Array:
     """One less Pearson's correlation; 1 where a side is constant."""
-    return _cosine_gap(*(_about_zero(side) for side in (left, right)))
+    return _turn((left, right), (_middle(left), _middle(right)))
+
+
+def _turn(sides: Sides, middles: tuple[Array | None, Array | None]) -> Array:
+    """(rows of left, rows of right) cosine distance about the middles; 1 where a side is there.
+
+    Few rows or features at a time are copied, never a side.
+    """
+    lengths = [_lengths(*side) for side in zip(sides, middles, strict=True)]
+    gaps = np.zeros((len(sides[0]), len(sides[1])))
+    for first in range(0, sides[0].shape[1], FEATURES):
+        directions = [
+            _about(side[:, first : first + FEATURES], middle) / np.where(length > 0, length, 1)
+            for side, middle, length in zip(sides, middles, lengths, strict=True)
+        ]
+        gaps += _squared(directions[0], directions[1])
+    gaps /= 2
+    gaps[(lengths[0] == 0) | (lengths[1].T == 0)] = 1
+    return gaps
 
 
 GAPS: dict[str, Gap] = {
@@ -180,8 +193,30 @@ GAPS: dict[str, Gap] = {
 }
 
 
+FEATURES = 1024  # at a time
+ROWS = 16  # at a time
+
+
+def _lengths(side: Array, middle: Array | None) -> Array:
+    """(rows, 1) Euclidean length of each row about its middle."""
+    found = np.empty((len(side), 1))
+    for first in range(0, len(side), ROWS):
+        rows = slice(first, first + ROWS)
+        about = _about(side[rows], None if middle is None else middle[rows])
+        found[rows] = np.sqrt(np.square(about).sum(axis=1, keepdims=True))
+    return found
+
+
+def _middle(side: Array) -> Array:
+    return np.asarray(side.mean(axis=1, keepdims=True))
+
+
+def _about(values: Array, middle: Array | None) -> Array:
+    return values if middle is None else settled(values - middle)
+
+
 def _about_zero(values: Array) -> Array:
-    return settled(values - values.mean(axis=1, keepdims=True))
+    return _about(values, _middle(values))
 
 
 def _is_silent(truth: Array, distance: str) -> Mask:
