@@ -1,4 +1,7 @@
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,3 +149,31 @@ def test_workers_share_what_the_controls_leave() -> None:
 def test_blocks_are_neither_tiny_nor_huge(memory: int, entries: int) -> None:
     assert Budget(memory, 2).entries() == entries
     assert Budget(1, 2).entries(control_bytes=2**40) == FEWEST_ENTRIES
+
+
+GIVEN_BACK = """
+import re
+from pathlib import Path
+
+from vcspec.engine.budget import give_back
+
+
+def resident():
+    found = re.search(r"^VmRSS:\\s+(\\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return int(found[1]) * 1024
+
+
+parts = [bytearray(50_000) for _ in range(1_000)]
+before = resident()
+del parts[:-1]
+give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another")
+def test_memory_that_is_free_goes_back_to_the_system_though_some_above_it_is_not():
+    """In a process of its own, whose memory nobody else has cut up."""
+    command = [sys.executable, "-c", GIVEN_BACK]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(done.stdout) > 40_000_000

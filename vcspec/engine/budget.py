@@ -1,9 +1,12 @@
 """How much memory and how many workers a pass may take."""
 
+import ctypes
 import os
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from vcspec.model.errors import UsageError
 
@@ -113,3 +116,20 @@ def available_workers(root: Path = Path("/")) -> int:
     if not quota.isdigit():
         return processors
     return max(1, min(processors, -(-int(quota) // int(period))))
+
+
+def give_back() -> None:
+    """Give memory that is free, but kept by the C library, back to the system.
+
+    Reading tables leaves much of it, and workers have reserves of their own, which cannot use it.
+    Does nothing where the C library is not GNU's.
+    """
+    if (trim := _trimmer()) is not None:
+        trim(0)
+
+
+@cache
+def _trimmer() -> Any:
+    if os.name != "posix":
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

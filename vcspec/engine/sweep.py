@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.budget import give_back
 from vcspec.engine.cells import Cells
 from vcspec.engine.executors import run
 from vcspec.engine.plan import Block, planned
@@ -112,6 +113,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
         )
         for block in blocks
     ]
+    give_back()
     with (
         settings.executor() as executor,
         settings.advancing(len(ends) - 1, what) as advance,
