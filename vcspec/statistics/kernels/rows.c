@@ -231,7 +231,7 @@ API void vcs_compress(int64_t rows, int64_t features, const void *values, int wi
 
 /* A value of a row that was seen, and the hash of its unit; few values stand in most entries. */
 typedef struct { uint32_t bits; uint64_t hash; } Met;
-enum { MET = 64 };
+enum { MET = 256 };
 
 /* Adds the hash of each value that is not zero, in units of `least`, to `print`; 0 where one of
    them is not whole to a thousandth. */
@@ -243,7 +243,7 @@ static int in_units(int64_t n, const int32_t *index, const float *value, double 
         if (value[k] == 0) continue;
         uint32_t bits;
         memcpy(&bits, value + k, sizeof bits);
-        Met *own = met + (bits * 2654435761u >> 26);
+        Met *own = met + (bits * 2654435761u >> 24);
         if (own->bits != bits) {
             double share = expm1((double)value[k]) / least, unit = rint(share);
             if (!(unit >= 1 && unit < 4294967296.0 && fabs(share - unit) <= 1e-3 * unit)) return 0;
