@@ -11,7 +11,7 @@ import pytest
 from vcspec.model.matrix import Rows, rows_of_dense
 from vcspec.statistics import fingerprints as module
 from vcspec.statistics.cell_identity import identities, name_hashes
-from vcspec.statistics.fingerprints import FEWEST, LENGTHS, Shown, fingerprints, projected
+from vcspec.statistics.fingerprints import FEWEST, LENGTHS, Shown, fingerprints, projected, signs_of
 from vcspec.statistics.kernels import compiled
 
 FEATURES = 40
@@ -182,14 +182,16 @@ def test_projections_are_sums_with_the_signs_of_the_names():
         for name, value in zip(NAMES, profile.tolist(), strict=True):
             total += -value if named(name) >> place & 1 else value
         expected.append(total)
-    assert projected(profile, HASHES).tolist() == expected
+    assert projected(profile, signs_of(HASHES)).tolist() == expected
 
 
 def test_profiles_are_recognised_but_for_rounding():
     draw = np.random.default_rng(4)
     profiles = draw.uniform(0, 3, (5, FEATURES))
     none = np.empty(0, dtype=np.uint64)
-    held = Shown(HASHES, none, np.array([projected(p, HASHES) for p in profiles]), counted=True)
+    held = Shown(
+        HASHES, none, np.array([projected(p, signs_of(HASHES)) for p in profiles]), counted=True
+    )
     rounded = [profiles[3].astype(np.float32).astype(float), np.round(profiles[1], 5)]
     direction = draw.normal(size=FEATURES)
     away = 1e-2 * math.dist(profiles[0], np.zeros(FEATURES)) * direction

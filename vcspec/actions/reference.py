@@ -156,13 +156,15 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
         beside them the replicate's standard error, (metrics,).
     """
     metrics = wanted.metrics
-    cuts = np.array([_table(_replicate(allowed, wanted, cut), metrics) for cut in range(CUTS)])
+    cuts = _cuts(allowed, wanted)
     defined = np.maximum((~np.isnan(cuts)).sum(axis=0), 1)
     mean = np.where(np.isnan(cuts).all(axis=0), np.nan, np.nansum(cuts, axis=0) / defined)
     names = [REPLICATE]
     values: list[Array] = [np.asarray(np.round(mean, DECIMALS), dtype=np.float64)]
     names.append(INTERPOLATED)
-    values.append(_table(_interpolated(allowed, wanted), metrics))
+    is_cut = not all(_is_few(allowed))
+    undefined = np.full(cuts.shape[1:], np.nan)
+    values.append(_table(_interpolated(allowed, wanted), metrics) if is_cut else undefined)
     for name in standard().tasks["perturbation-response"]["baselines"]:
         profiles = allowed.baseline_profiles(name)
         if not profiles.native.any():
@@ -179,6 +181,14 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
             _table(compute(metrics, compared(allowed, truth, predicted, wanted.space)), metrics)
         )
     return names, np.array(values), _error(cuts)
+
+
+def _cuts(allowed: Allowed, wanted: Wanted) -> Array:
+    """(cuts, metrics, conditions) values of the replicate."""
+    metrics = wanted.metrics
+    if all(_is_few(allowed)):
+        return np.full((CUTS, len(metrics), len(allowed.tested)), np.nan)
+    return np.array([_table(_replicate(allowed, wanted, cut), metrics) for cut in range(CUTS)])
 
 
 def _table(scores: dict[str, Scores], metrics: list[str]) -> Array:
@@ -232,12 +242,17 @@ def _halves(allowed: Allowed, wanted: Wanted, cut: int) -> tuple[Side, Side]:
 
 def _where_enough(allowed: Allowed, scores: dict[str, Scores]) -> dict[str, Scores]:
     """The scores, undefined where there are too few cells to cut in two."""
-    few = [
+    few = _is_few(allowed)
+    return {name: found.undefined_where(few, "too-few-cells") for name, found in scores.items()}
+
+
+def _is_few(allowed: Allowed) -> list[bool]:
+    """(conditions,) whether there are too few cells to cut in two, of it or of its controls."""
+    return [
         min(allowed.cells.count(condition.key), len(allowed.controls[condition.context_key].rows))
         < FEWEST_CELLS
         for condition in allowed.tested
     ]
-    return {name: found.undefined_where(few, "too-few-cells") for name, found in scores.items()}
 
 
 def _half(allowed: Allowed, key: str, number: int, cut: int) -> Piece:

@@ -13,7 +13,14 @@ from vcspec.model.spaces import AS_MEASURED
 from vcspec.rules.split import SHOWN_ROLES
 from vcspec.rules.subject import Subject
 from vcspec.statistics.cell_identity import Hashes, name_hashes
-from vcspec.statistics.fingerprints import MOST, Shown, fewest_kept, fingerprints, projected
+from vcspec.statistics.fingerprints import (
+    MOST,
+    Shown,
+    fewest_kept,
+    fingerprints,
+    projected,
+    signs_of,
+)
 from vcspec.statistics.moments import mean_profile
 
 CELLS, PROFILES = "uns/shown_cells", "uns/shown_profiles"
@@ -35,11 +42,12 @@ def shown_in(allowed: Allowed) -> dict[str, Any]:
 def _prints(allowed: Allowed, keys: Sequence[str], profiles: list[Array]) -> Iterator[Hashes]:
     """Fingerprints of the cells of one condition after the other; `profiles` gets its profile."""
     names = name_hashes(allowed.split.features)
+    signs = signs_of(names)
     counted = _is_counted(allowed.split)
     for key in keys:
         rows = allowed.cells.of(key)
         prints, is_known = fingerprints(rows, names, counted=counted)
-        profiles.append(projected(mean_profile(rows), names))
+        profiles.append(projected(mean_profile(rows), signs))
         yield prints[is_known]
 
 

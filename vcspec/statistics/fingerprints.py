@@ -59,7 +59,8 @@ class Shown:
 
     def recognises(self, profiles: Array) -> NDArray[np.bool_]:
         """(profiles,) whether each is one that is shown, but for rounding."""
-        own = np.array([projected(profile, self.names) for profile in profiles])
+        signs = signs_of(self.names)
+        own = np.array([projected(profile, signs) for profile in profiles])
         return np.array(
             [
                 bool((_lengths(self.profiles - one) <= NEAR * _lengths(one[np.newaxis])).any())
@@ -74,14 +75,19 @@ def fewest_kept(prints: Hashes) -> Hashes:
     return np.unique(prints)[:MOST]
 
 
-def projected(profile: Array, names: Hashes) -> Array:
-    """(LENGTHS,) sums of the profile's values, each with the sign that a bit of the name gives.
-
-    Added up in the order of the features, so that the bits are the same everywhere.
-    """
+def signs_of(names: Hashes) -> Array:
+    """(features, LENGTHS) signs with which values are added up: -1 where the name's bit is set."""
     bits = (names[:, np.newaxis] >> np.arange(LENGTHS, dtype=np.uint64)) & np.uint64(1)
-    terms = np.where(bits == 1, -profile[:, np.newaxis], profile[:, np.newaxis])
-    return np.asarray(np.cumsum(terms, axis=0)[-1])
+    return np.where(bits == 1, -1.0, 1.0)
+
+
+def projected(profile: Array, signs: Array) -> Array:
+    """(LENGTHS,) sums of the profile's values with their signs.
+
+    Added up in the order of the features, so that the bits are the same everywhere: numpy adds rows
+    one after the other.
+    """
+    return np.asarray(np.add.reduce(profile[:, np.newaxis] * signs, axis=0))
 
 
 def _lengths(vectors: Array) -> Array:
