@@ -44,7 +44,7 @@ print(json.dumps(found))
 """
 
 
-@dataclass
+@dataclass(eq=False)
 class Side:
     """One of the things that are compared.
 

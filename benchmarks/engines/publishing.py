@@ -2,9 +2,10 @@
 
     python publishing.py WORK ENGINE STORE PLACE SCRATCH [--counted]
 
-WORK is `publish`, `fetch`, `verify`, `look` or `score`; ENGINE is `vcspec` or `plain`, which is the
-driver alone: it copies the store up or down, and hashes nothing. With `--counted` the requests are
-counted by a proxy, which costs time; what is then measured is their number.
+WORK is `publish`, `fetch`, `verify`, `look` (the metadata there are validated) or `validate` (all
+of the store is, before it is sent); ENGINE is `vcspec` or `plain`, which is the driver alone: it
+copies the store up or down, and hashes nothing. With `--counted` a proxy counts the requests, which
+costs time; what is then measured is their number.
 """
 
 import argparse
@@ -49,13 +50,15 @@ def vcspec(work, given):
     if work == "publish":
         emptied(place)
         return lambda: vcspec_calls.publish(given.store, place)
+    if work == "validate":
+        return lambda: vcspec_calls.validated(given.store, "full")
     url = vcspec_calls.publish(given.store, place)
     shutil.rmtree(given.scratch, ignore_errors=True)
     os.environ["VCSPEC_CACHE"] = str(given.scratch)
     calls = {
         "fetch": lambda: vcspec_calls.fetch(place),
         "verify": lambda: vcspec_calls.verify(url),
-        "look": lambda: vcspec_calls.look(url),
+        "look": lambda: vcspec_calls.validated(url, "metadata"),
     }
     return calls[work]
 

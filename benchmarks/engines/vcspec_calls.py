@@ -119,9 +119,9 @@ def verify(url):
     assert report.verdict == "valid", report.findings
 
 
-def look(url):
-    """A store's metadata, validated."""
+def validated(place, level):
+    """The rules of a level on a store."""
     from vcspec.actions.validate import validate
 
-    report = validate(url, level="metadata")
+    report = validate(place, level=level)
     assert report.verdict == "valid", report.findings

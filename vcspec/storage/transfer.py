@@ -22,7 +22,10 @@ from vcspec.storage.place import Place
 AT_ONCE = 8
 LARGE_BYTES = 33_554_432  # few of these at a time: a driver may hold them whole
 LARGE_AT_ONCE = 2
-PIECE = 8_388_608
+PIECE = 8_388_608  # of a remote object: a request each
+PIECE_HERE = (
+    1_048_576  # of a local one: larger pieces are memory that is touched for the first time
+)
 
 Progress = Callable[[int, int], None]
 
@@ -177,11 +180,12 @@ def sha256_of(objects: Objects, entry: Entry) -> str:
 
 
 def _pieces(objects: Objects, entry: Entry) -> Iterator[bytes]:
-    if 0 < entry.size <= PIECE:
+    piece = PIECE_HERE if isinstance(objects, LocalObjects) else PIECE
+    if 0 < entry.size <= piece:
         yield objects.read(entry.name)
         return
-    for start in range(0, entry.size, PIECE):
-        yield objects.read(entry.name, start, min(start + PIECE, entry.size))
+    for start in range(0, entry.size, piece):
+        yield objects.read(entry.name, start, min(start + piece, entry.size))
 
 
 def bring(
