@@ -79,11 +79,14 @@ def metric(value, replicate, *, anchored=0.5, direction="higher", informative=Tr
     }
 
 
-def test_two_metrics_beyond_the_replicate_are_above_the_ceiling():
-    two = {"a": metric(0.9, 0.5), "b": metric(0.1, 0.5, direction="lower")}
-    assert "above-ceiling" in names(EFFECT, metrics=two)
-    one = {"a": metric(0.9, 0.5), "b": metric(0.5, 0.5, direction="lower")}
-    assert "above-ceiling" not in names(EFFECT, metrics=one)
+def test_most_metrics_beyond_the_replicate_are_above_the_ceiling():
+    beyond = {"a": metric(0.9, 0.5), "b": metric(0.1, 0.5, direction="lower")}
+    within = {"c": metric(0.5, 0.5, direction="lower"), "d": metric(0.3, 0.5)}
+    silent = {"e": metric(0.9, None)}
+    assert "above-ceiling" in names(EFFECT, metrics={**beyond, **silent})
+    assert "above-ceiling" in names(EFFECT, metrics={**beyond, "c": within["c"]})
+    assert "above-ceiling" not in names(EFFECT, metrics={**beyond, **within})
+    assert "above-ceiling" not in names(EFFECT, metrics={"a": beyond["a"], **silent})
 
 
 def test_metrics_that_say_the_opposite_disagree():

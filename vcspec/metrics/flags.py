@@ -146,16 +146,19 @@ def copies_training(observed: Observed, limits: Mapping[str, float]) -> tuple[fl
 
 @flag("above-ceiling")
 def above_ceiling(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
-    """Number of metrics beyond the replicate."""
-    beyond = 0
+    """Share of metrics beyond the replicate, of those that have an interval and a replicate."""
+    beyond = []
     for found in observed.metrics.values():
         if found["replicate"] is None or found["interval"] is None:
             continue
         if found["direction"] == "higher":
-            beyond += found["interval"]["low"] > found["replicate"]
+            beyond.append(found["interval"]["low"] > found["replicate"])
         else:
-            beyond += found["interval"]["high"] < found["replicate"]
-    return float(beyond), beyond >= limits["fewest"]
+            beyond.append(found["interval"]["high"] < found["replicate"])
+    if len(beyond) < limits["fewest"]:
+        return None
+    share = sum(beyond) / len(beyond)
+    return share, share > limits["most"]
 
 
 @flag("metric-disagreement")
