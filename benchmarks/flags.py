@@ -17,9 +17,10 @@ from pathlib import Path
 
 import invariance
 import numpy as np
+import pages
 
 import vcspec
-from vcspec.actions.probe import _Stage  # the panel's, which has no other use outside
+from vcspec.actions.probe import Stage
 from vcspec.actions.reference import reference
 from vcspec.actions.suites import metrics_of
 from vcspec.baselines.arms import moved, normal, submission
@@ -71,7 +72,7 @@ class Screen:
         self.reference = self.split.with_name("core.zarr")
         if not self.reference.exists():
             reference(self.split, self.dataset, self.reference)
-        self.stage = _Stage.of(self.split, self.dataset, self.reference, metrics_of(["core-1.0"]))
+        self.stage = Stage.of(self.split, self.dataset, self.reference, metrics_of(["core-1.0"]))
         self.place = self.split.with_name("submission.zarr")
 
     def scored(self, cells):
@@ -291,11 +292,7 @@ def main():
             print(name, flush=True)
             kept(measured(name, given.scratch))
     text = page(json.loads(RESULTS.read_text(encoding="utf-8")))
-    if given.check:
-        if PAGE.read_text(encoding="utf-8") != text:
-            sys.exit(f"{PAGE} is not what {RESULTS} says; run python benchmarks/flags.py --page")
-        return
-    PAGE.write_text(text, encoding="utf-8")
+    pages.kept(PAGE, text, check=given.check, remedy="flags.py --page")
 
 
 if __name__ == "__main__":

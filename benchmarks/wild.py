@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pages
 
 import vcspec
 from vcspec.actions.curate import dataset_document, write_dataset
@@ -222,11 +223,7 @@ def main():
                 found[title].append(measured(*row, given.scratch))
         RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = page(json.loads(RESULTS.read_text(encoding="utf-8")))
-    if given.check:
-        if PAGE.read_text(encoding="utf-8") != text:
-            sys.exit(f"{PAGE} is not what {RESULTS} says; run python benchmarks/wild.py --page")
-        return
-    PAGE.write_text(text, encoding="utf-8")
+    pages.kept(PAGE, text, check=given.check, remedy="wild.py --page")
 
 
 if __name__ == "__main__":

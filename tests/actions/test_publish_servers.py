@@ -1,6 +1,5 @@
 """Publishing and fetching through real servers, and through what lies between."""
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -141,7 +140,6 @@ def test_what_passes_on_the_way_is_survived_and_what_stays_is_told(
         )
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_publisher_that_is_killed_at_a_request_leaves_nothing_half_visible(
     ceph_gateway, artefact
 ):

@@ -220,7 +220,7 @@ def test_kang_ifnb_gives_the_values_of_its_source_back(built: Callable[[str], Cu
     np.testing.assert_allclose(np.log1p(scaled.toarray()), theirs.X.toarray(), rtol=1e-5)
 
 
-def test_glioblastoma_has_the_counts_and_labels_that_others_read(
+def test_glioblastoma_keeps_the_counts_and_labels_of_its_source(
     built: Callable[[str], Curated],
 ) -> None:
     mine = built("glioblastoma-panobinostat")

@@ -171,7 +171,7 @@ print(before - resident())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can")
 def test_memory_that_is_free_goes_back_to_the_system_though_some_above_it_is_not():
     """In a process of its own, whose memory nobody else has cut up."""
     command = [sys.executable, "-c", GIVEN_BACK]

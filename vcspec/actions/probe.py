@@ -78,7 +78,7 @@ def probe(
         UnknownName: the standard has no such suite.
     """
     metrics = metrics_of(suites)
-    stage = _Stage.of(split, dataset, reference, metrics)
+    stage = Stage.of(split, dataset, reference, metrics)
     arms = standard().arms
     total, done = sum(len(entry["strengths"]) for entry in arms.values()), 0
     honest = stage.scored(list(stage.scene.honest))
@@ -122,7 +122,7 @@ def probe(
 
 
 @dataclass(frozen=True, eq=False)
-class _Stage:
+class Stage:
     """Where arms are scored.
 
     Attributes:
@@ -142,7 +142,8 @@ class _Stage:
     @classmethod
     def of(
         cls, split: Target, dataset: Target | None, reference: Target | None, metrics: list[str]
-    ) -> "_Stage":
+    ) -> "Stage":
+        """The stage of a split, as `probe` takes its arguments."""
         place = os.fspath(split)
         opened = checked(place, "split", level="full")
         space = opened.document["values"]["space"]
@@ -285,7 +286,7 @@ def _trained(allowed: Allowed, context: str) -> Array:
 
 
 def _verdict(
-    stage: _Stage, entry: Mapping[str, Any], metric: str, scores: Scores, honest: Scores
+    stage: Stage, entry: Mapping[str, Any], metric: str, scores: Scores, honest: Scores
 ) -> dict[str, Any]:
     """Value, what it is held against, and whether it passes though it must not."""
     stated = standard().metrics[metric]

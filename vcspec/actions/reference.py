@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -156,15 +156,13 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
         beside them the replicate's standard error, (metrics,).
     """
     metrics = wanted.metrics
-    cuts = _cuts(allowed, wanted)
+    cuts = np.array([_replicate(allowed, wanted, cut) for cut in range(CUTS)])
     defined = np.maximum((~np.isnan(cuts)).sum(axis=0), 1)
     mean = np.where(np.isnan(cuts).all(axis=0), np.nan, np.nansum(cuts, axis=0) / defined)
     names = [REPLICATE]
     values: list[Array] = [np.asarray(np.round(mean, DECIMALS), dtype=np.float64)]
     names.append(INTERPOLATED)
-    is_cut = not all(_is_few(allowed))
-    undefined = np.full(cuts.shape[1:], np.nan)
-    values.append(_table(_interpolated(allowed, wanted), metrics) if is_cut else undefined)
+    values.append(_interpolated(allowed, wanted))
     for name in standard().tasks["perturbation-response"]["baselines"]:
         profiles = allowed.baseline_profiles(name)
         if not profiles.native.any():
@@ -183,14 +181,6 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
     return names, np.array(values), _error(cuts)
 
 
-def _cuts(allowed: Allowed, wanted: Wanted) -> Array:
-    """(cuts, metrics, conditions) values of the replicate."""
-    metrics = wanted.metrics
-    if all(_is_few(allowed)):
-        return np.full((CUTS, len(metrics), len(allowed.tested)), np.nan)
-    return np.array([_table(_replicate(allowed, wanted, cut), metrics) for cut in range(CUTS)])
-
-
 def _table(scores: dict[str, Scores], metrics: list[str]) -> Array:
     return np.array([scores[name].values for name in metrics])
 
@@ -204,26 +194,32 @@ def _error(cuts: Array) -> Array:
     return np.asarray(np.round(means.std(axis=0, ddof=1) / np.sqrt(len(cuts)), DECIMALS))
 
 
-def _replicate(allowed: Allowed, wanted: Wanted, cut: int) -> dict[str, Scores]:
-    """Scores of one half of each condition's cells as a prediction of the other half."""
-    first, second = _halves(allowed, wanted, cut)
-    return _where_enough(
-        allowed, compute(wanted.metrics, compared(allowed, first, second, wanted.space))
-    )
+def _replicate(allowed: Allowed, wanted: Wanted, cut: int) -> Array:
+    """(metrics, conditions) of one half of each condition's cells as prediction of the other."""
+
+    def scores() -> dict[str, Scores]:
+        first, second = _halves(allowed, wanted, cut)
+        return compute(wanted.metrics, compared(allowed, first, second, wanted.space))
+
+    return _where_enough(allowed, wanted.metrics, scores)
 
 
-def _interpolated(allowed: Allowed, wanted: Wanted) -> dict[str, Scores]:
-    """Scores of the second half's profile where it is significant, of the mean elsewhere.
+def _interpolated(allowed: Allowed, wanted: Wanted) -> Array:
+    """(metrics, conditions) of the second half's profile where significant, of the mean elsewhere.
 
     Source: Miller et al. 2025, arXiv:2506.22641.
     """
-    first, second = _halves(allowed, wanted, 0)
-    assert second.expression is not None  # `side` always tests
-    pair = compared(allowed, first, second, wanted.space)
-    centre = np.where(np.isnan(pair.centre), second.control, pair.centre)
-    doubt = second.expression.fdr
-    mixed = Side((1 - doubt) * second.mean + doubt * centre, second.control, None)
-    return _where_enough(allowed, compute(wanted.metrics, replace(pair, prediction=mixed)))
+
+    def scores() -> dict[str, Scores]:
+        first, second = _halves(allowed, wanted, 0)
+        assert second.expression is not None  # `side` always tests
+        pair = compared(allowed, first, second, wanted.space)
+        centre = np.where(np.isnan(pair.centre), second.control, pair.centre)
+        doubt = second.expression.fdr
+        mixed = Side((1 - doubt) * second.mean + doubt * centre, second.control, None)
+        return compute(wanted.metrics, replace(pair, prediction=mixed))
+
+    return _where_enough(allowed, wanted.metrics, scores)
 
 
 def _halves(allowed: Allowed, wanted: Wanted, cut: int) -> tuple[Side, Side]:
@@ -240,19 +236,24 @@ def _halves(allowed: Allowed, wanted: Wanted, cut: int) -> tuple[Side, Side]:
     return half(0), half(1)
 
 
-def _where_enough(allowed: Allowed, scores: dict[str, Scores]) -> dict[str, Scores]:
-    """The scores, undefined where there are too few cells to cut in two."""
-    few = _is_few(allowed)
-    return {name: found.undefined_where(few, "too-few-cells") for name, found in scores.items()}
+def _where_enough(
+    allowed: Allowed, metrics: list[str], scores: Callable[[], dict[str, Scores]]
+) -> Array:
+    """(metrics, conditions) scores, NaN where there are too few cells to cut in two.
 
-
-def _is_few(allowed: Allowed) -> list[bool]:
-    """(conditions,) whether there are too few cells to cut in two, of it or of its controls."""
-    return [
+    They are not computed where no condition, with its controls, has enough.
+    """
+    few = [
         min(allowed.cells.count(condition.key), len(allowed.controls[condition.context_key].rows))
         < FEWEST_CELLS
         for condition in allowed.tested
     ]
+    if all(few):
+        return np.full((len(metrics), len(few)), np.nan)
+    found = scores()
+    return _table(
+        {name: one.undefined_where(few, "too-few-cells") for name, one in found.items()}, metrics
+    )
 
 
 def _half(allowed: Allowed, key: str, number: int, cut: int) -> Piece:

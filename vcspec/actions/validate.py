@@ -129,10 +129,8 @@ def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
     report = examine(subject, level, place)
     needed = f"a sound {kind} is needed (vcspec validate {place})"
     if report.errors:
-        codes = ", ".join(dict.fromkeys(finding.code for finding in report.errors))
-        error = Invalid(f"{place} breaks {codes}; {needed}", report)
-        error.exit_code = report.exit_code
-        raise error
+        message = f"{place} breaks {', '.join(_broken(report))}; {needed}"
+        raise _invalid(message, report)
     if subject.kind != kind:
         message = f"{place} is of kind {subject.kind!r}; {needed}"
         raise UsageError(message)
@@ -212,11 +210,21 @@ def require_valid(report: Report) -> None:
         Invalid: it is not; the error carries the report.
     """
     if report.verdict != "valid":
-        codes = dict.fromkeys(finding.code for finding in report.errors)
         lacking = dict.fromkeys(
             one.because for one in report.skipped if one.because.endswith("at hand")
         )
-        reasons = ", ".join(codes or lacking) or report.verdict
-        error = Invalid(f"{report.target} is {report.verdict}: {reasons}", report)
-        error.exit_code = report.exit_code
-        raise error
+        reasons = ", ".join(_broken(report) or lacking) or report.verdict
+        message = f"{report.target} is {report.verdict}: {reasons}"
+        raise _invalid(message, report)
+
+
+def _broken(report: Report) -> list[str]:
+    """Codes of the rules that are broken, each once."""
+    return list(dict.fromkeys(finding.code for finding in report.errors))
+
+
+def _invalid(message: str, report: Report) -> Invalid:
+    """An error that ends with the report's exit code."""
+    error = Invalid(message, report)
+    error.exit_code = report.exit_code
+    return error
