@@ -7,6 +7,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import fsspec
@@ -27,6 +28,7 @@ from vcspec.storage.place import Place, open_place
 from vcspec.storage.transfer import damaged
 
 FILES = fsspec.filesystem("memory")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")  # Windows
 CALLS = ("pipe_file", "put_file", "cat_file", "find", "rm_file", "exists")
 FAILURES = {
     "an error": lambda: OSError(errno.EIO, "broken"),
@@ -159,7 +161,7 @@ def counts_files(counted: Callable[..., Any]) -> None:
         setattr(os, name, counted(getattr(os, name)))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@forks
 def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
     artefact, tmp_path, monkeypatch
 ):
@@ -202,3 +204,27 @@ def test_a_fetch_that_fails_at_any_call_leaves_nothing_in_the_cache(
         found_before.set()
         path = fetch("tiny", registry=[str(place)])
         assert damaged(LocalObjects(path), artefact.contents.entries) == []
+
+
+@forks
+def test_a_fetch_that_is_killed_at_any_call_leaves_a_whole_store_or_none(
+    artefact, tmp_path, monkeypatch
+):
+    place = tmp_path / "place"
+    release(artefact.path, place)
+
+    def counts_reads(counted: Callable[..., Any]) -> None:
+        LocalObjects.read = counted(LocalObjects.read)
+        os.replace = counted(os.replace)
+        Path.replace = counted(Path.replace)
+
+    number, lived = 0, False
+    while not lived:
+        monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / f"cache-{number}"))
+        lived = killed_at(number, lambda: fetch("tiny", registry=[str(place)]), counts_reads)
+        for one in store_cache.in_cache():
+            assert store_cache.unsound(one) == []
+        path = fetch("tiny", registry=[str(place)])
+        assert damaged(LocalObjects(path), artefact.contents.entries) == []
+        number += 1
+    assert number > len(artefact.contents.entries)

@@ -214,7 +214,8 @@ def require_valid(report: Report) -> None:
             one.because for one in report.skipped if one.because.endswith("at hand")
         )
         reasons = ", ".join(_broken(report) or lacking) or report.verdict
-        message = f"{report.target} is {report.verdict}: {reasons}"
+        remedy = "; name it, or a registry that has it" if lacking and not _broken(report) else ""
+        message = f"{report.target} is {report.verdict}: {reasons}{remedy}"
         raise _invalid(message, report)
 
 

@@ -94,7 +94,7 @@ def publish(
             reveal=reveal,
             progress=progress,
         )
-    name = f"{done.release['id']}@{done.release['version']}"
+    name = f"{done.release['of']} {done.release['id']}@{done.release['version']}"
     if dry_run and not done.was_there:
         emit(plan(done.release, done.url, done.entries, done.note))
         return
