@@ -79,6 +79,7 @@ def test_other_content_under_a_version_is_refused(server, screen, tmp_path):
         release(dataset(tmp_path / "other.zarr", tiny.curated(seed=1)), place)
 
 
+@pytest.mark.parametrize("server", ["ceph_gateway", "azurite"], indirect=True)
 def test_the_server_creates_once_and_of_racing_writers_one_wins(server):
     place = open_place(f"{server.root}/races")
     require_create_only(place, trusted=False)

@@ -80,6 +80,7 @@ def test_a_name_that_is_taken_is_refused_as_described_and_keeps_its_bytes(
     assert driver.cat_file(key) == b"first"
 
 
+@pytest.mark.parametrize("place", ["ceph_gateway", "azurite"], indirect=True)
 def test_of_writers_at_once_one_creates_the_name(place: Place) -> None:
     driver = place.driver()
     for turn in range(4):

@@ -22,6 +22,8 @@ one part, which ends in CompleteMultipartUpload or a block list; `opened` is `op
   winner is told that the name is taken: by itself. Only reading back tells.
 - A conflict of writes under way, for which AWS has 409 ConditionalRequestConflict and of which a
   proxy's `Rule("status", status=409)` makes one, is OSError, EIO, and not asked for again.
+- moto looks whether the name is taken and then writes it, with no lock between: of writers at once
+  several may win. What is tried with writers at once is tried on the two others.
 - A store that knows no condition answers 501 (s3fs: OSError, ENOSYS), or overwrites.
 - The stub of `support.s3` and plain web servers take no writes.
 
