@@ -7,12 +7,12 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import fsspec
 import pytest
-from support.children import killed_at
+from support.killed import killed_at, reads_and_moves, writes_of_files
 from support.publishing import release
 from tenacity import wait_none
 
@@ -154,13 +154,6 @@ def test_a_server_that_returns_half_of_an_object_is_never_believed(artefact, url
     assert read_release(open_place(url), "dataset", "tiny", "1.0.0") is None
 
 
-def counts_files(counted: Callable[..., Any]) -> None:
-    """Count the calls that write to a file system, in a child of its own."""
-    os.fsync = lambda _: None  # slow
-    for name in ("fsync", "link", "replace", "unlink", "rmdir"):
-        setattr(os, name, counted(getattr(os, name)))
-
-
 @forks
 def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
     artefact, tmp_path, monkeypatch
@@ -169,9 +162,7 @@ def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
     number, lived = 0, False
     while not lived:
         target = tmp_path / f"{number}"
-        lived = killed_at(
-            number, lambda target=target: release(artefact.path, target), counts_files
-        )
+        lived = killed_at(number, writes_of_files, partial(release, artefact.path, target))
         place = open_place(str(target))
         is_whole_or_invisible(place, artefact)
         there = place.sizes(blob_of(artefact.contents.storage))
@@ -213,15 +204,10 @@ def test_a_fetch_that_is_killed_at_any_call_leaves_a_whole_store_or_none(
     place = tmp_path / "place"
     release(artefact.path, place)
 
-    def counts_reads(counted: Callable[..., Any]) -> None:
-        LocalObjects.read = counted(LocalObjects.read)
-        os.replace = counted(os.replace)
-        Path.replace = counted(Path.replace)
-
     number, lived = 0, False
     while not lived:
         monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / f"cache-{number}"))
-        lived = killed_at(number, lambda: fetch("tiny", registry=[str(place)]), counts_reads)
+        lived = killed_at(number, reads_and_moves, partial(fetch, "tiny", registry=[str(place)]))
         for one in store_cache.in_cache():
             assert store_cache.unsound(one) == []
         path = fetch("tiny", registry=[str(place)])

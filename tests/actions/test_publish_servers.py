@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support import tiny
-from support.children import killed_at
 from support.fault_proxy import FaultProxy, Rule
+from support.killed import killed_at, requests_of_s3
 from support.places import Place
 from support.publishing import dataset, release
 
@@ -144,15 +144,10 @@ def test_what_passes_on_the_way_is_survived_and_what_stays_is_told(
 def test_a_publisher_that_is_killed_at_a_request_leaves_nothing_half_visible(
     ceph_gateway, artefact
 ):
-    from s3fs import S3FileSystem
-
-    def counts_requests(counted: Callable[..., Any]) -> None:
-        S3FileSystem._call_s3 = counted(S3FileSystem._call_s3)
-
     number, lived = 0, False
     while not lived:
         root = f"{ceph_gateway.root}/{number}"
-        lived = killed_at(number, lambda root=root: release(artefact.path, root), counts_requests)
+        lived = killed_at(number, requests_of_s3, partial(release, artefact.path, root))
         place = open_place(root)
         blob = blob_of(artefact.contents.storage)
         stands = read_release(place, "dataset", "tiny", "1.0.0")

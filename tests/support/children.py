@@ -1,19 +1,14 @@
-"""Processes of one's own: servers that end with the block that started them, and the killed."""
+"""Processes of one's own: servers that end with the block that started them."""
 
-import itertools
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
-import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 PATIENCE = 60.0
 
@@ -106,39 +101,3 @@ def _last_words(process: subprocess.Popen[bytes], log: Path) -> str:
 def _environment() -> dict[str, str]:
     """This one's, less what is meant for this Python."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-
-
-def killed_at(
-    number: int,
-    work: Callable[[], object],
-    count: Callable[[Callable[[Callable[..., Any]], Callable[..., Any]]], object],
-) -> bool:
-    """Run `work` in a child that is killed at a call; whether it lived to the end.
-
-    Args:
-        number: of the call, from 0.
-        work: what the child does.
-        count: called in the child with a decorator, for the calls that count.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # a fork beside threads
-        child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    numbers, lock = itertools.count(), threading.Lock()
-
-    def counted(whole: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            with lock:
-                if next(numbers) == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return whole(*arguments, **options)
-
-        return call
-
-    try:
-        count(counted)
-        work()
-    except BaseException:  # noqa: BLE001 - the child must not go on as pytest
-        os._exit(7)
-    os._exit(0)
