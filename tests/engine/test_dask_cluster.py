@@ -89,11 +89,11 @@ def test_a_run_outlives_workers_that_are_killed(
     def progress(done: int, total: int, _: str) -> None:
         if done == 0 or killed:
             return
-        with cluster.client() as client:
-            busy = sorted(worker for worker, keys in client.processing().items() if keys)
-        assert len(busy) == 2
         assert done < total
-        for worker in busy[:victims]:
+        with cluster.client() as client:
+            tasks = client.processing()
+        assert len(tasks) == 2
+        for worker in sorted(tasks, key=lambda worker: -len(tasks[worker]))[:victims]:
             cluster.kill(worker)
             killed.append(worker)
         if victims == 2:  # nobody is left who holds a control

@@ -1,5 +1,6 @@
 """Executors: who runs the visits. Results come in the order of the tasks, whoever it is."""
 
+import asyncio
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -150,7 +151,7 @@ class DaskWorkers:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._executor = client.get_executor(pure=False)
+        self._theirs: dict[Future[Any], Any] = {}
         # With the value itself beside its handle, no other value can come to have its id.
         self._shared: dict[int, tuple[Any, Any]] = {}
 
@@ -162,11 +163,17 @@ class DaskWorkers:
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Run it on a worker; the scheduler gives it to another where that one dies.
 
-        The task goes as bytes: the scheduler would unpack it on its way, hence open the store.
+        The task goes as bytes: the scheduler would unpack it on its way, hence open the store. The
+        result is gathered here, as the futures of Dask's own `get_executor` stay pending for ever
+        where what a task shares is lost while its result is on the way.
         """
         task, shared = arguments
         packed = pickle.dumps((function, task))
-        found: Future[Any] = self._executor.submit(unpacked, packed, shared)
+        theirs = self._client.submit(unpacked, packed, shared, pure=False)
+        gathering = self._client.gather(theirs, asynchronous=True)
+        found = asyncio.run_coroutine_threadsafe(gathering, self._client.loop.asyncio_loop)
+        self._theirs[found] = theirs
+        found.add_done_callback(lambda done: self._theirs.pop(done, None))
         return found
 
     def share(self, value: Any) -> Any:
@@ -185,8 +192,7 @@ class DaskWorkers:
 
     def cancel(self, futures: Sequence[Future[Any]]) -> None:
         """Take back what has not begun, and forget what has."""
-        for future in futures:
-            future.cancel()
+        self._client.cancel([theirs for one in futures if (theirs := self._theirs.get(one))])
 
 
 def run(
