@@ -22,7 +22,7 @@ from vcspec.actions.registry import read_release
 from vcspec.actions.releasing import Prepared, prepared
 from vcspec.model.errors import VcspecError
 from vcspec.model.release import blob_of
-from vcspec.storage import remote_place, store_cache
+from vcspec.storage import remote_place, store_cache, transfer
 from vcspec.storage.objects import LocalObjects
 from vcspec.storage.place import Place, open_place
 from vcspec.storage.transfer import damaged
@@ -75,6 +75,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
     for name in CALLS:
         monkeypatch.setattr(type(FILES), name, found.wrap(getattr(type(FILES), name)))
     monkeypatch.setattr(remote_place, "WAIT", wait_none())
+    monkeypatch.setattr(transfer, "AT_ONCE", 2)  # to start a thread takes longer than the work
     return found
 
 
