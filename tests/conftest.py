@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support import azurite as azurite_server
 from support import ceph_gateway as ceph
+from support import gcs_emulator as gcs
 from support import moto_server as moto
 from support import tiny
 from support import web_server as web
@@ -99,6 +100,15 @@ def azurite_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         yield server
 
 
+@pytest.fixture(scope="session")
+def gcs_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The emulator of Google Cloud Storage, once a run; skips where it or gcsfs is missing."""
+    for package in ("gcp_storage_emulator", "gcsfs"):
+        pytest.importorskip(package)
+    with gcs.serving(tmp_path_factory.mktemp("gcs")) as server:
+        yield server
+
+
 @pytest.fixture
 def moto_server(moto_process: Server, no_settings: None) -> Iterator[Place]:  # noqa: ARG001
     """A fresh bucket of moto, which `s3://` URLs lead to."""
@@ -117,6 +127,13 @@ def ceph_gateway(ceph_processes: Server, no_settings: None) -> Iterator[Place]: 
 def azurite(azurite_process: Server, no_settings: None) -> Iterator[Place]:  # noqa: ARG001
     """A fresh container of Azurite, which `az://` URLs lead to."""
     with azurite_process.fresh().in_force() as place:
+        yield place
+
+
+@pytest.fixture
+def gcs_emulator(gcs_process: Server, no_settings: None) -> Iterator[Place]:  # noqa: ARG001
+    """A fresh bucket of the emulator of Google's, which `gs://` URLs lead to."""
+    with gcs_process.fresh().in_force() as place:
         yield place
 
 

@@ -30,7 +30,7 @@ from vcspec.storage.place import open_place, require_create_only
 from vcspec.storage.remote_place import RemotePlace
 from vcspec.storage.transfer import damaged
 
-SERVERS = ["moto_server", "ceph_gateway", "azurite"]
+SERVERS = ["moto_server", "ceph_gateway", "azurite", "gcs_emulator"]
 WRITERS, ROUNDS = 16, 20
 EVERY = 13  # of the requests; a publisher is killed at each of them when this is 1
 
@@ -79,7 +79,7 @@ def test_other_content_under_a_version_is_refused(server, screen, tmp_path):
         release(dataset(tmp_path / "other.zarr", tiny.curated(seed=1)), place)
 
 
-@pytest.mark.parametrize("server", ["ceph_gateway", "azurite"], indirect=True)
+@pytest.mark.parametrize("server", SERVERS[1:], indirect=True)
 def test_the_server_creates_once_and_of_racing_writers_one_wins(server):
     place = open_place(f"{server.root}/races")
     require_create_only(place, trusted=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support import azurite as azurite_server
+from support import gcs_emulator as gcs
 from support.fault_proxy import FaultProxy, Rule
 from support.places import Place
 from support.publishing import release
@@ -17,7 +18,7 @@ from vcspec.actions.fetch import fetch
 from vcspec.actions.validate import validate
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import withdraw
-from vcspec.model.errors import VcspecError
+from vcspec.model.errors import Refused, VcspecError
 
 SECRETS = ("anything", "SECRET-of-somebody", azurite_server.SECRET)
 
@@ -122,7 +123,34 @@ def test_what_servers_say_of_tokens_is_told(moto_server, fault_proxy, screen, co
             assert CODES[code] in refused(work)
 
 
-@pytest.mark.parametrize("server", ["moto_server", "ceph_gateway", "azurite"])
+@pytest.mark.parametrize(("status", "told"), [(401, "are wrong"), (403, "may not do this")])
+def test_what_google_says_of_credentials_is_told(gcs_emulator, fault_proxy, screen, status, told):
+    proxy: FaultProxy = fault_proxy(gcs_emulator.url)
+    root = f"{gcs_emulator.root}/place"
+    done = release(screen.dataset, root)
+    with gcs_emulator.behind(proxy.url).in_force():
+        proxy.follow(Rule("status", status=status))
+        for work in (
+            lambda: release(screen.split, root, dataset=screen.dataset),
+            lambda: fetch("tiny", registry=[root]),
+            lambda: withdraw("tiny@1.0.0", root, reason="wrong"),
+        ):
+            assert told in refused(work)
+        report = validate(done.url)
+    assert (report.verdict, report.exit_code) == ("unknown", 3)
+    assert told in str(report.findings)
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_place_that_ignores_the_condition_is_found_out(tmp_path, screen):
+    pytest.importorskip("gcp_storage_emulator")
+    with gcs.serving(tmp_path, conditions=False) as server, server.fresh().in_force() as place:
+        with pytest.raises(Refused, match="may replace a release that is there"):
+            release(screen.dataset, place.root)
+        assert place.driver().find(place.root) == []
+
+
+@pytest.mark.parametrize("server", ["moto_server", "ceph_gateway", "azurite", "gcs_emulator"])
 def test_a_bucket_that_is_not_there_is_told(server, screen, request):
     scheme = request.getfixturevalue(server).scheme
     root = f"{scheme}://no-such-bucket-anywhere/place"

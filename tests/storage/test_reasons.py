@@ -47,6 +47,14 @@ def test_having_no_credentials_is_told():
     assert "no credentials" in meaning(NoCredentialsError("Unable to locate credentials"))
 
 
+@pytest.mark.parametrize(
+    ("kind", "told"), [("DefaultCredentialsError", "no credentials"), ("RefreshError", "expired")]
+)
+def test_what_google_says_of_signing_in_is_told(kind, told):
+    exceptions = pytest.importorskip("google.auth.exceptions")
+    assert told in meaning(getattr(exceptions, kind)("anything"))
+
+
 def test_other_errors_have_no_such_meaning():
     assert meaning(ConnectionResetError(104, "reset")) == ""
     assert status(ConnectionResetError(104, "reset")) == 0

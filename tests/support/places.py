@@ -11,6 +11,8 @@ one part, which ends in CompleteMultipartUpload or a block list; `opened` is `op
       (s3fs)                412, errno EINVAL                            412, errno EINVAL
     Azurite 3.35 (adlfs)    FileExistsError        FileExistsError       FileExistsError or
                             409, errno None                              RuntimeError of a 400
+    gcs_process (gcsfs)     FileExistsError        FileExistsError       FileExistsError
+                            errno None
 
 - s3fs's error has the ClientError as its cause: `error.__cause__.response["Error"]["Code"]` is
   `PreconditionFailed` on both, `["ResponseMetadata"]["HTTPStatusCode"]` is 412. FileExistsError is

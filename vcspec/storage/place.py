@@ -18,7 +18,7 @@ from vcspec.storage.remote_place import RemotePlace
 
 # Drivers that pass "create only" on to a server which decides it in one step. Others look first and
 # write then, and two writers that look at the same time both write.
-CREATE_ONLY = frozenset({"file", "memory", "s3", "az", "abfs"})
+CREATE_ONLY = frozenset({"file", "memory", "s3", "gs", "az", "abfs"})
 
 
 class Place(Protocol):

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-# Error code of a server → what it says, in words. Sources: the S3 and Azure Blob error references.
+# Error code of a server, or name of what its driver raises → what it says, in words. Sources: the
+# error references of S3, of Azure Blob and of Google Cloud Storage.
 MEANINGS = {
     "InvalidAccessKeyId": "the access key is not known there",
     "SignatureDoesNotMatch": "the secret key is wrong",
@@ -17,16 +18,15 @@ MEANINGS = {
     "Forbidden": "these credentials may not do this",
     "AuthorizationFailure": "these credentials may not do this",
     "AuthorizationPermissionMismatch": "these credentials may not do this",
+    "401": "the credentials are wrong",
     "403": "these credentials may not do this",
     "NoSuchBucket": "there is no such bucket",
     "ContainerNotFound": "there is no such container",
     "NoCredentialsError": "no credentials were found; configure the driver, or sign in",
     "PartialCredentialsError": "the credentials are not complete",
     "ClientAuthenticationError": "the credentials are wrong",
-}
-CONFIGURED = {
-    "s3": "AWS_PROFILE or AWS_ACCESS_KEY_ID",
-    "az": "AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT_NAME",
+    "DefaultCredentialsError": "no credentials were found; configure the driver, or sign in",
+    "RefreshError": "the credentials have expired, or were withdrawn",
 }
 # What a message of a driver may repeat of an address: user and password, signatures, tokens.
 SECRETS = re.compile(r"(?<=//)[^/\s@]+@|\?[^\s'\"<>]+")
@@ -53,6 +53,10 @@ def code(error: BaseException) -> str:
             return str(getattr(found, "value", found))
         if type(one).__name__ in MEANINGS:
             return type(one).__name__
+        if type(one).__name__ == "HttpError":  # of gcsfs
+            return str(getattr(one, "code", ""))
+        if isinstance(one, OSError) and str(one).startswith("Forbidden: "):  # of gcsfs as well
+            return "403"
     return ""
 
 

@@ -16,7 +16,7 @@ from tenacity import (
 
 from vcspec.model.errors import Unreadable
 from vcspec.storage.objects import RemoteObjects, inside, remote_objects, scheme_of
-from vcspec.storage.reasons import meaning, shown, status, told
+from vcspec.storage.reasons import MEANINGS, meaning, shown, status, told
 
 ATTEMPTS = 4
 PATIENCE = 20.0  # seconds, after which nothing is tried again; drivers try by themselves as well
@@ -135,6 +135,8 @@ class RemotePlace:
 
     def _denied(self, name: str, error: Exception) -> Exception:
         reason = meaning(error) or told(error)
+        if isinstance(error, FileNotFoundError) and not meaning(error):
+            reason = MEANINGS["NoSuchBucket"]  # an object needs nothing else to be there before it
         return Unreadable(f"{self.url}: {inside(name)} cannot be written: {reason}")
 
     def abort_parts(self, prefix: str, *, older: timedelta) -> list[str]:
