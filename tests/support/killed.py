@@ -17,6 +17,7 @@ from typing import Any
 
 import fsspec
 
+from vcspec.cli import cli
 from vcspec.storage.objects import LocalObjects
 
 PATIENCE = 120.0
@@ -38,11 +39,22 @@ def reads_and_moves(counted: Decorator) -> None:
     Path.replace = counted(Path.replace)  # type: ignore[method-assign]
 
 
+def files_of_results(counted: Decorator) -> None:
+    """Count the calls that write a result and put it in place."""
+    for name in ("write_bytes", "replace", "unlink"):
+        setattr(Path, name, counted(getattr(Path, name)))
+
+
 def requests_of_s3(counted: Decorator) -> None:
     """Count the requests of the driver of S3."""
     from s3fs import S3FileSystem
 
     S3FileSystem._call_s3 = counted(S3FileSystem._call_s3)
+
+
+def command(*arguments: str) -> None:
+    """A command, as `vcspec` runs it."""
+    cli.main(arguments, standalone_mode=False)
 
 
 def killed_at(number: int, count: Callable[[Decorator], None], work: Callable[[], object]) -> bool:
