@@ -65,6 +65,18 @@ def test_a_place_that_keeps_what_stands_passes_the_probe_and_nothing_is_left(pla
     assert place.sizes("probes") == {}
 
 
+def test_writers_outlive_that_others_remove_the_folder_when_it_is_empty(place):
+    def write_and_remove(own: int) -> None:
+        for number in range(ROUNDS):
+            name = f"probes/{own}-{number}"
+            assert place.stand(name, b"here") == b"here"
+            place.remove([name])
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write_and_remove, range(WRITERS)))
+    assert place.sizes("probes") == {}
+
+
 @pytest.mark.parametrize(
     "name", ["../out", "a/../../out", "/etc/passwd", "a\\..\\b", "", "a/%2e%2e/b"]
 )

@@ -8,11 +8,21 @@ import uuid
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from vcspec.model.errors import Refused
 from vcspec.storage.objects import LocalObjects, Objects, inside
 
 PARTIAL = ".partial"
+# A folder is removed when it is empty, maybe by another and just before something comes into it.
+RACED = Retrying(
+    retry=retry_if_exception_type((FileNotFoundError, FileExistsError)),
+    stop=stop_after_delay(1),
+    wait=wait_random(0, 0.01),
+    reraise=True,
+)
 
 
 class LocalPlace:
@@ -118,10 +128,9 @@ def _unless_gone(error: OSError) -> None:
 
 def _draft(path: Path, body: Path | bytes) -> Path:
     """A whole file beside `path`, on the disk, under a name of its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
     try:
-        with draft.open("xb") as file:
+        with RACED(_opened, draft) as file:
             if isinstance(body, bytes):
                 file.write(body)
             else:
@@ -133,6 +142,12 @@ def _draft(path: Path, body: Path | bytes) -> Path:
         draft.unlink(missing_ok=True)
         raise
     return draft
+
+
+def _opened(draft: Path) -> BinaryIO:
+    """The new file, with the folder that it lies in."""
+    draft.parent.mkdir(parents=True, exist_ok=True)
+    return draft.open("xb")
 
 
 def _flush(folder: Path) -> None:
