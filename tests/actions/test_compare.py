@@ -67,6 +67,18 @@ def test_a_comparison_follows_its_schema_and_is_canonical(cards: list[Path]) -> 
     assert league.names == ["a-model", "no-change", "context-mean"]
 
 
+def test_a_split_on_which_no_headline_metric_can_tell_anything_is_said_to_rank_nobody(cards):
+    league = compare(cards)
+    read = json.loads(cards[0].read_text("utf-8"))["metrics"]
+    for metric, found in league.document["metrics"].items():
+        calibration = read[metric]["calibration"]
+        assert found["informative"] == (calibration and calibration["informative"])
+    for informative in (True, False, None):
+        for metric in HEADLINE:
+            league.document["metrics"][metric]["informative"] = informative
+        assert ("cannot rank models" in render_league(league)) == (informative is False)
+
+
 def test_values_and_ranks_are_those_of_the_cards(cards: list[Path]) -> None:
     found = compare(cards).document
     read = [json.loads(card.read_text("utf-8")) for card in cards]

@@ -157,7 +157,10 @@ def _document(
             for name, card, digest in zip(names, cards, digests, strict=True)
         ],
         "metrics": {
-            metric: _metric(found, values[:, at], entries[metric]["direction"])
+            metric: {
+                **_metric(found, values[:, at], entries[metric]["direction"]),
+                "informative": _informative(first.document["metrics"][metric]),
+            }
             for at, (metric, found) in enumerate(means.items())
         },
         "overall": _overall(counted, left_out, means),
@@ -165,6 +168,12 @@ def _document(
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
         "tool": first.document["tool"]["vcspec"],
     }
+
+
+def _informative(stated: Mapping[str, Any]) -> bool | None:
+    """By the reference, which all of the scorecards share."""
+    calibration = stated["calibration"]
+    return None if calibration is None else bool(calibration["informative"])
 
 
 def _metric(found: Means | None, values: Array, direction: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from vcspec.render.claims import claimed
 from vcspec.render.report_text import drawn
 from vcspec.render.scorecard_text import number
 
@@ -30,7 +31,7 @@ def render_difficulty(
     split, counts = document["split"], document["counts"]
     simulated = "  simulated" if document["simulated"] else ""
     parts: list[Any] = [
-        f"{split['id']}@{split['version']}  {document['claim']}  {counts['test']} tested, "
+        f"{split['id']}@{split['version']}  {claimed(document['claim'])}  {counts['test']} tested, "
         f"{counts['train']} trained conditions{simulated}",
         "",
         _contrasts(document["contrasts"], measures),

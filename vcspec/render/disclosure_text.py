@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from vcspec.render.claims import claimed
 from vcspec.render.report_text import shown
 
 
@@ -10,7 +11,7 @@ def render_disclosure(document: Mapping[str, Any]) -> str:
     """What an entrant is told."""
     model, split = document["model"], document["inputs"]["split"]
     lines = [
-        f"{shown(model['name'])} {shown(model['version'])}  {document['claim']}  "
+        f"{shown(model['name'])} {shown(model['version'])}  {claimed(document['claim'])}  "
         f"{split['id']}@{split['version']}  level {document['level']}  "
         f"coverage {document['coverage']:g}"
     ]

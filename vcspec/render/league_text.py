@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcspec.model.league import COLUMNS, League
 from vcspec.model.scorecard import asked_of
+from vcspec.render.claims import claimed
 from vcspec.render.report_text import drawn, shown
 from vcspec.render.scorecard_text import ARROW, number
 from vcspec.standard import standard
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+BLIND = "No headline metric tells the replicate from the floor here: this split cannot rank models."
 PLAIN = {"coverage": "100%", "level": "cells"}  # what goes without saying
 
 
@@ -53,6 +55,8 @@ def render_league(
         parts += [_pairs(league, metrics), ""]
     if len(headline) > 1:
         parts += [_agreement(document["agreement"], headline), ""]
+    if headline and all(document["metrics"][one]["informative"] is False for one in headline):
+        parts += [BLIND, ""]
     parts += [_legend(document)]
     return drawn(parts, colour=colour, width=width)
 
@@ -61,7 +65,7 @@ def _question(question: Mapping[str, Any]) -> str:
     simulated = "  simulated data" if question["simulated"] else ""
     size = f"{question['conditions']} conditions × {question['features']} features"
     return (
-        f"{question['claim']}  {asked_of(question['inputs'])}  {size}  "
+        f"{claimed(question['claim'])}  {asked_of(question['inputs'])}  {size}  "
         f"suite {question['suite']}{simulated}"
     )
 

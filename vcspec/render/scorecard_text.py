@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vcspec.model.scorecard import Scorecard, asked_of
+from vcspec.render.claims import claimed
 from vcspec.render.report_text import drawn, shown
 from vcspec.standard import standard
 
@@ -181,7 +182,7 @@ def _question(document: Any) -> str:
     simulated = "  simulated data" if document["simulated"] else ""
     size = f"{document['conditions']} conditions × {document['features']} features"
     name = asked_of(document["inputs"])
-    return f"{document['claim']}  {name}  {size}  level {document['level']}{simulated}"
+    return f"{claimed(document['claim'])}  {name}  {size}  level {document['level']}{simulated}"
 
 
 def _legend(document: Any) -> str:
