@@ -9,8 +9,10 @@ import pytest
 from support import tiny
 
 import vcspec
+from vcspec.actions.beside import read_table
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.difficulty import difficulty
+from vcspec.actions.hidden import hidden
 from vcspec.actions.probe import probe
 from vcspec.actions.split import split
 from vcspec.actions.validate import validate
@@ -151,6 +153,20 @@ def test_a_tree_of_signatures_is_made_of_the_changes(tmp_path: Path) -> None:
     plan = tiny.plan(strategy="holdout-context-branches", parameters={"fraction": "0.5"})
     split(data, tmp_path / "split.zarr", plan)
     assert validate(tmp_path / "split.zarr", level="full", dataset=data).verdict == "valid"
+
+
+def test_a_tree_of_changes_is_not_made_where_these_are_withheld(tmp_path: Path) -> None:
+    data = signatures(tmp_path, "zscore")
+    how = {"strategy": "holdout-context-branches", "parameters": {"fraction": "0.5"}}
+    with pytest.raises(UsageError, match=r"which are to be withheld; .*--table"):
+        hidden(data, tmp_path / "hidden", tiny.plan(**how))
+    assert not (tmp_path / "hidden").exists()
+    rows = "\n".join(f"{line},{number}" for number, line in enumerate(LINES))
+    (tmp_path / "lines.csv").write_text(f"context,size\n{rows}\n")
+    beside = read_table(tmp_path / "lines.csv")
+    hidden(data, tmp_path / "hidden", tiny.plan(**how, beside=beside))
+    public = tmp_path / "hidden" / "public" / "split.zarr"
+    assert validate(public, level="full").verdict == "valid"
 
 
 def test_counts_do_not_answer_a_split_of_signatures(tmp_path: Path) -> None:

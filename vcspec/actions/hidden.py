@@ -66,7 +66,8 @@ def hidden(
         phenotypes: a table of classes, for metrics that ask for them.
 
     Raises:
-        UsageError: the folder exists, the dataset is not sound, or the plan matches nothing.
+        UsageError: the folder exists, the dataset is not sound, or the plan matches nothing, or
+            cannot be made without the truth.
     """
     place = Path(folder)
     if place.exists() or not place.absolute().parent.is_dir():
@@ -78,7 +79,7 @@ def hidden(
         public, private = draft / "public", draft / "private"
         public.mkdir(parents=True)
         private.mkdir()
-        split(dataset, private / "split.zarr", plan)
+        split(dataset, private / "split.zarr", plan, withholds=True)
         whole, opened = private / "reference-of-whole.zarr", private / "split.zarr"
         reference(opened, dataset, whole, suites=suites, phenotypes=phenotypes)
         subject, data = checked(str(opened), "split"), checked(os.fspath(dataset), "dataset")

@@ -67,14 +67,28 @@ COMMON = ("fraction", "hold_out", "fold", "validation")
 """Parameters that say what is held out, as `Choice` knows them; others are options."""
 
 
-def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False) -> str:
+def split(
+    dataset: Path_,
+    target: Path_,
+    plan: Plan,
+    *,
+    overwrite: bool = False,
+    withholds: bool = False,
+) -> str:
     """Write the split `plan` of the dataset at `target`.
+
+    Args:
+        dataset: what is split.
+        target: of the split.
+        plan: who gets which role.
+        overwrite: whether a split that is there is replaced.
+        withholds: whether the truth is kept back, so that no role may depend on it.
 
     Returns:
         The content digest.
 
     Raises:
-        UsageError: the dataset is not sound, or the plan matches nothing.
+        UsageError: the dataset is not sound, or the plan matches nothing, or asks for the truth.
         UnknownName: there is no such strategy.
     """
     subject = checked(os.fspath(dataset), "dataset")
@@ -84,7 +98,7 @@ def split(dataset: Path_, target: Path_, plan: Plan, *, overwrite: bool = False)
         subject.document["control"],
         _choice(plan),
         plan.beside.columns,
-        _profiles(dataset, plan),
+        _profiles(dataset, plan, withholds=withholds),
     )
     assigned = assign(plan.strategy, setting)
     claim = str(standard().strategies[plan.strategy]["claim"])
@@ -209,7 +223,7 @@ def _document(plan: Plan, subject: Subject, cells: int) -> dict[str, Any]:
     }
 
 
-def _profiles(dataset: Path_, plan: Plan) -> Callable[[], Mapping[str, Array]]:
+def _profiles(dataset: Path_, plan: Plan, *, withholds: bool) -> Callable[[], Mapping[str, Array]]:
     """What contexts are compared by: the table's numbers, else mean profiles of their controls."""
 
     def profiles() -> Mapping[str, Array]:
@@ -218,9 +232,14 @@ def _profiles(dataset: Path_, plan: Plan) -> Callable[[], Mapping[str, Array]]:
                 message = f"{plan.beside.name} has no column context; name the contexts in one"
                 raise UsageError(message)
             return profiles_in(plan.beside)
-        return context_profiles(
-            checked(os.fspath(dataset), "dataset", level="data"), plan.target_sum
-        )
+        subject = checked(os.fspath(dataset), "dataset", level="data")
+        if withholds and subject.document["values"]["space"] in SIGNED:
+            message = (
+                f"{plan.strategy} would compare contexts by their changes, which are to be "
+                "withheld; give profiles of the contexts in a table (--table)"
+            )
+            raise UsageError(message)
+        return context_profiles(subject, plan.target_sum)
 
     return profiles
 
