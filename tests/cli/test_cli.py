@@ -1,6 +1,7 @@
 """The command line as a person meets it: what is printed where, and the exit code."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -242,6 +243,29 @@ def test_a_selector_that_matches_nothing_is_an_error_with_near_names(run, folder
     assert not (folder / "x.zarr").exists()
 
 
+HOLD_OUT = ("--strategy", "holdout-contexts", "--hold-out", "skin")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--card", "norman-mcfaline/unseen-combination", "--seed", 9), "leave --seed out"),
+        (("--card", "norman-mcfaline/unseen-combination", "--fold", "1/2"), "leave --fold out"),
+        (("--from", "gears.pkl", "--fraction", 0.5), "leave --fraction out"),
+        (("--from", "gears.pkl", "--hidden"), "--hidden goes with --strategy or --card"),
+        ((*HOLD_OUT, "--claim", "unseen-context"), "leave --claim out"),
+        ((*HOLD_OUT, "--hidden", "--overwrite"), "leave --overwrite out"),
+        ((*HOLD_OUT, "--suite", "core-1.0"), "--suite goes with --hidden"),
+        (("other.zarr", *HOLD_OUT), "vcspec merge .*data.zarr other.zarr -o merged.zarr"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(run, folder, given, told):
+    code, _, err = run("split", folder / "data.zarr", *given, "-o", folder / "ignored")
+    assert code == 2
+    assert re.search(told, " ".join(err.split()))
+    assert not (folder / "ignored").exists()
+
+
 def test_a_split_is_told_with_its_difficulty(run, folder, monkeypatch):
     arguments = ("--strategy", "holdout-contexts", "--hold-out", "skin", "--overwrite")
     made = ("-o", folder / "made.zarr")
@@ -307,6 +331,7 @@ def test_a_bug_ends_with_5_and_says_so(run, folder, monkeypatch):
         ("additive", "formula"),
         ("predictions", "element"),
         ("role", "inference-input"),
+        ("IID", "same-conditions"),
     ],
 )
 def test_entries_of_the_standard_are_explained(run, name, holds):

@@ -119,6 +119,7 @@ def test_what_is_dated_after_the_cut_off_is_tested() -> None:
         ({**DATES, "date": ["2020", "2021"]}, "2021-01-01", "the date '2020'"),
         ({"date": ["2020-01-01"]}, "2021-01-01", "none of the columns study, context"),
         ({}, "2021-01-01", "column date is needed"),
+        ({**DATES, "study": ["s", "U"]}, "2021-01-01", "the study 'U', .* without a date is u$"),
     ],
 )
 def test_a_cut_off_that_cannot_be_is_an_error(

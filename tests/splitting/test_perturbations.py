@@ -98,10 +98,13 @@ def test_groups_that_share_a_member_are_held_out_together() -> None:
 def test_a_table_is_needed_and_must_match() -> None:
     with pytest.raises(UsageError, match="column perturbation is needed; no table is given"):
         grouped("holdout-groups", "x|c x|A x|B", {}, fraction=0.5)
-    with pytest.raises(UsageError, match="group or family or complex or pathway is needed"):
+    with pytest.raises(UsageError, match="or pathway or homology is needed"):
         grouped("holdout-groups", "x|c x|A x|B", {"perturbation": ["A"]}, fraction=0.5)
-    table = {"perturbation": ["a"], "group": ["g"]}
-    with pytest.raises(UsageError, match=r"no group for any perturbation.*it has a; .*A, B"):
+    table = {"perturbation": ["Z"], "group": ["g"]}
+    with pytest.raises(UsageError, match=r"no group for any perturbation.*it has Z; .*A, B"):
+        grouped("holdout-groups", "x|c x|A x|B", table, fraction=0.5)
+    table = {"perturbation": ["A", "b", "Z"], "homology": ["g", "g", "g"]}
+    with pytest.raises(UsageError, match=r"gives homology for 'b', which the dataset writes 'B'"):
         grouped("holdout-groups", "x|c x|A x|B", table, fraction=0.5)
 
 

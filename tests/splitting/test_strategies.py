@@ -158,6 +158,8 @@ def test_roles_do_not_depend_on_the_order_of_the_conditions(name: str) -> None:
 def test_a_name_that_matches_nothing_is_an_error_that_names_what_is_near() -> None:
     with pytest.raises(UsageError, match=r"'GATA' is none of the perturbations.*near: GATA1"):
         roles("holdout-perturbations", "x|c x|GATA1 x|B", names=("GATA",))
+    with pytest.raises(UsageError, match=r"'gata1' is none of the perturbations.*near: GATA1$"):
+        roles("holdout-perturbations", "x|c x|GATA1 x|B", names=("gata1",))
     with pytest.raises(UsageError, match=r"'liver' is none of the contexts.*near: x, y"):
         roles("holdout-contexts", "x|c x|A y|c y|A", names=("liver",))
 

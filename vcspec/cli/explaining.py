@@ -1,5 +1,7 @@
 """`vcspec explain` and `vcspec rules`."""
 
+from collections.abc import Mapping
+
 import click
 
 from vcspec.cli.output import colour, emit, width
@@ -24,11 +26,11 @@ def explain(name: str, format_: str) -> None:
     """Explain a rule, metric, suite, task, strategy, claim, baseline, leak, arm or kind."""
     from vcspec.render.entries import render_entry
 
-    kind, entry = _entry(name)
+    kind, name, entry = _entry(name)
     emit(render_entry(kind, name, entry, format_, colour=colour(), width=min(width() or 88, 100)))
 
 
-def _entry(name: str) -> tuple[str, dict[str, object]]:
+def _entry(name: str) -> tuple[str, str, dict[str, object]]:
     from difflib import get_close_matches
 
     from vcspec.standard import standard
@@ -52,7 +54,11 @@ def _entry(name: str) -> tuple[str, dict[str, object]]:
     for kind, table in tables.items():
         for spelled in (name, name.upper()):
             if spelled in table:
-                return kind, dict(table[spelled])
+                return kind, spelled, dict(table[spelled])
+    for kind, table in tables.items():
+        for known_as, entry in table.items():
+            if isinstance(entry, Mapping) and name.casefold() in entry.get("also", ()):
+                return kind, known_as, dict(entry)
     every = [entry for table in tables.values() for entry in table]
     near = get_close_matches(name, every, n=5, cutoff=0.5)
     message = f"the standard has no entry {name!r}; near: {', '.join(near) or 'nothing'}"

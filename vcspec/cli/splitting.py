@@ -25,7 +25,7 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
   vcspec split norman.zarr --from norman_simulation_1.pkl --claim unseen-perturbation -o split.zarr
   vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
 )
-@click.argument("dataset")
+@click.argument("datasets", metavar="DATASET", nargs=-1, required=True)
 @click.option(
     "-o", "--output", "target", required=True, metavar="STORE", help="Where to write the split."
 )
@@ -80,8 +80,10 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
 )
 @overwrite_option
 @quiet_option
+@click.pass_context
 def split(
-    dataset: str,
+    ctx: click.Context,
+    datasets: tuple[str, ...],
     target: str,
     card: str | None,
     strategy: str | None,
@@ -118,9 +120,11 @@ def split(
     if bool(card) + bool(strategy) + bool(source) != 1:
         message = "give one of --strategy, --card with a split of the library, and --from"
         raise click.UsageError(message)
+    dataset = _one(datasets)
     if suites and not hidden:
         message = "--suite goes with --hidden; `vcspec reference` takes it otherwise"
         raise click.UsageError(message)
+    _go_together(ctx, card=card, source=source, hidden=hidden)
     if card and not hidden:
         named(target, library_split(card, dataset, target, overwrite=overwrite), quiet=quiet)
         _told(target, dataset, card=card, measures=measures, quiet=quiet)
@@ -142,7 +146,7 @@ def split(
             cells_per_condition=cells,
         )
     )
-    if hidden and not source:
+    if hidden:
         _hide(dataset, target, plan, suites, measures=measures, quiet=quiet)
         return
     if source:
@@ -150,6 +154,47 @@ def split(
     else:
         named(target, action(dataset, target, plan, overwrite=overwrite), quiet=quiet)
     _told(target, dataset, measures=measures, quiet=quiet)
+
+
+CHOSEN = ("fraction", "hold_out", "fold", "validation", "table")
+STATED = ("settings", "seed", "id_", "version", "title", "cells", "target_sum")
+
+
+def _one(datasets: tuple[str, ...]) -> str:
+    if len(datasets) > 1:
+        message = (
+            "several datasets become one first, in one space of features: "
+            f"vcspec merge {' '.join(datasets)} -o merged.zarr"
+        )
+        raise click.UsageError(message)
+    return datasets[0]
+
+
+def _go_together(ctx: click.Context, *, card: str | None, source: str | None, hidden: bool) -> None:
+    """Refuse options that the others leave nothing to say."""
+    if card:
+        refused, why = ["claim", *CHOSEN, *STATED], "--card says all of the split"
+    elif source:
+        refused, why = [*CHOSEN, "seed", "hidden"], "--from says who has which role"
+    else:
+        refused, why = ["claim"], "--strategy has a claim of its own"
+    if hidden:
+        refused.append("overwrite")
+    given = {
+        option.name: max(option.opts, key=len)
+        for option in ctx.command.params
+        if option.name in refused
+        and ctx.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if "overwrite" in given:
+        message = "--hidden writes a new folder; leave --overwrite out, and name one"
+        raise click.UsageError(message)
+    if "hidden" in given:
+        message = "--hidden goes with --strategy or --card; a split of others is known to others"
+        raise click.UsageError(message)
+    if given:
+        message = f"{why}; leave {' and '.join(given.values())} out"
+        raise click.UsageError(message)
 
 
 def _plan(

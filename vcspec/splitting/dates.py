@@ -1,10 +1,12 @@
 """The temporal cut-off: test what was published later than all that is trained on."""
 
 import re
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
+from vcspec.model.naming import alike
 from vcspec.splitting.strategies import (
     INPUT,
     TEST,
@@ -55,7 +57,25 @@ def _dates(setting: Setting) -> dict[Condition, str]:
     if wrong:
         message = f"the table has the date {wrong[0]!r}; write dates as 2023-06-30"
         raise UsageError(message)
+    for name in named:
+        _require_no_slip(name, {c.get(name) for c in setting.conditions}, setting.table[name])
     rows = zip(*(setting.table[name] for name in named), strict=True)
     known = dict(zip(rows, dates, strict=True))
     keys = {c: tuple(c.get(name) for name in named) for c in setting.conditions}
     return {condition: known[key] for condition, key in keys.items() if key in known}
+
+
+def _require_no_slip(name: str, own: Set[str], given: Sequence[str]) -> None:
+    """No row of the table names what the dataset does not, while something like it has no date.
+
+    Raises:
+        UsageError: one does.
+    """
+    undated = own - set(given)
+    for label in sorted(set(given) - own):
+        if meant := alike(label, undated):
+            message = (
+                f"the table dates the {name} {label!r}, which the dataset does not have; without a "
+                f"date is {', '.join(meant)}"
+            )
+            raise UsageError(message)

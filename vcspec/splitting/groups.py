@@ -43,18 +43,26 @@ def groups_of(setting: Setting, members: Sequence[str]) -> Mapping[str, str]:
         UsageError: there is no such table, or it names no perturbation of the dataset.
     """
     _, names = setting.column("perturbation")
-    column, labels = setting.column("group", "family", "complex", "pathway")
+    column, labels = setting.column("group", "family", "complex", "pathway", "homology")
     pairs = [(name, label) for name, label in zip(names, labels, strict=True) if label]
     require_matches(names, members, column)
     return joined(members, pairs)
 
 
 def require_matches(names: Sequence[str], members: Sequence[str], what: str) -> None:
-    """Some row of a table is about a perturbation of the dataset.
+    """Some row of a table is about a perturbation of the dataset, and none nearly.
 
     Raises:
-        UsageError: none is.
+        UsageError: none is, or one writes the name of a perturbation in another case.
     """
+    folded = {name.casefold(): name for name in members}
+    for name in sorted(set(names) - set(members)):
+        if name.casefold() in folded:
+            message = (
+                f"the table gives {what} for {name!r}, which the dataset writes "
+                f"{folded[name.casefold()]!r}; write it the same"
+            )
+            raise UsageError(message)
     if not set(names) & set(members):
         message = (
             f"the table gives no {what} for any perturbation of the dataset: it has "

@@ -1,9 +1,9 @@
 """What is held out: by name, by share, by fold."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
 from vcspec.model.errors import UsageError
+from vcspec.model.naming import near
 from vcspec.splitting.draw import dealt, drawn, fold_of
 from vcspec.splitting.strategies import Choice
 
@@ -52,9 +52,8 @@ def require_known(what: str, names: Sequence[str], wanted: Sequence[str]) -> Non
     """
     for name in wanted:
         if name not in names:
-            near = get_close_matches(name, names, cutoff=0.5) or sorted(names)[:8]
             message = (
-                f"{name!r} is none of the {what} that can be held out; near: {', '.join(near)}"
+                f"{name!r} is none of the {what} that can be held out; near: {near(name, names)}"
             )
             raise UsageError(message)
 
