@@ -1,7 +1,9 @@
 """Publishing: whole or invisible, complete or refused, once and for all."""
 
 import json
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -256,6 +258,10 @@ def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_remove
             (place / f"blobs/{storage}/zarr.json").write_text("{}")
     (place / "blobs/" / ("3" * 64)).mkdir()
     (place / "blobs/" / ("3" * 64) / "zarr.json").write_text("somebody else's")
+    (place / "drafts").mkdir()
+    for name, age in (("old", 90_000), ("new", 10)):
+        (place / "drafts" / name).write_bytes(b"half")
+        os.utime(place / "drafts" / name, (time.time() - age,) * 2)
     before = set(names(place))
     told = abort_stale(str(place), dry_run=True)
     assert set(names(place)) == before
@@ -264,6 +270,7 @@ def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_remove
         f"blobs/{'1' * 64}/zarr.json",
         f"uploads/{'1' * 64}.json",
         f"uploads/{finished}.json",
+        "drafts/old",
     }
     assert verify_store(done.url).verdict == "valid"
 

@@ -20,6 +20,7 @@ from vcspec.actions import publish as publishing
 from vcspec.actions.fetch import fetch
 from vcspec.actions.registry import read_release
 from vcspec.actions.releasing import Prepared, prepared
+from vcspec.actions.verify_store import verify_store
 from vcspec.model.errors import VcspecError
 from vcspec.model.release import blob_of
 from vcspec.storage import remote_place, store_cache, transfer
@@ -169,6 +170,7 @@ def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
         there = place.sizes(blob_of(artefact.contents.storage))
         done = release(artefact.path, target)
         assert is_whole_or_invisible(place, artefact)
+        assert verify_store(done.url).verdict == "valid"  # and holds nothing else
         if not done.was_there:
             assert done.sent == len(artefact.contents.entries) - len(there)
         shutil.rmtree(target)

@@ -84,8 +84,8 @@ class Stale:
     """An upload that was begun and never became a release.
 
     Attributes:
-        storage: digest of the store.
-        began: when.
+        storage: digest of the store; empty of objects that had arrived in part.
+        began: when; empty of those.
         names: of what is left of it.
     """
 
@@ -116,10 +116,8 @@ def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = Fal
         if place.sizes("releases")
         else set()
     )
-    found = []
-    if not dry_run:
-        parts = place.abort_parts("blobs", older=older)
-        found += [Stale("an object that was sent in parts", "", (name,)) for name in parts]
+    parts = place.abort_parts(older=older, dry_run=dry_run)
+    found = [Stale("", "", tuple(parts))] if parts else []
     for name in sorted(place.sizes("uploads")):
         mark = f"uploads/{name}"
         storage = STORAGE + name.removesuffix(".json")

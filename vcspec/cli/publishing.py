@@ -129,7 +129,12 @@ def _abort_stale(url: str, *, dry_run: bool) -> None:
 
     for upload in action(url, dry_run=dry_run):
         verb = "would remove" if dry_run else "removed"
-        emit(f"{verb} {len(upload.names)} objects of {upload.storage}, begun {upload.began}")
+        what = (
+            f"objects of {upload.storage}, begun {upload.began}"
+            if upload.storage
+            else "objects that had arrived in part"
+        )
+        emit(f"{verb} {len(upload.names)} {what}")
 
 
 @click.command()

@@ -6,6 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -15,10 +16,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from vcspec.model.errors import Refused
 from vcspec.storage.objects import LocalObjects, Objects, inside
 
-PARTIAL = ".partial"
+DRAFTS = "drafts"
 # A folder is removed when it is empty, maybe by another and just before something comes into it.
 RACED = Retrying(
-    retry=retry_if_exception_type((FileNotFoundError, FileExistsError)),
+    retry=retry_if_exception_type(FileNotFoundError),
     stop=stop_after_delay(1),
     wait=wait_random(0, 0.01),
     reraise=True,
@@ -54,8 +55,7 @@ class LocalPlace:
                     size = path.lstat().st_size
                 except FileNotFoundError:
                     continue  # somebody has just put it in its place
-                if not name.endswith(PARTIAL):
-                    found[path.relative_to(folder).as_posix()] = size
+                found[path.relative_to(folder).as_posix()] = size
         return dict(sorted(found.items()))
 
     def objects(self, prefix: str) -> Objects:
@@ -63,13 +63,16 @@ class LocalPlace:
         return LocalObjects(self._path(prefix))
 
     def put(self, name: str, body: Path | bytes) -> None:
-        """Write the file beside its name, and put it in its place."""
+        """Write the file as a draft, and put it in its place."""
         path = self._path(name)
-        draft = _draft(path, body)
+        draft = self._draft(body)
         try:
-            draft.replace(path)
+            for attempt in RACED:
+                with attempt:
+                    _folder(path.parent)
+                    draft.replace(path)
         finally:
-            draft.unlink(missing_ok=True)
+            _done_with(draft)
 
     def stand(self, name: str, body: bytes) -> bytes:
         """Link the whole file to its name, which fails where there is one.
@@ -78,9 +81,12 @@ class LocalPlace:
             Refused: the file system has no hard links.
         """
         path = self._path(name)
-        draft = _draft(path, body)
+        draft = self._draft(body)
         try:
-            os.link(draft, path)
+            for attempt in RACED:
+                with attempt:
+                    _folder(path.parent)
+                    os.link(draft, path)
         except FileExistsError:
             return self.read(name)
         except OSError as error:
@@ -92,22 +98,39 @@ class LocalPlace:
                 raise Refused(message) from error
             raise
         finally:
-            draft.unlink(missing_ok=True)
+            _done_with(draft)
         _flush(path.parent)
         return body
 
-    def abort_parts(self, prefix: str, *, older: timedelta) -> list[str]:
-        """Remove drafts below the folder that were left so long ago."""
-        folder, found = self._path(prefix), []
-        for path in folder.rglob(f".*{PARTIAL}") if folder.is_dir() else ():
+    def abort_parts(self, *, older: timedelta, dry_run: bool = False) -> list[str]:
+        """Remove drafts that were left so long ago."""
+        found = []
+        for path in sorted(self._path(DRAFTS).glob("*")):
             try:
-                age = time.time() - path.lstat().st_mtime
-                if age >= older.total_seconds():
-                    path.unlink()
+                if time.time() - path.lstat().st_mtime >= older.total_seconds():
                     found.append(path.relative_to(self.root).as_posix())
+                    if not dry_run:
+                        path.unlink()
             except FileNotFoundError:
                 continue
         return found
+
+    def _draft(self, body: Path | bytes) -> Path:
+        """A whole file on the disk, under a name of its own that no reader looks at."""
+        draft = self._path(f"{DRAFTS}/{uuid.uuid4().hex}")
+        try:
+            with RACED(_opened, draft) as file:
+                if isinstance(body, bytes):
+                    file.write(body)
+                else:
+                    with body.open("rb") as original:
+                        shutil.copyfileobj(original, file, 1 << 20)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            _done_with(draft)
+            raise
+        return draft
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove files, and folders that are empty then."""
@@ -126,28 +149,30 @@ def _unless_gone(error: OSError) -> None:
         raise error
 
 
-def _draft(path: Path, body: Path | bytes) -> Path:
-    """A whole file beside `path`, on the disk, under a name of its own."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PARTIAL}")
-    try:
-        with RACED(_opened, draft) as file:
-            if isinstance(body, bytes):
-                file.write(body)
-            else:
-                with body.open("rb") as original:
-                    shutil.copyfileobj(original, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    return draft
-
-
 def _opened(draft: Path) -> BinaryIO:
     """The new file, with the folder that it lies in."""
-    draft.parent.mkdir(parents=True, exist_ok=True)
+    _folder(draft.parent)
     return draft.open("xb")
+
+
+def _done_with(draft: Path) -> None:
+    draft.unlink(missing_ok=True)
+    with suppress(OSError):  # there are others
+        draft.parent.rmdir()
+
+
+def _folder(path: Path) -> None:
+    """Make the folder where it is not there.
+
+    Raises:
+        FileNotFoundError: it was there, and is no longer.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        if path.exists() and not path.is_dir():
+            raise
+        raise FileNotFoundError(errno.ENOENT, "the folder has gone", str(path)) from None
 
 
 def _flush(folder: Path) -> None:

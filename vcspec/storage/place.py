@@ -55,8 +55,8 @@ class Place(Protocol):
             What stands there now: `body`, or what was there before.
         """
 
-    def abort_parts(self, prefix: str, *, older: timedelta) -> list[str]:
-        """Remove what unfinished writes left below `prefix` that nothing lists; their names."""
+    def abort_parts(self, *, older: timedelta, dry_run: bool = False) -> list[str]:
+        """Remove what unfinished writes left and nothing lists; the names."""
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects; one that is not there is none."""

@@ -139,8 +139,8 @@ class RemotePlace:
             reason = MEANINGS["NoSuchBucket"]  # an object needs nothing else to be there before it
         return Unreadable(f"{self.url}: {inside(name)} cannot be written: {reason}")
 
-    def abort_parts(self, prefix: str, *, older: timedelta) -> list[str]:
-        """Abort uploads in parts below the prefix that were begun so long ago and never ended.
+    def abort_parts(self, *, older: timedelta, dry_run: bool = False) -> list[str]:
+        """Abort uploads in parts of stores that were begun so long ago and never ended.
 
         Their parts are kept, and paid for, although nothing lists them.
 
@@ -152,14 +152,15 @@ class RemotePlace:
         """
         if self.scheme != "s3":
             return []  # of other places nobody has to be asked: what is not ended is dropped
-        bucket, _, key = f"{self.root}/{inside(prefix)}/".partition("/")
+        bucket, _, key = f"{self.root}/blobs/".partition("/")
         found = []
         try:
             for one in self.filesystem.list_multipart_uploads(bucket):
                 begun_long_ago = datetime.now(UTC) - one["Initiated"] >= older
                 if one["Key"].startswith(key) and begun_long_ago:
-                    self.filesystem.abort_mpu(bucket, one["Key"], one["UploadId"])
-                    found.append(one["Key"].removeprefix(key.removesuffix(f"{prefix}/")))
+                    if not dry_run:
+                        self.filesystem.abort_mpu(bucket, one["Key"], one["UploadId"])
+                    found.append(one["Key"].removeprefix(key.removesuffix("blobs/")))
         except Exception as error:  # drivers raise what they like
             reason = meaning(error) or told(error)
             message = f"{self.url}: unfinished uploads cannot be aborted: {reason}"
