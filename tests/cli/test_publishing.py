@@ -71,6 +71,16 @@ def test_too_few_arguments_are_told(run, arguments):
         run(*arguments)
 
 
+@pytest.mark.parametrize(
+    "asked", [("--context", "K562"), ("--perturbation", "KLF1"), ("--max-size", "1")]
+)
+def test_what_cards_of_the_library_do_not_tell_needs_a_registry(run, asked):
+    told = run("datasets", *asked)
+    assert told.exit_code == 2
+    assert f"do not tell of {asked[0]}; name a registry" in " ".join(told.stderr.split())
+    assert "norman-mcfaline" in run("datasets", "--modality", "transcriptomics").stdout
+
+
 def test_what_is_published_is_listed_searched_and_fetched(place, run, tmp_path):
     assert run("registry", place).stdout.count("@1.0.0") == 3
     entries = json.loads(run("registry", place, "--format", "json").stdout)["releases"]

@@ -112,7 +112,11 @@ def splits(**chosen: Any) -> None:
     _search("split", chosen, lambda: [split_card(name).document for name in split_ids()])
 
 
+ONLY_RELEASES = ("context", "perturbation")
+
+
 def _search(kind: str, chosen: dict[str, Any], library: Callable[[], list[Any]]) -> None:
+    from vcspec.actions.registry import as_registry
     from vcspec.actions.search import Wish, asked, search
     from vcspec.engine.budget import parse_bytes
     from vcspec.render.releases_text import releases, table
@@ -122,8 +126,16 @@ def _search(kind: str, chosen: dict[str, Any], library: Callable[[], list[Any]])
     wish = Wish(**chosen, most_bytes=parse_bytes(most) if most else 0)
     if asked(registry):
         entries = search(kind, wish, registry=registry, every=every)
-        emit(json.dumps(entries, indent=1) if format_ == "json" else releases(entries))
+        shown = as_registry(entries)["releases"]
+        emit(json.dumps(shown, indent=1) if format_ == "json" else releases(entries))
         return
+    if not_told := [name for name in ONLY_RELEASES if chosen.get(name)] + ["max_size"] * bool(most):
+        option = not_told[0].replace("_", "-")
+        message = (
+            f"cards of the library do not tell of --{option}; name a registry (--registry, "
+            "VCSPEC_REGISTRY) to search by it"
+        )
+        raise click.UsageError(message)
     say(f"no registry is named (--registry, VCSPEC_REGISTRY): these are the library's {kind}s")
     cards = [card for card in library() if _fits(card, wish)]
     if format_ == "json":
