@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from vcspec.actions.fetch import fetch
 from vcspec.actions.validate import validate
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import withdraw
+from vcspec.cli import main
 from vcspec.model.errors import Refused, VcspecError
 
 SECRETS = ("anything", "SECRET-of-somebody", azurite_server.SECRET)
@@ -192,3 +194,55 @@ def test_credentials_that_azure_refuses(azurite, screen, caplog):
     with azurite.changed(**cases[-1]).in_force():
         assert verify_store(fetch("tiny", registry=[root])).verdict == "valid"
         assert validate(done.url, level="metadata").verdict == "valid"
+
+
+@pytest.fixture
+def tell(monkeypatch: pytest.MonkeyPatch, capfd: Any) -> Callable[..., tuple[int, str]]:
+    """Runs a command: what it ends with, and everything that it prints."""
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["vcspec", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = capfd.readouterr()
+        return int(end.value.code or 0), told.out + told.err
+
+    return call
+
+
+@pytest.mark.parametrize("stands", [True, False], ids=["answers", "is gone"])
+def test_user_and_password_of_an_address_are_never_told(web_server, screen, tmp_path, tell, stands):
+    release(screen.dataset, tmp_path / "place")
+    blob = release(screen.split, tmp_path / "place").url.rpartition("blobs/")[2]
+    shutil.copytree(screen.predictions, tmp_path / "place" / "model.zarr")
+    server = web_server(tmp_path / "place")
+    url = server.url if stands else "http://127.0.0.1:1"
+    base = url.replace("//", "//me:hunter2@")
+    commands = (
+        ("validate", f"{base}/blobs/{blob}"),
+        ("validate", f"{base}/blobs/{blob}", "--format", "json"),
+        ("verify", f"{base}/blobs/{blob}"),
+        ("verify", f"{base}/blobs/{blob}?sig=hunter2"),
+        ("score", f"{base}/model.zarr", "-o", str(tmp_path / "card.json")),
+        ("registry", base, "--format", "json"),
+        ("registry", base, "-o", str(tmp_path / "registry.json")),
+        ("datasets", "--registry", base, "--format", "json"),
+        ("fetch", "tiny@1.0.0", "--registry", base, "-o", str(tmp_path / "fetched.zarr")),
+        ("validate", f"ftp://me:hunter2@{url.rpartition('/')[2]}/a"),
+    )
+    for command in commands:
+        code, told = tell(*command)
+        assert stands or code not in {0, 5}, command
+        assert "hunter2" not in told, command
+    for path in tmp_path.glob("*.json"):
+        assert "hunter2" not in path.read_text()
+    assert stands == (tmp_path / "fetched.zarr").exists()
+
+
+def test_a_site_without_end_is_not_followed(web_server, tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path)
+    server = web_server(tmp_path)
+    report = verify_store(f"{server.url}/a")
+    assert report.verdict == "unknown"
+    assert "deep and more" in str(report.findings)
+    assert len(server.log) < 500

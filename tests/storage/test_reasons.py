@@ -2,7 +2,8 @@
 
 import pytest
 
-from vcspec.storage.reasons import meaning, shown, status, told
+from vcspec.model.address import shown
+from vcspec.storage.reasons import meaning, status, told
 
 
 class ClientError(Exception):

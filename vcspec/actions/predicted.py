@@ -17,6 +17,7 @@ from vcspec.engine.controls import all_sorted
 from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
+from vcspec.model.address import shown
 from vcspec.model.comparison import Expression, Side, Space
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
@@ -244,6 +245,6 @@ def _require_room(size: int, subject: Subject) -> None:
         )
         raise Unreadable(message)
     subject.settings.say(
-        f"{subject.store.target}: rows of a condition do not stand together; they are brought "
-        f"together first, with {needed}"
+        f"{shown(subject.store.target)}: rows of a condition do not stand together; they are "
+        f"brought together first, with {needed}"
     )

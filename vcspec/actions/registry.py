@@ -8,6 +8,7 @@ from typing import Any
 
 import rfc8785
 
+from vcspec.model.address import shown
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.release import KINDS, REGISTRY, Named, parts, path_of, same
 from vcspec.rules.documents import validator
@@ -206,8 +207,9 @@ def entries_in(targets: Sequence[str] = ()) -> list[dict[str, Any]]:
 
 
 def as_registry(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Entries as a registry document."""
-    return {"kind": "registry", "spec": CURRENT, "releases": [dict(entry) for entry in entries]}
+    """Entries as a registry document; places as they may be told."""
+    told = [{**entry, "places": [*map(shown, entry["places"])]} for entry in entries]
+    return {"kind": "registry", "spec": CURRENT, "releases": told}
 
 
 def _add(merged: dict[tuple[Any, ...], dict[str, Any]], entry: dict[str, Any], where: str) -> None:

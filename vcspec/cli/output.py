@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from vcspec.model.address import without_secrets
+
 
 def colour() -> bool:
     """Whether stdout is a terminal that shows colours, and nobody asked for none."""
@@ -39,7 +41,7 @@ def emit(text: str, target: str | None = None) -> None:
 def say(text: str, *, quiet: bool = False) -> None:
     """Talk to the person at the terminal."""
     if not quiet:
-        click.echo(text, err=True)
+        click.echo(without_secrets(text), err=True)
 
 
 @contextmanager

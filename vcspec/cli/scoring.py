@@ -267,4 +267,4 @@ def _verify_store(
         emit(render_report(report, "text", colour=colour(), width=width()))
         sys.exit(report.exit_code)
     told = {"full": "every object is as its manifest lists it", "sample": "the sample is sound"}
-    say(f"{target}: {told.get(mode.partition('=')[0], 'sizes are as listed')}", quiet=quiet)
+    say(f"{report.target}: {told.get(mode.partition('=')[0], 'sizes are as listed')}", quiet=quiet)

@@ -8,16 +8,22 @@ VcspecError
 ├── Invalid               the artefact breaks a rule; carries its Report            exit 1
 └── Mismatch              two artefacts do not belong together                      exit 1
 
-A message says what was found, what was expected and what to do, in that order.
+A message says what was found, what was expected and what to do, in that order. Addresses in it are
+without user, password and query.
 """
 
 from typing import Any
+
+from vcspec.model.address import without_secrets
 
 
 class VcspecError(Exception):
     """Root of the tree; `exit_code` is what the command line ends with."""
 
     exit_code = 5
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_secrets(message))
 
 
 class UsageError(VcspecError):

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vcspec.model.address import shown, without_secrets
+
 Level = Literal["MUST", "SHOULD"]
 Verdict = Literal["valid", "invalid", "unknown", "refused"]
 
@@ -49,6 +51,10 @@ class Finding:
     pointer: str
     hint: str
 
+    def __post_init__(self) -> None:
+        for name in ("found", "expected", "hint"):
+            object.__setattr__(self, name, without_secrets(getattr(self, name)))
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -63,7 +69,7 @@ class Report:
     """Everything that one validation says about one artefact.
 
     Attributes:
-        target: the path or URL as the user gave it.
+        target: the path or URL as the user gave it, but for user, password and query.
         kind: kind that the store declares; empty where it declares none.
         spec: version of the standard that the store declares.
         level: how deep the validation went (`metadata`, `axes`, `data`, `full`).
@@ -83,6 +89,9 @@ class Report:
     checked: tuple[str, ...]
     verdict: Verdict
     facts: Mapping[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", shown(self.target))
 
     @property
     def exit_code(self) -> int:

@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from vcspec.cards import Source
+from vcspec.model.address import shown
 from vcspec.model.errors import Unreadable
 from vcspec.storage.caching import cache_folder
-from vcspec.storage.reasons import shown
 
 ATTEMPTS = 5
 WAIT = wait_exponential(multiplier=0.5, max=20)

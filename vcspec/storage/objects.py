@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from vcspec.model.address import shown
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
@@ -18,6 +19,7 @@ from vcspec.storage.reasons import chain, meaning, status, told
 
 # Windows has no such flag; what it has in place of links is met as "special" when it is listed.
 UNFOLLOWED = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+DEEPEST = 32  # folders within folders that a web server lists
 AT_ONCE = 32  # requests under way at a time
 THREADS = 8  # the same, where the driver can do only one at a time
 A_TURN = 512
@@ -208,7 +210,7 @@ class RemoteObjects(_Tally):
         found: dict[str, int | None] = {}
         pending, seen = [f"{self.root}/"], set[str]()
         with ThreadPoolExecutor(THREADS) as pool:
-            while pending:
+            for _ in range(DEEPEST):
                 self._count(len(pending))
                 seen.update(pending)
                 linked = [entry for page in pool.map(self.filesystem.ls, pending) for entry in page]
@@ -216,7 +218,10 @@ class RemoteObjects(_Tally):
                 folders = {one["name"] for one in below if one["type"] == "directory"}
                 found |= {one["name"]: one["size"] for one in below if one["type"] == "file"}
                 pending = sorted(folders - seen)
-        return found
+                if not pending:
+                    return found
+        message = f"folders lie within folders, {DEEPEST} deep and more: it is not followed"
+        raise OSError(errno.ELOOP, message, shown(self.root))
 
     def _is_below(self, key: str) -> bool:
         """Whether a link leads below the root; a web server may link to anywhere."""
@@ -322,6 +327,7 @@ def inside(name: str) -> str:
 
 def _failure(key: str, error: Exception) -> OSError:
     """The driver's error as one that names the object, whatever class the driver has for it."""
+    key = shown(key)
     if isinstance(error, FileNotFoundError) or status(error) == 404:
         what = meaning(error) or "there is no such object"
         return FileNotFoundError(errno.ENOENT, what, key)
@@ -405,6 +411,12 @@ def remote_objects(target: str) -> RemoteObjects:
     import fsspec
 
     scheme = scheme_of(target)
+    if scheme in ("http", "https") and {"?", "#"} & set(target):
+        message = (
+            f"{shown(target)}: the address of a store, below which its objects lie, has no query "
+            "and no fragment; leave what follows ? or # out"
+        )
+        raise Refused(message)
     try:
         filesystem, root = fsspec.core.url_to_fs(target, **_options(scheme, fsspec.config.conf))
     except ImportError as error:

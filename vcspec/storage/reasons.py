@@ -1,8 +1,8 @@
 """What a storage driver's error means to the person who asked."""
 
-import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+
+from vcspec.model.address import without_secrets
 
 # Error code of a server, or name of what its driver raises → what it says, in words. Sources: the
 # error references of S3, of Azure Blob and of Google Cloud Storage.
@@ -28,8 +28,6 @@ MEANINGS = {
     "DefaultCredentialsError": "no credentials were found; configure the driver, or sign in",
     "RefreshError": "the credentials have expired, or were withdrawn",
 }
-# What a message of a driver may repeat of an address: user and password, signatures, tokens.
-SECRETS = re.compile(r"(?<=//)[^/\s@]+@|\?[^\s'\"<>]+")
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -81,11 +79,4 @@ def meaning(error: BaseException) -> str:
 def told(error: BaseException) -> str:
     """The error in a line that is fit for a log: without secrets, and of bounded length."""
     words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {SECRETS.sub('', words)[:160]}"
-
-
-def shown(url: str) -> str:
-    """The address without user, password, query and fragment, fit for a message."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else url
+    return f"{type(error).__name__}: {without_secrets(words)[:160]}"

@@ -14,9 +14,10 @@ from tenacity import (
     wait_exponential,
 )
 
+from vcspec.model.address import shown
 from vcspec.model.errors import Unreadable
 from vcspec.storage.objects import RemoteObjects, inside, remote_objects, scheme_of
-from vcspec.storage.reasons import MEANINGS, meaning, shown, status, told
+from vcspec.storage.reasons import MEANINGS, meaning, status, told
 
 ATTEMPTS = 4
 PATIENCE = 20.0  # seconds, after which nothing is tried again; drivers try by themselves as well
