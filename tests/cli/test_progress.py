@@ -50,6 +50,16 @@ def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.S
     assert re.search(r"\d:\d\d:\d\d|-:--:--", shown)  # the time that is left
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of its kind are of Unix")
+def test_publishing_shows_what_is_checked_sent_and_read_back(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    contact = ("--contact", "Ada <ada@example.org>")
+    shown = on_a_terminal("publish", str(screen.dataset), str(tmp_path / "place"), *contact)
+    for what in ("checked", "kB sent", "kB read back"):
+        assert what in shown
+
+
 def test_a_pipe_shows_results_alone(screen: tiny.Screen, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vcspec", "score", str(screen.predictions)]
     found = subprocess.run(

@@ -63,7 +63,6 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
     dry_run: bool = False,
     trusted: bool = False,
     reveal: bool = False,
-    progress: Progress | None = None,
     settings: Settings | None = None,
 ) -> Published:
     """Publish the artefact at `store` below the place `target`.
@@ -81,8 +80,7 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
         dry_run: say what would be done, and write nothing.
         trusted: publish also where it is not proven that a release cannot be replaced.
         reveal: publish the reference that its split withholds.
-        progress: called with bytes done and bytes in all.
-        settings: how passes over the cells are run.
+        settings: how passes over the cells are run, and who is told how far it is.
 
     Raises:
         Invalid: the artefact breaks a rule; the error carries the report.
@@ -111,7 +109,7 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
         return replace(told, note=note)
     require_create_only(place, trusted=trusted)
     place.put(mark, _upload(release))
-    sent, sent_bytes = _brought(artefact, place, prefix, progress)
+    sent, sent_bytes = _brought(artefact, place, prefix, settings or Settings())
     for entry, body in beside.values():
         place.put(entry["place"], body)
     standing = _committed(place, release)
@@ -247,18 +245,25 @@ def _upload(release: Mapping[str, Any]) -> bytes:
     return rfc8785.dumps({"kind": "upload", "spec": CURRENT, **told, "begun": now()})
 
 
-def _brought(
-    artefact: Prepared, place: Place, prefix: str, progress: Progress | None
-) -> tuple[int, int]:
+def _told(settings: Settings, what: str) -> Progress | None:
+    """Who is told of bytes, in kilobytes."""
+    told = settings.progress
+    if told is None:
+        return None
+    return lambda done, total: told(-(-done // 1000), -(-total // 1000), what)
+
+
+def _brought(artefact: Prepared, place: Place, prefix: str, settings: Settings) -> tuple[int, int]:
     """Send the store, and read back every byte.
 
     Raises:
         Unreadable: what arrived is not what was sent.
     """
     contents: Contents = artefact.contents
-    sent = send(artefact.path, contents, place, prefix, progress=progress)
+    sent = send(artefact.path, contents, place, prefix, progress=_told(settings, "kB sent"))
     try:
-        bad = damaged(place.objects(prefix), contents.entries)
+        told = _told(settings, "kB read back")
+        bad = damaged(place.objects(prefix), contents.entries, progress=told)
         if bad:
             resend(artefact.path, bad, place, prefix)
             bad = damaged(place.objects(prefix), bad)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import emit, progress_bar, quiet_option, say
+from vcspec.cli.output import emit, quiet_option, say, work_bar
 from vcspec.model.errors import UsageError
 
 
@@ -79,9 +79,10 @@ def publish(
         message = "readers need someone to ask; say --contact 'NAME <ADDRESS>'"
         raise UsageError(message)
     from vcspec.actions.publish import publish as action
+    from vcspec.engine.settings import Settings
     from vcspec.render.releases_text import plan, size
 
-    with progress_bar("publish", quiet=quiet, in_bytes=True) as progress:
+    with work_bar(quiet=quiet) as progress:
         done = action(
             arguments[0],
             arguments[1],
@@ -92,7 +93,7 @@ def publish(
             dry_run=dry_run,
             trusted=trust_store,
             reveal=reveal,
-            progress=progress,
+            settings=Settings(progress=progress),
         )
     name = f"{done.release['of']} {done.release['id']}@{done.release['version']}"
     if dry_run and not done.was_there:
