@@ -7,21 +7,24 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import fsspec
 import pytest
+from support import tiny
 from support.killed import killed_at, reads_and_moves, writes_of_files
-from support.publishing import release
+from support.publishing import dataset, release
 from tenacity import wait_none
 
 from vcspec.actions import publish as publishing
 from vcspec.actions.fetch import fetch
-from vcspec.actions.registry import read_release
+from vcspec.actions.registry import read_registry, read_release
 from vcspec.actions.releasing import Prepared, prepared
 from vcspec.actions.verify_store import verify_store
-from vcspec.model.errors import VcspecError
+from vcspec.model.errors import Mismatch, VcspecError
 from vcspec.model.release import blob_of
 from vcspec.storage import remote_place, store_cache, transfer
 from vcspec.storage.objects import LocalObjects
@@ -30,6 +33,7 @@ from vcspec.storage.transfer import damaged
 
 FILES = fsspec.filesystem("memory")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")  # Windows
+PUBLISHERS, ROUNDS = 16, 20
 CALLS = ("pipe_file", "put_file", "cat_file", "find", "rm_file", "exists")
 FAILURES = {
     "an error": lambda: OSError(errno.EIO, "broken"),
@@ -140,6 +144,37 @@ def test_whichever_call_fails_a_second_run_completes(faults, artefact, urls, lat
         forget(url)
     assert any(outcomes) or ever
     assert not all(outcomes)
+
+
+def test_of_racing_publishers_those_of_one_content_win_and_the_others_hear_of_it(
+    tmp_path, monkeypatch, urls
+):
+    """Each content is brought by two; whoever comes second with the same succeeds as well."""
+    contents = {seed: tiny.curated(seed=seed) for seed in range(PUBLISHERS // 2)}
+    found = [prepared(dataset(tmp_path / f"{n}.zarr", own)) for n, own in contents.items()]
+    known = {one.path: one for one in found}
+    monkeypatch.setattr(publishing, "prepared", lambda store, **_: known[Path(store)])
+    monkeypatch.setattr(transfer, "AT_ONCE", 2)
+
+    def tried(store: Path, url: str) -> str:
+        try:
+            return str(release(store, url).release["storage"])
+        except Mismatch:
+            return ""
+
+    for _ in range(ROUNDS):
+        url = next(urls)
+        with ThreadPoolExecutor(PUBLISHERS) as pool:
+            runs = [pool.submit(tried, one.path, url) for one in [*found, *found]]
+            outcomes = [run.result() for run in runs]
+        stands = read_release(open_place(url), "dataset", "tiny", "1.0.0")
+        assert stands is not None
+        (winner,) = (one for one in found if one.contents.storage == stands["storage"])
+        assert sorted(outcomes) == [""] * (PUBLISHERS - 2) + [stands["storage"]] * 2
+        assert is_whole_or_invisible(open_place(url), winner)
+        registry = read_registry(url)
+        assert [entry["release"]["storage"] for entry in registry] == [stands["storage"]]
+        forget(url)
 
 
 def test_a_server_that_returns_half_of_an_object_is_never_believed(artefact, urls, monkeypatch):
