@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,26 @@ def flip(store: Path) -> None:
     chunk.write_bytes(data)
 
 
+def swap(store: Path) -> None:
+    """Two manifests of nodes that differ and are of one size change places."""
+    files = [path for path in sorted(store.rglob("node.sha256"))]
+    one, other = next(
+        (one, other)
+        for one, other in combinations(files, 2)
+        if one.stat().st_size == other.stat().st_size and one.read_bytes() != other.read_bytes()
+    )
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+
+
 EDITS = {
     "a flip": (flip, {"VCS203"}),
     "a cut": (lambda s: (s / "X/data/c/0").write_bytes(b"short"), {"VCS202"}),
     "a loss": (lambda s: (s / "X/data/c/0").unlink(), {"VCS201"}),
     "a guest": (lambda s: (s / "X/data/c/9").write_bytes(b"new"), {"VCS204"}),
-    "a swap": (
+    "a swap of objects of one size": (swap, {"VCS208"}),
+    "an object in another's place": (
         lambda s: shutil.copyfile(s / "X/indices/c/0", s / "X/data/c/0"),
         {"VCS202"},
     ),
