@@ -327,6 +327,47 @@ def test_the_cache_is_bounded_and_drops_what_was_not_asked_for_longest(made, mon
         fetch("tiny/unseen", registry=[str(made)])
 
 
+@pytest.mark.parametrize("copied", [False, True], ids=["in the cache", "a copy"])
+@pytest.mark.parametrize("name", [*DAMAGE, "a guest", "a link"])
+def test_a_damaged_cache_is_never_handed_out(made, tmp_path, name, copied):
+    first = fetch("tiny@1.0.0", registry=[str(made)])
+    spoil = {
+        "a guest": lambda store: (store / "guest").write_text("x"),
+        "a link": lambda store: _linked(store / "X/data/c/0", tmp_path / "elsewhere"),
+    }
+    (DAMAGE | spoil)[name](first)
+    found = fetch("tiny@1.0.0", tmp_path / "mine.zarr" if copied else None, registry=[str(made)])
+    for path in {first, found}:
+        assert verify_store(path).verdict == "valid"
+        assert not [one for one in path.rglob("*") if one.is_symlink()]
+    assert [store_cache.unsound(one) for one in store_cache.in_cache()] == [[]]
+
+
+def _linked(path: Path, elsewhere: Path) -> None:
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def test_only_what_is_damaged_is_brought_again(place):
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    blob = place / "blobs" / path.stem
+    for name in names(blob):
+        if name != "X/data/c/0" and not name.startswith("manifest"):
+            (blob / name).unlink()
+    _flip(path / "X/data/c/0")
+    assert verify_store(fetch("tiny@1.0.0", registry=[str(place)])).verdict == "valid"
+
+
+def test_a_damaged_cache_that_cannot_be_mended_is_an_error(place, cache):
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    shutil.rmtree(place / "blobs")
+    assert fetch("tiny@1.0.0", registry=[str(place)]) == path
+    _flip(path / "X/data/c/0")
+    with pytest.raises(Unreadable, match="cannot be had"):
+        fetch("tiny@1.0.0", registry=[str(place)])
+    assert not list(cache.rglob("*.zarr"))
+
+
 def test_damage_in_the_cache_is_found(made):
     path = fetch("tiny", registry=[str(made)])
     (store,) = store_cache.in_cache()

@@ -12,7 +12,7 @@ from vcspec.engine.settings import Settings
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.release import blob_of, named
 from vcspec.storage import store_cache
-from vcspec.storage.objects import Objects
+from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.place import reading_place
 from vcspec.storage.transfer import Progress, bring, contents_of
 
@@ -63,7 +63,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         raise UsageError(message)
     if goal is None or not paths:
         found = in_cache(entry, progress=progress)
-        return found if goal is None else _copied(found, goal)
+        return found if goal is None else _copied(found, str(entry["release"]["storage"]), goal)
     return _in_part(entry, goal, paths, progress)
 
 
@@ -105,10 +105,11 @@ def _from_places(entry: Mapping[str, Any], take: Callable[[Objects], Path]) -> P
     raise Unreadable(message)
 
 
-def _copied(store: Path, goal: Path) -> Path:
+def _copied(store: Path, storage: str, goal: Path) -> Path:
+    objects = LocalObjects(store)
     draft = goal.with_name(f".{goal.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        shutil.copytree(store, draft)
+        bring(objects, contents_of(objects, storage), draft)
         _placed(draft, goal)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

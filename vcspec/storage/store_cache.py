@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vcspec.model import manifest
-from vcspec.model.errors import Unreadable
+from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.release import STORAGE
 from vcspec.storage.caching import cache_folder
 from vcspec.storage.objects import LocalObjects, Objects
@@ -52,26 +52,27 @@ def path_of(storage: str) -> Path:
 
 
 def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | None = None) -> Path:
-    """The store with that digest, brought from elsewhere unless it is here.
+    """The store with that digest, brought from elsewhere unless it is here, every byte checked.
 
-    Whoever asks for what another process is bringing waits for it. What was brought before an
-    interruption is not brought again.
+    What is here is read once, and what is damaged in it is brought again. Whoever asks for what
+    another process is bringing waits for it. What was brought before an interruption is not
+    brought again.
 
     Args:
         storage: storage digest.
         objects: gives the objects of the store where they are to be had.
-        progress: called with bytes at hand and bytes in all.
+        progress: called with bytes at hand, or checked, and bytes in all.
 
     Raises:
         Unreadable: it cannot be had, or the cache cannot be written.
     """
     target = path_of(storage)
-    if not target.is_dir():
+    if _faults(target, storage, progress):
         folder = stores_folder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(target.with_suffix(".lock"), timeout=LOCK_SECONDS):
-                if not target.is_dir():
+                if _faults(target, storage, progress):
                     _bring(storage, objects(), target, progress)
         except Timeout:
             message = f"another process has held {folder} for an hour; expected it to end; end it"
@@ -85,6 +86,9 @@ def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | N
 
 def _bring(storage: str, objects: Objects, target: Path, progress: Progress | None) -> None:
     partial = target.with_suffix(".partial")
+    if target.is_dir():  # damaged: what is right in it stays
+        shutil.rmtree(partial, ignore_errors=True)
+        target.replace(partial)
     contents = contents_of(objects, storage)
     make_room(contents.bytes)
     bring(objects, contents, partial, progress=progress)
@@ -168,11 +172,16 @@ def _size(path: Path) -> int:
 
 def unsound(store: Kept) -> list[str]:
     """Names of objects of a kept store that are not as its digest says; every byte is read."""
-    objects = LocalObjects(store.path)
+    return _faults(store.path, store.storage)
+
+
+def _faults(path: Path, storage: str, progress: Progress | None = None) -> list[str]:
+    objects = LocalObjects(path)
     try:
-        contents = contents_of(objects, store.storage)
-    except (Unreadable, OSError):
+        contents = contents_of(objects, storage)
+        known = {entry.name for entry in contents.entries}
+        guests = [name for name in objects.listing() if name not in known]
+        bad = damaged(objects, contents.entries, progress=progress)
+    except (Unreadable, Refused, OSError):
         return [manifest.ROOT]
-    known = {entry.name for entry in contents.entries}
-    guests = [name for name in objects.listing() if name not in known]
-    return [entry.name for entry in damaged(objects, contents.entries)] + guests
+    return [entry.name for entry in bad] + guests
