@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -96,6 +97,80 @@ def test_only_what_lies_below_a_path_is_brought(made, tmp_path):
         fetch("tiny", tmp_path / "raw.zarr", registry=[str(made)], paths=["raw"])
     with pytest.raises(UsageError, match="-o"):
         fetch("tiny", registry=[str(made)], paths=["obs"])
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (["obs/nothing"], "no obs/nothing; it has .*obs"),
+        (["obs", "var/_indx"], "no var/_indx; it has .*var/_index"),
+        (["X/dat"], "no X/dat; it has .*X/data"),
+        (["/"], "no /;"),
+        (["manifest"], "no manifest;"),
+    ],
+)
+def test_every_path_must_lead_to_something(made, tmp_path, paths, told):
+    with pytest.raises(UsageError, match=told):
+        fetch("tiny", tmp_path / "part.zarr", registry=[str(made)], paths=paths)
+    assert not [one for one in tmp_path.iterdir() if "part" in one.name]
+
+
+def _spoilt(place: Path, version: int, name: str) -> Callable[[], object]:
+    """Lose an object of the dataset; what is returned brings it back."""
+    storage = entries_in([str(place)])[version]["release"]["storage"]
+    path = place / "blobs" / storage[-64:] / name
+    body = path.read_bytes()
+    path.unlink()
+    return lambda: path.write_bytes(body)
+
+
+def test_what_an_interrupted_fetch_left_is_no_part_of_another(place, tmp_path):
+    goal, mended = tmp_path / "part.zarr", _spoilt(place, 0, "X/data/c/0")
+    with pytest.raises(Unreadable):
+        fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["X", "var"])
+    fetch("tiny@1.0.1", goal, registry=[str(place)], paths=["obs"])
+    alone = fetch("tiny@1.0.1", tmp_path / "alone.zarr", registry=[str(place)], paths=["obs"])
+    assert names(goal) == names(alone)
+    assert len(list(tmp_path.glob(".part.zarr.*.partial"))) == 1
+    mended()
+    fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["var", "X/"], overwrite=True)
+    whole = fetch("tiny@1.0.0", registry=[str(place)])
+    assert {name for name in names(whole) if name.startswith(("X/", "var/"))} <= set(names(goal))
+    assert not [one for one in tmp_path.iterdir() if one.name.endswith(".partial")]
+
+
+def test_what_lies_in_the_draft_of_a_part_and_was_not_chosen_is_removed(place, tmp_path):
+    goal, mended = tmp_path / "part.zarr", _spoilt(place, 0, "obs/zarr.json")
+    with pytest.raises(Unreadable):
+        fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["obs"])
+    (draft,) = tmp_path.glob(".part.zarr.*.partial")
+    (draft / "X").mkdir()
+    (draft / "X" / "guest").write_text("x")
+    mended()
+    fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["obs"])
+    assert "X/guest" not in names(goal)
+
+
+def test_the_same_part_is_fetched_by_one_process_at_a_time(made, tmp_path, monkeypatch):
+    from vcspec.actions import fetch as action
+
+    at_once, most, bring = [0], [0], action.bring
+
+    def noted(*arguments: object, **options: object) -> None:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        bring(*arguments, **options)
+        at_once[0] -= 1
+
+    monkeypatch.setattr(action, "bring", noted)
+    goal = tmp_path / "part.zarr"
+
+    def part(_: int) -> Path:
+        return fetch("tiny", goal, registry=[str(made)], paths=["obs"], overwrite=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(part, range(4))) == {goal}
+    assert most == [1]
 
 
 DAMAGE = {

@@ -1,5 +1,6 @@
 """fetch: a published artefact from wherever it lies, checked byte for byte, kept by its digest."""
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -10,6 +11,8 @@ from typing import Any
 from vcspec.actions.registry import entries_in, found_by_name, registries
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.manifest import is_manifest
+from vcspec.model.naming import near
 from vcspec.model.release import blob_of, named
 from vcspec.storage import store_cache
 from vcspec.storage.objects import LocalObjects, Objects
@@ -17,6 +20,7 @@ from vcspec.storage.place import reading_place
 from vcspec.storage.transfer import Progress, bring, contents_of
 
 Target = str | os.PathLike[str]
+METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 
 
 def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
@@ -125,41 +129,43 @@ def _placed(draft: Path, goal: Path) -> None:
 def _in_part(
     entry: Mapping[str, Any], goal: Path, paths: Sequence[str], progress: Progress | None
 ) -> Path:
-    draft = goal.with_name(f".{goal.name}.partial")
+    storage = str(entry["release"]["storage"])
+    inner = sorted({path.strip("/") for path in paths})
+    # What an interruption leaves is continued by the same wish alone.
+    wish = hashlib.sha256("\0".join([str(goal.absolute()), storage, *inner]).encode()).hexdigest()
+    draft = goal.with_name(f".{goal.name}.{wish[:16]}.partial")
 
     def take(objects: Objects) -> Path:
-        contents = contents_of(objects, str(entry["release"]["storage"]))
-        chosen = [one for one in contents.entries if _is_wanted(one.name, paths)]
-        data = {one.name.partition("/")[0] for one in chosen if "/" in one.name}
-        lacking = [path for path in paths if path.strip("/").partition("/")[0] not in data]
-        if lacking:
-            message = f"the store has no {lacking[0]}"
-            raise UsageError(message)
+        contents = contents_of(objects, storage)
+        _require_there([one.name for one in contents.entries], inner)
         bring(
-            objects,
-            contents,
-            draft,
-            only=lambda name: _is_wanted(name, paths),
-            progress=progress,
+            objects, contents, draft, only=lambda name: _is_wanted(name, inner), progress=progress
         )
         _placed(draft, goal)
         return goal
 
-    return _from_places(entry, take)
+    with store_cache.locked(wish):
+        return _from_places(entry, take)
+
+
+def _require_there(names: Sequence[str], paths: Sequence[str]) -> None:
+    data = [name for name in names if not is_manifest(name)]
+    for path in paths:
+        if not any(_is_below(name, path) for name in data):
+            nodes = {name.rpartition("/")[0] for name in data if name.endswith(METADATA)} - {""}
+            message = f"the store has no {path or '/'}; it has {near(path, nodes)}"
+            raise UsageError(message)
+
+
+def _is_below(name: str, path: str) -> bool:
+    return name == path or name.startswith(f"{path}/")
 
 
 def _is_wanted(name: str, paths: Sequence[str]) -> bool:
     """Whether an object belongs to one of the paths, or tells of the nodes above."""
     folder, _, leaf = name.rpartition("/")
-    for path in paths:
-        inside = path.strip("/")
-        if name.startswith(f"{inside}/"):
-            return True
-        if leaf in ("zarr.json", ".zgroup", ".zattrs") and (
-            not folder or inside.startswith(f"{folder}/")
-        ):
-            return True
-    return name.startswith("manifest")
+    tells = leaf in METADATA and any(not folder or path.startswith(f"{folder}/") for path in paths)
+    return tells or is_manifest(name) or any(_is_below(name, path) for path in paths)
 
 
 def published(kind: str, content: str, *, pin: str = "", settings: Settings) -> str | None:

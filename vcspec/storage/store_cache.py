@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,20 +69,44 @@ def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | N
     """
     target = path_of(storage)
     if _faults(target, storage, progress):
-        folder = stores_folder()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(target.with_suffix(".lock"), timeout=LOCK_SECONDS):
+            with locked(target.stem):
                 if _faults(target, storage, progress):
                     _bring(storage, objects(), target, progress)
-        except Timeout:
-            message = f"another process has held {folder} for an hour; expected it to end; end it"
-            raise Unreadable(message) from None
         except OSError as error:
-            message = f"{error.filename or folder}: {error.strerror or error}"
+            message = f"{error.filename or target}: {error.strerror or error}"
             raise Unreadable(message) from error
     os.utime(target)
     return target
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """What only one process of a cache does at a time; others wait for it.
+
+    The file of the lock stays: another process may hold it open, and would lock what is gone.
+
+    Args:
+        name: of what is done; the digest of a store that is brought.
+
+    Raises:
+        Unreadable: another process does it for too long, or the cache cannot be written.
+    """
+    folder = stores_folder()
+    lock = FileLock(folder / f"{name}.lock", timeout=LOCK_SECONDS)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        message = f"another process has held {folder} for an hour; expected it to end; end it"
+        raise Unreadable(message) from None
+    except OSError as error:
+        message = f"{error.filename or folder}: {error.strerror or error}; set VCSPEC_CACHE"
+        raise Unreadable(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _bring(storage: str, objects: Objects, target: Path, progress: Progress | None) -> None:
