@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from support import tiny
 
 from vcspec.cli import cli
-from vcspec.model.errors import UsageError
+from vcspec.model.errors import Unreadable, UsageError
 
 Run = Callable[..., Result]
 
@@ -81,6 +81,20 @@ def test_what_is_published_is_listed_searched_and_fetched(place, run, tmp_path):
     assert (found / "manifest.json").is_file()
     run("fetch", "tiny", "-o", tmp_path / "mine.zarr", "--registry", place)
     assert run("verify", tmp_path / "mine.zarr").exit_code == 0
+
+
+def test_a_registry_that_is_dead_is_told_and_the_others_are_used(place, run, tmp_path):
+    dead = tmp_path / "dead"
+    both = ("--registry", dead, "--registry", place)
+    for command in (["fetch", "tiny"], ["datasets", "tiny"], ["splits", "tiny"]):
+        done = run(*command, *both)
+        assert done.exit_code == 0
+        assert done.stdout
+        assert f"{dead} holds no registry.json" in done.stderr
+        with pytest.raises(Unreadable, match=r"dead holds no registry.*gone holds no registry"):
+            run(*command, "--registry", dead, "--registry", tmp_path / "gone")
+    with pytest.raises(Unreadable, match="dead holds no registry"):
+        run("registry", place, dead, "-o", tmp_path / "registry.json")
 
 
 def test_without_a_registry_the_library_is_listed(run):

@@ -33,6 +33,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
     withdrawn: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Path:
     """The artefact of that name as a local store, of which every byte was held against its digest.
 
@@ -47,6 +48,8 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         withdrawn: also what was withdrawn.
         overwrite: replace a store that is already at `target`.
         progress: called with bytes at hand and bytes in all.
+        announce: told of a registry that cannot be read while another can; without it that is an
+            error.
 
     Returns:
         Path of the store.
@@ -56,7 +59,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         Mismatch: it was withdrawn.
         Unreadable: no place has it as its digest says.
     """
-    entry = found_by_name(entries_in(registry), named(name), kind)
+    entry = found_by_name(entries_in(registry, announce=announce), named(name), kind)
     _require_current(entry, withdrawn=withdrawn)
     if target is None and paths:
         message = "parts of a store are brought to a path of your own; say where with -o"

@@ -64,6 +64,7 @@ def fetch(
             withdrawn=withdrawn,
             overwrite=overwrite,
             progress=progress,
+            announce=lambda text: say(text, quiet=quiet),
         )
     emit(str(found))
 
@@ -121,7 +122,7 @@ def _search(kind: str, chosen: dict[str, Any], library: Callable[[], list[Any]])
     every, most = chosen.pop("every"), chosen.pop("max_size")
     wish = Wish(**chosen, most_bytes=parse_bytes(most) if most else 0)
     if asked(registry):
-        entries = search(kind, wish, registry=registry, every=every)
+        entries = search(kind, wish, registry=registry, every=every, announce=say)
         emit(json.dumps(entries, indent=1) if format_ == "json" else releases(entries))
         return
     say(f"no registry is named (--registry, VCSPEC_REGISTRY): these are the library's {kind}s")
