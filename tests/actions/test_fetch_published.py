@@ -13,13 +13,14 @@ import pytest
 from support import tiny
 from support.publishing import dataset, release
 
-from vcspec.actions.fetch import fetch
+from vcspec.actions.fetch import fetch, published
 from vcspec.actions.registry import as_registry, entries_in, read_registry
 from vcspec.actions.score import score
 from vcspec.actions.search import Wish, search
 from vcspec.actions.validate import validate
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import withdraw
+from vcspec.engine.settings import Settings
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.release import blob_of
 from vcspec.storage import store_cache
@@ -325,6 +326,107 @@ def test_scores_find_split_and_reference_by_what_the_predictions_pin(
     found = json.loads(score(alone).to_json())
     beside = json.loads(score(screen.predictions).to_json())
     assert found == beside
+
+
+@pytest.fixture
+def alone(screen: tiny.Screen, tmp_path: Path) -> Path:
+    """Predictions beside which nothing lies."""
+    return Path(shutil.copytree(screen.predictions, tmp_path / "alone" / "model.zarr"))
+
+
+def _scored(predictions: Path) -> tuple[object, list[str]]:
+    """The scorecard, and what was told."""
+    told: list[str] = []
+    card = score(predictions, settings=Settings(announce=told.append))
+    return json.loads(card.to_json()), told
+
+
+DEAD = "holds no registry.json"
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["a dead registry", "no registry"])
+def test_scores_need_no_registry_for_what_is_kept(alone, place, monkeypatch, named):
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    first, _ = _scored(alone)
+    shutil.rmtree(place)
+    if not named:
+        monkeypatch.delenv("VCSPEC_REGISTRY")
+    again, told = _scored(alone)
+    assert again == first
+    assert "using split tiny/unseen@1.0.0 of the cache" in told
+    assert any(DEAD in text for text in told) == named
+
+
+def test_scores_ask_the_registries_that_answer(alone, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("VCSPEC_REGISTRY", f"{tmp_path / 'dead'} {place}")
+    _, told = _scored(alone)
+    assert "using reference tiny/unseen@1.0.0 of the registry" in told
+    assert any(f"dead {DEAD}" in text for text in told)
+
+
+PINS = [("split", ""), ("reference", "split")]
+
+
+@pytest.fixture(params=PINS, ids=["the split", "its reference"])
+def wish(request, screen: tiny.Screen) -> Callable[[], tuple[str | None, list[str]]]:
+    """Asks for what predictions pin; gives the path, and what was told."""
+    kind, pin = request.param
+    content = json.loads((screen.split / "manifest.json").read_bytes())["content"]
+
+    def ask() -> tuple[str | None, list[str]]:
+        told: list[str] = []
+        found = published(kind, content, pin=pin, settings=Settings(announce=told.append))
+        return found, [text.replace(kind, "KIND") for text in told]
+
+    ask.kind = kind
+    return ask
+
+
+def test_what_is_pinned_and_kept_is_found_without_a_registry(wish, place, monkeypatch):
+    assert wish() == (None, [])
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    path, told = wish()
+    assert told == ["using KIND tiny/unseen@1.0.0 of the registry"]
+    shutil.rmtree(place)
+    again, told = wish()
+    assert (again, told[-1]) == (path, "using KIND tiny/unseen@1.0.0 of the cache")
+    monkeypatch.delenv("VCSPEC_REGISTRY")
+    assert wish() == (path, ["using KIND tiny/unseen@1.0.0 of the cache"])
+
+
+def test_what_is_pinned_and_kept_is_used_where_the_registries_do_not_have_it(
+    wish, place, tmp_path, monkeypatch
+):
+    path = str(fetch("tiny/unseen", kind=wish.kind, registry=[str(place)]))
+    release(dataset(tmp_path / "data.zarr"), tmp_path / "other")
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(tmp_path / "other"))
+    assert wish() == (path, ["using KIND tiny/unseen@1.0.0 of the cache"])
+
+
+def test_what_is_pinned_and_was_withdrawn_is_not_used_though_it_is_kept(wish, place, monkeypatch):
+    fetch("tiny/unseen", kind=wish.kind, registry=[str(place)])
+    withdraw("tiny/unseen@1.0.0", str(place), kind=wish.kind, reason="wrong cells")
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    assert wish() == (None, [])
+
+
+def test_what_is_pinned_and_damaged_in_the_cache_is_told_and_not_used(wish, place, monkeypatch):
+    path = fetch("tiny/unseen", kind=wish.kind, registry=[str(place)])
+    _flip(path / next(one for one in names(path) if "/c/" in one))
+    told = f"{path} is damaged; `vcspec cache prune --damaged` removes it"
+    assert wish() == (None, [told])
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    found, _ = wish()
+    assert found == str(path)
+    assert verify_store(path).verdict == "valid"
+
+
+def test_where_nothing_answers_and_nothing_is_kept_the_registry_is_at_fault(
+    wish, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(tmp_path / "dead"))
+    with pytest.raises(Unreadable, match=DEAD):
+        wish()
 
 
 def test_artefacts_are_found_by_what_they_hold(made):

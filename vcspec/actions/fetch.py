@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -172,27 +172,62 @@ def _is_wanted(name: str, paths: Sequence[str]) -> bool:
 
 
 def published(kind: str, content: str, *, pin: str = "", settings: Settings) -> str | None:
-    """The artefact that others pin by its content digest, from the registries that are named.
+    """The artefact that others pin by its content digest: of the registries named, or of the cache.
+
+    Registries are asked first, for they tell of withdrawals; what is kept serves where none is
+    named, none can be read or none has it.
 
     Args:
         kind: of artefact.
         content: its content digest; with `pin`, that of the artefact of that kind which it pins.
         pin: kind of the parent that has the digest.
-        settings: told what is fetched.
+        settings: told what is used, and which registry cannot be read.
 
     Returns:
-        Path of the store in the cache; None where no registry is named, or none has it.
+        Path of the store in the cache; None where no registry is named, or none has it, nor has the
+        cache.
+
+    Raises:
+        Unreadable: no registry can be read, or no place has the store, and the cache has it not.
     """
-    if not registries():
-        return None
-    for entry in reversed(entries_in()):
-        release = entry["release"]
-        digests = (
-            [one["content"] for one in release["parents"] if one["of"] == pin]
-            if pin
-            else [release["content"]]
-        )
-        if release["of"] == kind and content in digests and "withdrawn" not in entry:
-            settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
-            return str(in_cache(entry))
+    entries: list[Mapping[str, Any]] = []
+    problem: Unreadable | None = None
+    try:
+        entries += _pinned(kind, content, pin, settings.say)
+        for entry in entries:
+            if "withdrawn" not in entry:
+                release = entry["release"]
+                settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
+                return str(in_cache(entry))
+    except Unreadable as error:
+        problem = error
+    gone = {entry["release"]["storage"] for entry in entries if "withdrawn" in entry}
+    stores = [one for one in store_cache.held(kind, content, pin=pin) if one.storage not in gone]
+    if problem is not None and stores:
+        settings.say(str(problem))
+    found = _sound(stores, settings.say)
+    if found is None and problem is not None:
+        raise problem
+    return found
+
+
+def _sound(stores: Sequence[store_cache.Kept], announce: Callable[[str], None]) -> str | None:
+    """Path of the first of these stores whose bytes are as its digest says."""
+    for store in stores:
+        if store_cache.unsound(store):
+            announce(f"{store.path} is damaged; `vcspec cache prune --damaged` removes it")
+            continue
+        announce(f"using {store.kind} {store.name} of the cache")
+        return str(store_cache.asked_for(store.path))
     return None
+
+
+def _pinned(
+    kind: str, content: str, pin: str, announce: Callable[[str], None]
+) -> Iterator[Mapping[str, Any]]:
+    """Entries of that kind that have the digest, or whose parent `pin` has it; the latest first."""
+    for entry in reversed(entries_in(announce=announce)) if registries() else ():
+        release = entry["release"]
+        parents = [one["content"] for one in release["parents"] if one["of"] == pin]
+        if release["of"] == kind and content in (parents if pin else [release["content"]]):
+            yield entry

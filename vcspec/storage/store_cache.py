@@ -3,16 +3,17 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from vcspec.model import manifest
 from vcspec.model.errors import Refused, Unreadable
-from vcspec.model.release import STORAGE
+from vcspec.model.release import STORAGE, VERSION, parts
 from vcspec.storage.caching import cache_folder
 from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.transfer import Progress, bring, contents_of, damaged
@@ -32,6 +33,7 @@ class Kept:
         used: when it was last asked for, seconds since 1970.
         kind: of artefact.
         content: its content digest.
+        document: what its root says of it.
     """
 
     path: Path
@@ -40,6 +42,12 @@ class Kept:
     used: float
     kind: str
     content: str
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """`ID@VERSION`."""
+        return f"{self.document.get('id')}@{self.document.get('version')}"
 
 
 def stores_folder() -> Path:
@@ -76,8 +84,13 @@ def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | N
         except OSError as error:
             message = f"{error.filename or target}: {error.strerror or error}"
             raise Unreadable(message) from error
-    os.utime(target)
-    return target
+    return asked_for(target)
+
+
+def asked_for(path: Path) -> Path:
+    """The store, which is the last to be dropped now."""
+    os.utime(path)
+    return path
 
 
 @contextmanager
@@ -178,17 +191,41 @@ def in_cache() -> Iterator[Kept]:
     for path in sorted(folder.glob("*.zarr")) if folder.is_dir() else ():
         try:
             root = json.loads((path / manifest.ROOT).read_bytes())
-            attributes = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
+            node = json.loads((path / "zarr.json").read_bytes())
+            document = dict(node.get("attributes", {}).get("vcspec", {}))
             yield Kept(
                 path,
                 STORAGE + path.stem,
                 _size(path),
                 path.stat().st_mtime,
-                str(attributes.get("vcspec", {}).get("kind", "")),
+                str(document.get("kind", "")),
                 str(root["content"]),
+                document,
             )
         except (OSError, ValueError, KeyError, TypeError):
             yield Kept(path, STORAGE + path.stem, _size(path), 0.0, "", "")
+
+
+def held(kind: str, content: str, *, pin: str = "") -> list[Kept]:
+    """Stores of that kind which are kept, the latest version first; their bytes are not checked.
+
+    Args:
+        kind: of artefact.
+        content: its content digest; with `pin`, that of the artefact of that kind which it pins.
+        pin: kind of what it pins.
+    """
+
+    def has(store: Kept) -> bool:
+        pinned = store.document.get(pin)
+        found = pinned.get("content") if isinstance(pinned, dict) else None
+        return store.kind == kind and content == (found if pin else store.content)
+
+    return sorted(filter(has, in_cache()), key=_version, reverse=True)
+
+
+def _version(store: Kept) -> tuple[int, ...]:
+    version = str(store.document.get("version"))
+    return parts(version) if VERSION.fullmatch(version) else ()
 
 
 def _size(path: Path) -> int:
