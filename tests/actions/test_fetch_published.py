@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from support import tiny
 from support.publishing import dataset, release
 
@@ -502,6 +503,65 @@ def test_the_cache_is_bounded_and_drops_what_was_not_asked_for_longest(made, mon
     monkeypatch.setenv("VCSPEC_CACHE_LIMIT", "10")
     with pytest.raises(Unreadable, match="VCSPEC_CACHE_LIMIT"):
         fetch("tiny/unseen", registry=[str(made)])
+
+
+def _interrupted(place: Path, version: int) -> Path:
+    """What a fetch leaves whose place has lost an object; the place is whole again."""
+    mended = _spoilt(place, version, "X/data/c/0")
+    with pytest.raises(Unreadable):
+        fetch(f"tiny@1.0.{version}", registry=[str(place)])
+    mended()
+    (partial,) = (store.path for store in store_cache.left())
+    return partial
+
+
+def test_the_cache_is_bounded_with_what_interrupted_fetches_left(place, monkeypatch):
+    left = _interrupted(place, 0)
+    (size,) = (store.bytes for store in store_cache.left())
+    assert size > 0
+    newest = entries_in([str(place)])[1]["release"]["bytes"]
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(newest + size + 10_000))
+    newer = fetch("tiny@1.0.1", registry=[str(place)])
+    assert left.is_dir()
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(newest + 10_000))
+    shutil.rmtree(newer)
+    fetch("tiny@1.0.1", registry=[str(place)])
+    assert not left.exists()
+    assert newer.is_dir()
+
+
+def test_what_is_continued_counts_once(place, monkeypatch):
+    other = fetch("tiny/unseen", registry=[str(place)])
+    _interrupted(place, 0)
+    both = sum(one["release"]["bytes"] for one in entries_in([str(place)])[:3:2])
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(both + 10_000))
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    assert {store.path for store in store_cache.in_cache()} == {path, other}
+    assert list(store_cache.left()) == []
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["a store", "what was left"])
+def test_what_another_process_works_at_stays_and_its_lock_as_well(place, at):
+    _interrupted(place, 1)
+    fetch("tiny@1.0.0", registry=[str(place)])
+    both = [*store_cache.in_cache(), *store_cache.left()]
+    busy, idle = both[at], both[1 - at]
+    with FileLock(busy.path.with_suffix(".lock")):
+        assert not store_cache.remove(busy)
+        assert store_cache.make_room(0, most=0) == [idle]
+        assert busy.path.is_dir()
+    assert store_cache.remove(busy)
+    assert not busy.path.exists()
+    assert busy.path.with_suffix(".lock").exists()
+
+
+def test_a_removal_that_was_interrupted_is_completed(place):
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    path.rename(path.with_suffix(".gone"))
+    assert [store.kind for store in store_cache.left()] == ["unfinished"]
+    fetch("tiny@1.0.0", registry=[str(place)])
+    assert [store.path.suffix for store in store_cache.make_room(0, most=0)] == [".gone", ".zarr"]
+    assert [*store_cache.left(), *store_cache.in_cache()] == []
 
 
 @pytest.mark.parametrize("copied", [False, True], ids=["in the cache", "a copy"])

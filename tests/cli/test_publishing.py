@@ -130,6 +130,12 @@ def test_the_cache_is_looked_after(place, run):
     assert "removed" in run("cache", "prune", "--damaged").stdout
     run("fetch", "tiny", "--registry", place)
     assert run("cache", "prune", "--keep", "1GiB").stdout == "nothing to remove\n"
+    left = path.with_name(f"{'0' * 64}.partial")
+    left.mkdir()
+    (left / "zarr.json").write_text("{}")
+    assert "unfinished" in run("cache", "list").stdout
+    removed = run("cache", "prune", "--keep", "1GiB").stdout
+    assert removed == f"removed vcs1s-sha256:{'0' * 64}\n"
     assert "removed" in run("cache", "prune").stdout
     assert run("cache", "list").stdout.count("\n") == 1
 

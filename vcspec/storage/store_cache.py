@@ -19,19 +19,24 @@ from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.transfer import Progress, bring, contents_of, damaged
 
 LOCK_SECONDS = 3600
+LEFT = "unfinished"
 LIMIT = 20 * 2**30  # bytes; VCSPEC_CACHE_LIMIT says otherwise
+
+
+class Held(Unreadable):
+    """Another process works at it."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A store in the cache.
+    """A store in the cache, or what a fetch or a removal that was interrupted left of one.
 
     Attributes:
         path: of the store.
         storage: its storage digest.
         bytes: of all its objects.
         used: when it was last asked for, seconds since 1970.
-        kind: of artefact.
+        kind: of artefact; LEFT of what was left.
         content: its content digest.
         document: what its root says of it.
     """
@@ -94,25 +99,29 @@ def asked_for(path: Path) -> Path:
 
 
 @contextmanager
-def locked(name: str) -> Iterator[None]:
+def locked(name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """What only one process of a cache does at a time; others wait for it.
 
     The file of the lock stays: another process may hold it open, and would lock what is gone.
 
     Args:
-        name: of what is done; the digest of a store that is brought.
+        name: of what is done; the digest of a store that is brought or removed.
+        seconds: that are waited.
 
     Raises:
-        Unreadable: another process does it for too long, or the cache cannot be written.
+        Held: another process does it for longer.
+        Unreadable: the cache cannot be written.
     """
     folder = stores_folder()
-    lock = FileLock(folder / f"{name}.lock", timeout=LOCK_SECONDS)
+    lock = FileLock(folder / f"{name}.lock", timeout=seconds)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        message = f"another process has held {folder} for an hour; expected it to end; end it"
-        raise Unreadable(message) from None
+        message = (
+            f"another process has held {lock.lock_file} for {seconds} s; wait for it, or end it"
+        )
+        raise Held(message) from None
     except OSError as error:
         message = f"{error.filename or folder}: {error.strerror or error}; set VCSPEC_CACHE"
         raise Unreadable(message) from error
@@ -128,7 +137,7 @@ def _bring(storage: str, objects: Objects, target: Path, progress: Progress | No
         shutil.rmtree(partial, ignore_errors=True)
         target.replace(partial)
     contents = contents_of(objects, storage)
-    make_room(contents.bytes)
+    make_room(contents.bytes, sparing=partial)
     bring(objects, contents, partial, progress=progress)
     partial.replace(target)
 
@@ -145,12 +154,15 @@ def limit() -> int:
     return parse_bytes(named) if named else LIMIT
 
 
-def make_room(wanted: int, *, most: int | None = None) -> list[Kept]:
-    """Remove the stores that were not asked for longest, until `wanted` bytes fit.
+def make_room(wanted: int, *, most: int | None = None, sparing: Path | None = None) -> list[Kept]:
+    """Remove what was left, then the stores not asked for longest, until `wanted` bytes fit.
+
+    What another process is bringing or removing counts, and stays.
 
     Args:
         wanted: bytes that will be added.
         most: bytes that the cache may hold; `limit()` unless given.
+        sparing: what was left of that which will be added; it stays, and does not count.
 
     Returns:
         What was removed.
@@ -165,24 +177,44 @@ def make_room(wanted: int, *, most: int | None = None) -> list[Kept]:
             "VCSPEC_CACHE_LIMIT, or fetch to a path of your own"
         )
         raise Unreadable(message)
-    stores = sorted(in_cache(), key=lambda store: store.used)
+    stores = [one for one in left() if one.path != sparing]
+    stores += sorted(in_cache(), key=lambda store: store.used)
     held, removed = sum(store.bytes for store in stores), []
     for store in stores:
         if held + wanted <= most:
             break
-        remove(store)
-        held -= store.bytes
-        removed.append(store)
+        if remove(store):
+            held -= store.bytes
+            removed.append(store)
     return removed
 
 
-def remove(store: Kept) -> None:
-    """Take a store out of the cache; nobody sees a part of it."""
+def remove(store: Kept) -> bool:
+    """Take a store out of the cache; nobody sees a part of it.
+
+    Returns:
+        Whether it is gone; False where another process works at it.
+    """
     gone = store.path.with_suffix(".gone")
-    shutil.rmtree(gone, ignore_errors=True)
-    store.path.replace(gone)
-    shutil.rmtree(gone)
-    store.path.with_suffix(".lock").unlink(missing_ok=True)
+    try:
+        with locked(store.path.stem, seconds=0):
+            if store.path != gone and store.path.is_dir():
+                shutil.rmtree(gone, ignore_errors=True)
+                store.path.replace(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+    except Held:
+        return False
+    return not gone.exists()
+
+
+def left() -> Iterator[Kept]:
+    """What fetches and removals left that were interrupted, or are under way."""
+    folder = stores_folder()
+    for path in sorted([*folder.glob("*.gone"), *folder.glob("*.partial")]):
+        try:
+            yield Kept(path, STORAGE + path.stem, _size(path), path.stat().st_mtime, LEFT, "")
+        except FileNotFoundError:
+            continue  # another process has just removed it, or put it in its place
 
 
 def in_cache() -> Iterator[Kept]:
@@ -229,7 +261,11 @@ def _version(store: Kept) -> tuple[int, ...]:
 
 
 def _size(path: Path) -> int:
-    return sum(one.size for one in LocalObjects(path).listing().values())
+    """Bytes of all files; 0 where another process has just moved it."""
+    try:
+        return sum(one.size for one in LocalObjects(path).listing().values())
+    except FileNotFoundError:
+        return 0
 
 
 def unsound(store: Kept) -> list[str]:
