@@ -3,22 +3,25 @@
 import json
 import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from support import tiny
 from support.publishing import dataset, release
 
-from vcspec.actions.fetch import fetch
+from vcspec.actions.fetch import fetch, published
 from vcspec.actions.registry import as_registry, entries_in, read_registry
 from vcspec.actions.score import score
 from vcspec.actions.search import Wish, search
 from vcspec.actions.validate import validate
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import withdraw
+from vcspec.engine.settings import Settings
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.release import blob_of
 from vcspec.storage import store_cache
@@ -96,6 +99,80 @@ def test_only_what_lies_below_a_path_is_brought(made, tmp_path):
         fetch("tiny", tmp_path / "raw.zarr", registry=[str(made)], paths=["raw"])
     with pytest.raises(UsageError, match="-o"):
         fetch("tiny", registry=[str(made)], paths=["obs"])
+
+
+@pytest.mark.parametrize(
+    ("paths", "told"),
+    [
+        (["obs/nothing"], "no obs/nothing; it has .*obs"),
+        (["obs", "var/_indx"], "no var/_indx; it has .*var/_index"),
+        (["X/dat"], "no X/dat; it has .*X/data"),
+        (["/"], "no /;"),
+        (["manifest"], "no manifest;"),
+    ],
+)
+def test_every_path_must_lead_to_something(made, tmp_path, paths, told):
+    with pytest.raises(UsageError, match=told):
+        fetch("tiny", tmp_path / "part.zarr", registry=[str(made)], paths=paths)
+    assert not [one for one in tmp_path.iterdir() if "part" in one.name]
+
+
+def _spoilt(place: Path, version: int, name: str) -> Callable[[], object]:
+    """Lose an object of the dataset; what is returned brings it back."""
+    storage = entries_in([str(place)])[version]["release"]["storage"]
+    path = place / "blobs" / storage[-64:] / name
+    body = path.read_bytes()
+    path.unlink()
+    return lambda: path.write_bytes(body)
+
+
+def test_what_an_interrupted_fetch_left_is_no_part_of_another(place, tmp_path):
+    goal, mended = tmp_path / "part.zarr", _spoilt(place, 0, "X/data/c/0")
+    with pytest.raises(Unreadable):
+        fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["X", "var"])
+    fetch("tiny@1.0.1", goal, registry=[str(place)], paths=["obs"])
+    alone = fetch("tiny@1.0.1", tmp_path / "alone.zarr", registry=[str(place)], paths=["obs"])
+    assert names(goal) == names(alone)
+    assert len(list(tmp_path.glob(".part.zarr.*.partial"))) == 1
+    mended()
+    fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["var", "X/"], overwrite=True)
+    whole = fetch("tiny@1.0.0", registry=[str(place)])
+    assert {name for name in names(whole) if name.startswith(("X/", "var/"))} <= set(names(goal))
+    assert not [one for one in tmp_path.iterdir() if one.name.endswith(".partial")]
+
+
+def test_what_lies_in_the_draft_of_a_part_and_was_not_chosen_is_removed(place, tmp_path):
+    goal, mended = tmp_path / "part.zarr", _spoilt(place, 0, "obs/zarr.json")
+    with pytest.raises(Unreadable):
+        fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["obs"])
+    (draft,) = tmp_path.glob(".part.zarr.*.partial")
+    (draft / "X").mkdir()
+    (draft / "X" / "guest").write_text("x")
+    mended()
+    fetch("tiny@1.0.0", goal, registry=[str(place)], paths=["obs"])
+    assert "X/guest" not in names(goal)
+
+
+def test_the_same_part_is_fetched_by_one_process_at_a_time(made, tmp_path, monkeypatch):
+    from vcspec.actions import fetch as action
+
+    at_once, most, bring = [0], [0], action.bring
+
+    def noted(*arguments: object, **options: object) -> None:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        bring(*arguments, **options)
+        at_once[0] -= 1
+
+    monkeypatch.setattr(action, "bring", noted)
+    goal = tmp_path / "part.zarr"
+
+    def part(_: int) -> Path:
+        return fetch("tiny", goal, registry=[str(made)], paths=["obs"], overwrite=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(part, range(4))) == {goal}
+    assert most == [1]
 
 
 DAMAGE = {
@@ -252,6 +329,107 @@ def test_scores_find_split_and_reference_by_what_the_predictions_pin(
     assert found == beside
 
 
+@pytest.fixture
+def alone(screen: tiny.Screen, tmp_path: Path) -> Path:
+    """Predictions beside which nothing lies."""
+    return Path(shutil.copytree(screen.predictions, tmp_path / "alone" / "model.zarr"))
+
+
+def _scored(predictions: Path) -> tuple[object, list[str]]:
+    """The scorecard, and what was told."""
+    told: list[str] = []
+    card = score(predictions, settings=Settings(announce=told.append))
+    return json.loads(card.to_json()), told
+
+
+DEAD = "holds no registry.json"
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["a dead registry", "no registry"])
+def test_scores_need_no_registry_for_what_is_kept(alone, place, monkeypatch, named):
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    first, _ = _scored(alone)
+    shutil.rmtree(place)
+    if not named:
+        monkeypatch.delenv("VCSPEC_REGISTRY")
+    again, told = _scored(alone)
+    assert again == first
+    assert "using split tiny/unseen@1.0.0 of the cache" in told
+    assert any(DEAD in text for text in told) == named
+
+
+def test_scores_ask_the_registries_that_answer(alone, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("VCSPEC_REGISTRY", f"{tmp_path / 'dead'} {place}")
+    _, told = _scored(alone)
+    assert "using reference tiny/unseen@1.0.0 of the registry" in told
+    assert any(f"dead {DEAD}" in text for text in told)
+
+
+PINS = [("split", ""), ("reference", "split")]
+
+
+@pytest.fixture(params=PINS, ids=["the split", "its reference"])
+def wish(request, screen: tiny.Screen) -> Callable[[], tuple[str | None, list[str]]]:
+    """Asks for what predictions pin; gives the path, and what was told."""
+    kind, pin = request.param
+    content = json.loads((screen.split / "manifest.json").read_bytes())["content"]
+
+    def ask() -> tuple[str | None, list[str]]:
+        told: list[str] = []
+        found = published(kind, content, pin=pin, settings=Settings(announce=told.append))
+        return found, [text.replace(kind, "KIND") for text in told]
+
+    ask.kind = kind
+    return ask
+
+
+def test_what_is_pinned_and_kept_is_found_without_a_registry(wish, place, monkeypatch):
+    assert wish() == (None, [])
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    path, told = wish()
+    assert told == ["using KIND tiny/unseen@1.0.0 of the registry"]
+    shutil.rmtree(place)
+    again, told = wish()
+    assert (again, told[-1]) == (path, "using KIND tiny/unseen@1.0.0 of the cache")
+    monkeypatch.delenv("VCSPEC_REGISTRY")
+    assert wish() == (path, ["using KIND tiny/unseen@1.0.0 of the cache"])
+
+
+def test_what_is_pinned_and_kept_is_used_where_the_registries_do_not_have_it(
+    wish, place, tmp_path, monkeypatch
+):
+    path = str(fetch("tiny/unseen", kind=wish.kind, registry=[str(place)]))
+    release(dataset(tmp_path / "data.zarr"), tmp_path / "other")
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(tmp_path / "other"))
+    assert wish() == (path, ["using KIND tiny/unseen@1.0.0 of the cache"])
+
+
+def test_what_is_pinned_and_was_withdrawn_is_not_used_though_it_is_kept(wish, place, monkeypatch):
+    fetch("tiny/unseen", kind=wish.kind, registry=[str(place)])
+    withdraw("tiny/unseen@1.0.0", str(place), kind=wish.kind, reason="wrong cells")
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    assert wish() == (None, [])
+
+
+def test_what_is_pinned_and_damaged_in_the_cache_is_told_and_not_used(wish, place, monkeypatch):
+    path = fetch("tiny/unseen", kind=wish.kind, registry=[str(place)])
+    _flip(path / next(one for one in names(path) if "/c/" in one))
+    told = f"{path} is damaged; `vcspec cache prune --damaged` removes it"
+    assert wish() == (None, [told])
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    found, _ = wish()
+    assert found == str(path)
+    assert verify_store(path).verdict == "valid"
+
+
+def test_where_nothing_answers_and_nothing_is_kept_the_registry_is_at_fault(
+    wish, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(tmp_path / "dead"))
+    with pytest.raises(Unreadable, match=DEAD):
+        wish()
+
+
 def test_artefacts_are_found_by_what_they_hold(made):
     def ids(kind: str, **wish: object) -> list[str]:
         found = search(kind, Wish(**wish), registry=[str(made)])
@@ -325,6 +503,106 @@ def test_the_cache_is_bounded_and_drops_what_was_not_asked_for_longest(made, mon
     monkeypatch.setenv("VCSPEC_CACHE_LIMIT", "10")
     with pytest.raises(Unreadable, match="VCSPEC_CACHE_LIMIT"):
         fetch("tiny/unseen", registry=[str(made)])
+
+
+def _interrupted(place: Path, version: int) -> Path:
+    """What a fetch leaves whose place has lost an object; the place is whole again."""
+    mended = _spoilt(place, version, "X/data/c/0")
+    with pytest.raises(Unreadable):
+        fetch(f"tiny@1.0.{version}", registry=[str(place)])
+    mended()
+    (partial,) = (store.path for store in store_cache.left())
+    return partial
+
+
+def test_the_cache_is_bounded_with_what_interrupted_fetches_left(place, monkeypatch):
+    left = _interrupted(place, 0)
+    (size,) = (store.bytes for store in store_cache.left())
+    assert size > 0
+    newest = entries_in([str(place)])[1]["release"]["bytes"]
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(newest + size + 10_000))
+    newer = fetch("tiny@1.0.1", registry=[str(place)])
+    assert left.is_dir()
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(newest + 10_000))
+    shutil.rmtree(newer)
+    fetch("tiny@1.0.1", registry=[str(place)])
+    assert not left.exists()
+    assert newer.is_dir()
+
+
+def test_what_is_continued_counts_once(place, monkeypatch):
+    other = fetch("tiny/unseen", registry=[str(place)])
+    _interrupted(place, 0)
+    both = sum(one["release"]["bytes"] for one in entries_in([str(place)])[:3:2])
+    monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(both + 10_000))
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    assert {store.path for store in store_cache.in_cache()} == {path, other}
+    assert list(store_cache.left()) == []
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["a store", "what was left"])
+def test_what_another_process_works_at_stays_and_its_lock_as_well(place, at):
+    _interrupted(place, 1)
+    fetch("tiny@1.0.0", registry=[str(place)])
+    both = [*store_cache.in_cache(), *store_cache.left()]
+    busy, idle = both[at], both[1 - at]
+    with FileLock(busy.path.with_suffix(".lock")):
+        assert not store_cache.remove(busy)
+        assert store_cache.make_room(0, most=0) == [idle]
+        assert busy.path.is_dir()
+    assert store_cache.remove(busy)
+    assert not busy.path.exists()
+    assert busy.path.with_suffix(".lock").exists()
+
+
+def test_a_removal_that_was_interrupted_is_completed(place):
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    path.rename(path.with_suffix(".gone"))
+    assert [store.kind for store in store_cache.left()] == ["unfinished"]
+    fetch("tiny@1.0.0", registry=[str(place)])
+    assert [store.path.suffix for store in store_cache.make_room(0, most=0)] == [".gone", ".zarr"]
+    assert [*store_cache.left(), *store_cache.in_cache()] == []
+
+
+@pytest.mark.parametrize("copied", [False, True], ids=["in the cache", "a copy"])
+@pytest.mark.parametrize("name", [*DAMAGE, "a guest", "a link"])
+def test_a_damaged_cache_is_never_handed_out(made, tmp_path, name, copied):
+    first = fetch("tiny@1.0.0", registry=[str(made)])
+    spoil = {
+        "a guest": lambda store: (store / "guest").write_text("x"),
+        "a link": lambda store: _linked(store / "X/data/c/0", tmp_path / "elsewhere"),
+    }
+    (DAMAGE | spoil)[name](first)
+    found = fetch("tiny@1.0.0", tmp_path / "mine.zarr" if copied else None, registry=[str(made)])
+    for path in {first, found}:
+        assert verify_store(path).verdict == "valid"
+        assert not [one for one in path.rglob("*") if one.is_symlink()]
+    assert [store_cache.unsound(one) for one in store_cache.in_cache()] == [[]]
+
+
+def _linked(path: Path, elsewhere: Path) -> None:
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+def test_only_what_is_damaged_is_brought_again(place):
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    blob = place / "blobs" / path.stem
+    for name in names(blob):
+        if name != "X/data/c/0" and not name.startswith("manifest"):
+            (blob / name).unlink()
+    _flip(path / "X/data/c/0")
+    assert verify_store(fetch("tiny@1.0.0", registry=[str(place)])).verdict == "valid"
+
+
+def test_a_damaged_cache_that_cannot_be_mended_is_an_error(place, cache):
+    path = fetch("tiny@1.0.0", registry=[str(place)])
+    shutil.rmtree(place / "blobs")
+    assert fetch("tiny@1.0.0", registry=[str(place)]) == path
+    _flip(path / "X/data/c/0")
+    with pytest.raises(Unreadable, match="cannot be had"):
+        fetch("tiny@1.0.0", registry=[str(place)])
+    assert not list(cache.rglob("*.zarr"))
 
 
 def test_damage_in_the_cache_is_found(made):

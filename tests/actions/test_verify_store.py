@@ -28,7 +28,7 @@ def flip(store: Path) -> None:
 
 def swap(store: Path) -> None:
     """Two manifests of nodes that differ and are of one size change places."""
-    files = [path for path in sorted(store.rglob("node.sha256"))]
+    files = sorted(store.rglob("node.sha256"))
     one, other = next(
         (one, other)
         for one, other in combinations(files, 2)

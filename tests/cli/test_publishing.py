@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from support import tiny
 
 from vcspec.cli import cli
-from vcspec.model.errors import UsageError
+from vcspec.model.errors import Unreadable, UsageError
 
 Run = Callable[..., Result]
 
@@ -93,6 +93,20 @@ def test_what_is_published_is_listed_searched_and_fetched(place, run, tmp_path):
     assert run("verify", tmp_path / "mine.zarr").exit_code == 0
 
 
+def test_a_registry_that_is_dead_is_told_and_the_others_are_used(place, run, tmp_path):
+    dead = tmp_path / "dead"
+    both = ("--registry", dead, "--registry", place)
+    for command in (["fetch", "tiny"], ["datasets", "tiny"], ["splits", "tiny"]):
+        done = run(*command, *both)
+        assert done.exit_code == 0
+        assert done.stdout
+        assert f"{dead} holds no registry.json" in done.stderr
+        with pytest.raises(Unreadable, match=r"dead holds no registry.*gone holds no registry"):
+            run(*command, "--registry", dead, "--registry", tmp_path / "gone")
+    with pytest.raises(Unreadable, match="dead holds no registry"):
+        run("registry", place, dead, "-o", tmp_path / "registry.json")
+
+
 def test_without_a_registry_the_library_is_listed(run):
     told = run("datasets", "kang")
     assert "kang-ifnb@" in told.stdout
@@ -126,6 +140,12 @@ def test_the_cache_is_looked_after(place, run):
     assert "removed" in run("cache", "prune", "--damaged").stdout
     run("fetch", "tiny", "--registry", place)
     assert run("cache", "prune", "--keep", "1GiB").stdout == "nothing to remove\n"
+    left = path.with_name(f"{'0' * 64}.partial")
+    left.mkdir()
+    (left / "zarr.json").write_text("{}")
+    assert "unfinished" in run("cache", "list").stdout
+    removed = run("cache", "prune", "--keep", "1GiB").stdout
+    assert removed == f"removed vcs1s-sha256:{'0' * 64}\n"
     assert "removed" in run("cache", "prune").stdout
     assert run("cache", "list").stdout.count("\n") == 1
 

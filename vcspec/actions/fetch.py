@@ -1,22 +1,26 @@
 """fetch: a published artefact from wherever it lies, checked byte for byte, kept by its digest."""
 
+import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vcspec.actions.registry import entries_in, found_by_name, registries
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.manifest import is_manifest
+from vcspec.model.naming import near
 from vcspec.model.release import blob_of, named
 from vcspec.storage import store_cache
-from vcspec.storage.objects import Objects
+from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.place import reading_place
 from vcspec.storage.transfer import Progress, bring, contents_of
 
 Target = str | os.PathLike[str]
+METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 
 
 def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
@@ -29,6 +33,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
     withdrawn: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> Path:
     """The artefact of that name as a local store, of which every byte was held against its digest.
 
@@ -43,6 +48,8 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         withdrawn: also what was withdrawn.
         overwrite: replace a store that is already at `target`.
         progress: called with bytes at hand and bytes in all.
+        announce: told of a registry that cannot be read while another can; without it that is an
+            error.
 
     Returns:
         Path of the store.
@@ -52,7 +59,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         Mismatch: it was withdrawn.
         Unreadable: no place has it as its digest says.
     """
-    entry = found_by_name(entries_in(registry), named(name), kind)
+    entry = found_by_name(entries_in(registry, announce=announce), named(name), kind)
     _require_current(entry, withdrawn=withdrawn)
     if target is None and paths:
         message = "parts of a store are brought to a path of your own; say where with -o"
@@ -63,7 +70,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         raise UsageError(message)
     if goal is None or not paths:
         found = in_cache(entry, progress=progress)
-        return found if goal is None else _copied(found, goal)
+        return found if goal is None else _copied(found, str(entry["release"]["storage"]), goal)
     return _in_part(entry, goal, paths, progress)
 
 
@@ -105,10 +112,11 @@ def _from_places(entry: Mapping[str, Any], take: Callable[[Objects], Path]) -> P
     raise Unreadable(message)
 
 
-def _copied(store: Path, goal: Path) -> Path:
+def _copied(store: Path, storage: str, goal: Path) -> Path:
+    objects = LocalObjects(store)
     draft = goal.with_name(f".{goal.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        shutil.copytree(store, draft)
+        bring(objects, contents_of(objects, storage), draft)
         _placed(draft, goal)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -124,65 +132,102 @@ def _placed(draft: Path, goal: Path) -> None:
 def _in_part(
     entry: Mapping[str, Any], goal: Path, paths: Sequence[str], progress: Progress | None
 ) -> Path:
-    draft = goal.with_name(f".{goal.name}.partial")
+    storage = str(entry["release"]["storage"])
+    inner = sorted({path.strip("/") for path in paths})
+    # What an interruption leaves is continued by the same wish alone.
+    wish = hashlib.sha256("\0".join([str(goal.absolute()), storage, *inner]).encode()).hexdigest()
+    draft = goal.with_name(f".{goal.name}.{wish[:16]}.partial")
 
     def take(objects: Objects) -> Path:
-        contents = contents_of(objects, str(entry["release"]["storage"]))
-        chosen = [one for one in contents.entries if _is_wanted(one.name, paths)]
-        data = {one.name.partition("/")[0] for one in chosen if "/" in one.name}
-        lacking = [path for path in paths if path.strip("/").partition("/")[0] not in data]
-        if lacking:
-            message = f"the store has no {lacking[0]}"
-            raise UsageError(message)
+        contents = contents_of(objects, storage)
+        _require_there([one.name for one in contents.entries], inner)
         bring(
-            objects,
-            contents,
-            draft,
-            only=lambda name: _is_wanted(name, paths),
-            progress=progress,
+            objects, contents, draft, only=lambda name: _is_wanted(name, inner), progress=progress
         )
         _placed(draft, goal)
         return goal
 
-    return _from_places(entry, take)
+    with store_cache.locked(wish):
+        return _from_places(entry, take)
+
+
+def _require_there(names: Sequence[str], paths: Sequence[str]) -> None:
+    data = [name for name in names if not is_manifest(name)]
+    for path in paths:
+        if not any(_is_below(name, path) for name in data):
+            nodes = {name.rpartition("/")[0] for name in data if name.endswith(METADATA)} - {""}
+            message = f"the store has no {path or '/'}; it has {near(path, nodes)}"
+            raise UsageError(message)
+
+
+def _is_below(name: str, path: str) -> bool:
+    return name == path or name.startswith(f"{path}/")
 
 
 def _is_wanted(name: str, paths: Sequence[str]) -> bool:
     """Whether an object belongs to one of the paths, or tells of the nodes above."""
     folder, _, leaf = name.rpartition("/")
-    for path in paths:
-        inside = path.strip("/")
-        if name.startswith(f"{inside}/"):
-            return True
-        if leaf in ("zarr.json", ".zgroup", ".zattrs") and (
-            not folder or inside.startswith(f"{folder}/")
-        ):
-            return True
-    return name.startswith("manifest")
+    tells = leaf in METADATA and any(not folder or path.startswith(f"{folder}/") for path in paths)
+    return tells or is_manifest(name) or any(_is_below(name, path) for path in paths)
 
 
 def published(kind: str, content: str, *, pin: str = "", settings: Settings) -> str | None:
-    """The artefact that others pin by its content digest, from the registries that are named.
+    """The artefact that others pin by its content digest: of the registries named, or of the cache.
+
+    Registries are asked first, for they tell of withdrawals; what is kept serves where none is
+    named, none can be read or none has it.
 
     Args:
         kind: of artefact.
         content: its content digest; with `pin`, that of the artefact of that kind which it pins.
         pin: kind of the parent that has the digest.
-        settings: told what is fetched.
+        settings: told what is used, and which registry cannot be read.
 
     Returns:
-        Path of the store in the cache; None where no registry is named, or none has it.
+        Path of the store in the cache; None where no registry is named, or none has it, nor has the
+        cache.
+
+    Raises:
+        Unreadable: no registry can be read, or no place has the store, and the cache has it not.
     """
-    if not registries():
-        return None
-    for entry in reversed(entries_in()):
-        release = entry["release"]
-        digests = (
-            [one["content"] for one in release["parents"] if one["of"] == pin]
-            if pin
-            else [release["content"]]
-        )
-        if release["of"] == kind and content in digests and "withdrawn" not in entry:
-            settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
-            return str(in_cache(entry))
+    entries: list[Mapping[str, Any]] = []
+    problem: Unreadable | None = None
+    try:
+        entries += _pinned(kind, content, pin, settings.say)
+        for entry in entries:
+            if "withdrawn" not in entry:
+                release = entry["release"]
+                settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
+                return str(in_cache(entry))
+    except Unreadable as error:
+        problem = error
+    gone = {entry["release"]["storage"] for entry in entries if "withdrawn" in entry}
+    stores = [one for one in store_cache.held(kind, content, pin=pin) if one.storage not in gone]
+    if problem is not None and stores:
+        settings.say(str(problem))
+    found = _sound(stores, settings.say)
+    if found is None and problem is not None:
+        raise problem
+    return found
+
+
+def _sound(stores: Sequence[store_cache.Kept], announce: Callable[[str], None]) -> str | None:
+    """Path of the first of these stores whose bytes are as its digest says."""
+    for store in stores:
+        if store_cache.unsound(store):
+            announce(f"{store.path} is damaged; `vcspec cache prune --damaged` removes it")
+            continue
+        announce(f"using {store.kind} {store.name} of the cache")
+        return str(store_cache.asked_for(store.path))
     return None
+
+
+def _pinned(
+    kind: str, content: str, pin: str, announce: Callable[[str], None]
+) -> Iterator[Mapping[str, Any]]:
+    """Entries of that kind that have the digest, or whose parent `pin` has it; the latest first."""
+    for entry in reversed(entries_in(announce=announce)) if registries() else ():
+        release = entry["release"]
+        parents = [one["content"] for one in release["parents"] if one["of"] == pin]
+        if release["of"] == kind and content in (parents if pin else [release["content"]]):
+            yield entry

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -182,14 +182,18 @@ def registries() -> tuple[str, ...]:
     return tuple(os.environ.get("VCSPEC_REGISTRY", "").split())
 
 
-def entries_in(targets: Sequence[str] = ()) -> list[dict[str, Any]]:
+def entries_in(
+    targets: Sequence[str] = (), *, announce: Callable[[str], None] | None = None
+) -> list[dict[str, Any]]:
     """The entries of several registries as one; of one release the places of all are known.
 
     Args:
         targets: registries; those that VCSPEC_REGISTRY names unless given.
+        announce: told of one that cannot be read while another can; without it that is an error.
 
     Raises:
         UsageError: none is named.
+        Unreadable: one of them cannot be read; with `announce`, none can.
         Mismatch: two registries have other content under one name and version.
     """
     chosen = tuple(targets) or registries()
@@ -200,10 +204,31 @@ def entries_in(targets: Sequence[str] = ()) -> list[dict[str, Any]]:
         )
         raise UsageError(message)
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for target in chosen:
-        for entry in read_registry(target):
+    for target, entries in _read(chosen, announce).items():
+        for entry in entries:
             _add(merged, entry, target)
     return superseding(list(merged.values()))
+
+
+def _read(
+    targets: Sequence[str], announce: Callable[[str], None] | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Registry → its entries, of those that can be read."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    problems: list[str] = []
+    for target in targets:
+        try:
+            found[target] = read_registry(target)
+        except Unreadable as error:
+            if announce is None:
+                raise
+            problems.append(str(error))
+    if not found:
+        raise Unreadable("; ".join(problems))
+    if announce is not None:
+        for problem in problems:
+            announce(f"{problem}; the other registries are used")
+    return found
 
 
 def as_registry(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

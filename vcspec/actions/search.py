@@ -1,6 +1,6 @@
 """search: the artefacts of registries, and of the library, that fit what a reader looks for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,12 @@ def _among(wanted: str, values: Iterable[str]) -> bool:
 
 
 def search(
-    kind: str, wish: Wish, *, registry: Sequence[str] = (), every: bool = False
+    kind: str,
+    wish: Wish,
+    *,
+    registry: Sequence[str] = (),
+    every: bool = False,
+    announce: Callable[[str], None] | None = None,
 ) -> list[Mapping[str, Any]]:
     """Entries of registries that fit, in order of name.
 
@@ -67,6 +72,8 @@ def search(
         wish: what is looked for.
         registry: places or files that are asked; those of VCSPEC_REGISTRY unless given.
         every: also versions that were superseded or withdrawn.
+        announce: told of a registry that cannot be read while another can; without it that is an
+            error.
 
     Raises:
         UsageError: no registry is named.
@@ -74,7 +81,7 @@ def search(
     """
     return [
         entry
-        for entry in entries_in(registry)
+        for entry in entries_in(registry, announce=announce)
         if entry["release"]["of"] == kind
         and (every or not {"superseded_by", "withdrawn"} & set(entry))
         and wish.fits(entry["release"])

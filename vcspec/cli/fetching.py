@@ -64,6 +64,7 @@ def fetch(
             withdrawn=withdrawn,
             overwrite=overwrite,
             progress=progress,
+            announce=lambda text: say(text, quiet=quiet),
         )
     emit(str(found))
 
@@ -125,7 +126,7 @@ def _search(kind: str, chosen: dict[str, Any], library: Callable[[], list[Any]])
     every, most = chosen.pop("every"), chosen.pop("max_size")
     wish = Wish(**chosen, most_bytes=parse_bytes(most) if most else 0)
     if asked(registry):
-        entries = search(kind, wish, registry=registry, every=every)
+        entries = search(kind, wish, registry=registry, every=every, announce=say)
         shown = as_registry(entries)["releases"]
         emit(json.dumps(shown, indent=1) if format_ == "json" else releases(entries))
         return
@@ -165,13 +166,13 @@ def cache() -> None:
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def list_(format_: str) -> None:
-    """List what is kept, by digest."""
+    """List what is kept, by digest, and what fetches left that were interrupted."""
     from datetime import UTC, datetime
 
     from vcspec.render.releases_text import size, table
-    from vcspec.storage.store_cache import in_cache, stores_folder
+    from vcspec.storage.store_cache import in_cache, left, stores_folder
 
-    stores = list(in_cache())
+    stores = [*in_cache(), *left()]
     if format_ == "json":
         fields = ("storage", "kind", "content", "bytes", "used")
         rows = [
@@ -212,14 +213,16 @@ def verify() -> None:
 @click.option("--keep", default="0", metavar="BYTES", show_default=True, help="Such as 5GiB.")
 @click.option("--damaged", is_flag=True, help="Remove only what is not as its digest says.")
 def prune(keep: str, *, damaged: bool) -> None:
-    """Remove the stores that were not asked for longest, until no more than BYTES are kept."""
+    """Remove the stores that were not asked for longest, until no more than BYTES are kept.
+
+    What fetches left that were interrupted is removed first; what another process works at stays.
+    """
     from vcspec.engine.budget import parse_bytes
-    from vcspec.storage.store_cache import in_cache, make_room, remove, unsound
+    from vcspec.storage.store_cache import in_cache, left, make_room, remove, unsound
 
     if damaged:
-        gone = [store for store in in_cache() if unsound(store)]
-        for store in gone:
-            remove(store)
+        gone = [store for store in in_cache() if unsound(store) and remove(store)]
     else:
-        gone = make_room(0, most=parse_bytes(keep))
+        most = parse_bytes(keep)
+        gone = [store for store in left() if remove(store)] + make_room(0, most=most)
     emit("\n".join(f"removed {store.storage}" for store in gone) or "nothing to remove")

@@ -3,34 +3,42 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from vcspec.model import manifest
-from vcspec.model.errors import Unreadable
-from vcspec.model.release import STORAGE
+from vcspec.model.errors import Refused, Unreadable
+from vcspec.model.release import STORAGE, VERSION, parts
 from vcspec.storage.caching import cache_folder
 from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.transfer import Progress, bring, contents_of, damaged
 
 LOCK_SECONDS = 3600
+LEFT = "unfinished"
 LIMIT = 20 * 2**30  # bytes; VCSPEC_CACHE_LIMIT says otherwise
+
+
+class Held(Unreadable):
+    """Another process works at it."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A store in the cache.
+    """A store in the cache, or what a fetch or a removal that was interrupted left of one.
 
     Attributes:
         path: of the store.
         storage: its storage digest.
         bytes: of all its objects.
         used: when it was last asked for, seconds since 1970.
-        kind: of artefact.
+        kind: of artefact; LEFT of what was left.
         content: its content digest.
+        document: what its root says of it.
     """
 
     path: Path
@@ -39,6 +47,12 @@ class Kept:
     used: float
     kind: str
     content: str
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        """`ID@VERSION`."""
+        return f"{self.document.get('id')}@{self.document.get('version')}"
 
 
 def stores_folder() -> Path:
@@ -52,41 +66,78 @@ def path_of(storage: str) -> Path:
 
 
 def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | None = None) -> Path:
-    """The store with that digest, brought from elsewhere unless it is here.
+    """The store with that digest, brought from elsewhere unless it is here, every byte checked.
 
-    Whoever asks for what another process is bringing waits for it. What was brought before an
-    interruption is not brought again.
+    What is here is read once, and what is damaged in it is brought again. Whoever asks for what
+    another process is bringing waits for it. What was brought before an interruption is not
+    brought again.
 
     Args:
         storage: storage digest.
         objects: gives the objects of the store where they are to be had.
-        progress: called with bytes at hand and bytes in all.
+        progress: called with bytes at hand, or checked, and bytes in all.
 
     Raises:
         Unreadable: it cannot be had, or the cache cannot be written.
     """
     target = path_of(storage)
-    if not target.is_dir():
-        folder = stores_folder()
+    if _faults(target, storage, progress):
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(target.with_suffix(".lock"), timeout=LOCK_SECONDS):
-                if not target.is_dir():
+            with locked(target.stem):
+                if _faults(target, storage, progress):
                     _bring(storage, objects(), target, progress)
-        except Timeout:
-            message = f"another process has held {folder} for an hour; expected it to end; end it"
-            raise Unreadable(message) from None
         except OSError as error:
-            message = f"{error.filename or folder}: {error.strerror or error}"
+            message = f"{error.filename or target}: {error.strerror or error}"
             raise Unreadable(message) from error
-    os.utime(target)
-    return target
+    return asked_for(target)
+
+
+def asked_for(path: Path) -> Path:
+    """The store, which is the last to be dropped now."""
+    os.utime(path)
+    return path
+
+
+@contextmanager
+def locked(name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """What only one process of a cache does at a time; others wait for it.
+
+    The file of the lock stays: another process may hold it open, and would lock what is gone.
+
+    Args:
+        name: of what is done; the digest of a store that is brought or removed.
+        seconds: that are waited.
+
+    Raises:
+        Held: another process does it for longer.
+        Unreadable: the cache cannot be written.
+    """
+    folder = stores_folder()
+    lock = FileLock(folder / f"{name}.lock", timeout=seconds)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        message = (
+            f"another process has held {lock.lock_file} for {seconds} s; wait for it, or end it"
+        )
+        raise Held(message) from None
+    except OSError as error:
+        message = f"{error.filename or folder}: {error.strerror or error}; set VCSPEC_CACHE"
+        raise Unreadable(message) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _bring(storage: str, objects: Objects, target: Path, progress: Progress | None) -> None:
     partial = target.with_suffix(".partial")
+    if target.is_dir():  # damaged: what is right in it stays
+        shutil.rmtree(partial, ignore_errors=True)
+        target.replace(partial)
     contents = contents_of(objects, storage)
-    make_room(contents.bytes)
+    make_room(contents.bytes, sparing=partial)
     bring(objects, contents, partial, progress=progress)
     partial.replace(target)
 
@@ -103,12 +154,15 @@ def limit() -> int:
     return parse_bytes(named) if named else LIMIT
 
 
-def make_room(wanted: int, *, most: int | None = None) -> list[Kept]:
-    """Remove the stores that were not asked for longest, until `wanted` bytes fit.
+def make_room(wanted: int, *, most: int | None = None, sparing: Path | None = None) -> list[Kept]:
+    """Remove what was left, then the stores not asked for longest, until `wanted` bytes fit.
+
+    What another process is bringing or removing counts, and stays.
 
     Args:
         wanted: bytes that will be added.
         most: bytes that the cache may hold; `limit()` unless given.
+        sparing: what was left of that which will be added; it stays, and does not count.
 
     Returns:
         What was removed.
@@ -123,24 +177,44 @@ def make_room(wanted: int, *, most: int | None = None) -> list[Kept]:
             "VCSPEC_CACHE_LIMIT, or fetch to a path of your own"
         )
         raise Unreadable(message)
-    stores = sorted(in_cache(), key=lambda store: store.used)
+    stores = [one for one in left() if one.path != sparing]
+    stores += sorted(in_cache(), key=lambda store: store.used)
     held, removed = sum(store.bytes for store in stores), []
     for store in stores:
         if held + wanted <= most:
             break
-        remove(store)
-        held -= store.bytes
-        removed.append(store)
+        if remove(store):
+            held -= store.bytes
+            removed.append(store)
     return removed
 
 
-def remove(store: Kept) -> None:
-    """Take a store out of the cache; nobody sees a part of it."""
+def remove(store: Kept) -> bool:
+    """Take a store out of the cache; nobody sees a part of it.
+
+    Returns:
+        Whether it is gone; False where another process works at it.
+    """
     gone = store.path.with_suffix(".gone")
-    shutil.rmtree(gone, ignore_errors=True)
-    store.path.replace(gone)
-    shutil.rmtree(gone)
-    store.path.with_suffix(".lock").unlink(missing_ok=True)
+    try:
+        with locked(store.path.stem, seconds=0):
+            if store.path != gone and store.path.is_dir():
+                shutil.rmtree(gone, ignore_errors=True)
+                store.path.replace(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+    except Held:
+        return False
+    return not gone.exists()
+
+
+def left() -> Iterator[Kept]:
+    """What fetches and removals left that were interrupted, or are under way."""
+    folder = stores_folder()
+    for path in sorted([*folder.glob("*.gone"), *folder.glob("*.partial")]):
+        try:
+            yield Kept(path, STORAGE + path.stem, _size(path), path.stat().st_mtime, LEFT, "")
+        except FileNotFoundError:
+            continue  # another process has just removed it, or put it in its place
 
 
 def in_cache() -> Iterator[Kept]:
@@ -149,30 +223,63 @@ def in_cache() -> Iterator[Kept]:
     for path in sorted(folder.glob("*.zarr")) if folder.is_dir() else ():
         try:
             root = json.loads((path / manifest.ROOT).read_bytes())
-            attributes = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
+            node = json.loads((path / "zarr.json").read_bytes())
+            document = dict(node.get("attributes", {}).get("vcspec", {}))
             yield Kept(
                 path,
                 STORAGE + path.stem,
                 _size(path),
                 path.stat().st_mtime,
-                str(attributes.get("vcspec", {}).get("kind", "")),
+                str(document.get("kind", "")),
                 str(root["content"]),
+                document,
             )
         except (OSError, ValueError, KeyError, TypeError):
             yield Kept(path, STORAGE + path.stem, _size(path), 0.0, "", "")
 
 
+def held(kind: str, content: str, *, pin: str = "") -> list[Kept]:
+    """Stores of that kind which are kept, the latest version first; their bytes are not checked.
+
+    Args:
+        kind: of artefact.
+        content: its content digest; with `pin`, that of the artefact of that kind which it pins.
+        pin: kind of what it pins.
+    """
+
+    def has(store: Kept) -> bool:
+        pinned = store.document.get(pin)
+        found = pinned.get("content") if isinstance(pinned, dict) else None
+        return store.kind == kind and content == (found if pin else store.content)
+
+    return sorted(filter(has, in_cache()), key=_version, reverse=True)
+
+
+def _version(store: Kept) -> tuple[int, ...]:
+    version = str(store.document.get("version"))
+    return parts(version) if VERSION.fullmatch(version) else ()
+
+
 def _size(path: Path) -> int:
-    return sum(one.size for one in LocalObjects(path).listing().values())
+    """Bytes of all files; 0 where another process has just moved it."""
+    try:
+        return sum(one.size for one in LocalObjects(path).listing().values())
+    except FileNotFoundError:
+        return 0
 
 
 def unsound(store: Kept) -> list[str]:
     """Names of objects of a kept store that are not as its digest says; every byte is read."""
-    objects = LocalObjects(store.path)
+    return _faults(store.path, store.storage)
+
+
+def _faults(path: Path, storage: str, progress: Progress | None = None) -> list[str]:
+    objects = LocalObjects(path)
     try:
-        contents = contents_of(objects, store.storage)
-    except (Unreadable, OSError):
+        contents = contents_of(objects, storage)
+        known = {entry.name for entry in contents.entries}
+        guests = [name for name in objects.listing() if name not in known]
+        bad = damaged(objects, contents.entries, progress=progress)
+    except (Unreadable, Refused, OSError):
         return [manifest.ROOT]
-    known = {entry.name for entry in contents.entries}
-    guests = [name for name in objects.listing() if name not in known]
-    return [entry.name for entry in damaged(objects, contents.entries)] + guests
+    return [entry.name for entry in bad] + guests

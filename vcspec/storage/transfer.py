@@ -6,7 +6,7 @@ objects: whoever knows the digest can check each byte on its own, wherever it co
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -196,7 +196,7 @@ def bring(
     only: Callable[[str], bool] | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Bring a store into a local folder; what lies there already, and is right, is kept.
+    """Bring a store into a local folder; of what lies there, only what is right and wanted stays.
 
     Args:
         objects: of the store.
@@ -214,11 +214,19 @@ def bring(
     def land(entry: Entry) -> None:
         _land(objects, entry, folder, contents.bodies.get(entry.name))
 
+    _clear(folder, {entry.name for entry in entries})
     try:
         _each(entries, land, _counting(entries, progress))
     except FileNotFoundError as error:
         message = f"{error.filename}: the manifest lists this object, and it is not there"
         raise Unreadable(message) from error
+
+
+def _clear(folder: Path, wanted: Container[str]) -> None:
+    """Remove what is no wanted file: guests, links, and what an earlier fetch left."""
+    for name, found in LocalObjects(folder).listing().items() if folder.is_dir() else ():
+        if name not in wanted or found.sort != "file":
+            (folder / name).unlink()
 
 
 def _land(objects: Objects, entry: Entry, folder: Path, body: bytes | None) -> None:
