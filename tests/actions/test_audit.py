@@ -484,7 +484,7 @@ def test_other_cells_of_the_same_features_are_no_copies(screen: Screen) -> None:
 def test_a_dataset_of_training_settles_the_verdict(screen: Screen, changed: int, said: str) -> None:
     screen.write()
     report = screen.audit(
-        predictions=model(screen, NOTHING), pretraining=[corpus(screen, changed=changed)]
+        predictions=model(screen, NONE_BEFORE), pretraining=[corpus(screen, changed=changed)]
     )
     assert report.facts["contamination"] == said
 
@@ -553,6 +553,99 @@ def test_contamination_has_a_verdict(screen: Screen) -> None:
     assert verdict(screen, before(), pretraining=[listed(screen)]) == "confirmed"
     training = listed(screen, split=screen.place)
     assert verdict(screen, before(), pretraining=[training]) == "likely"  # the accession is listed
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Screen:
+    """Another screen over the same features, with other cells."""
+
+    def others(counts: np.ndarray, _: dict[str, np.ndarray]) -> None:
+        counts[:] = np.random.default_rng(9).permuted(counts, axis=1) + 1
+
+    (tmp_path / "foreign").mkdir()
+    return Screen(tmp_path / "foreign").write(others)
+
+
+def said(screen: Screen, training: dict[str, Any] | None, manifest: Path) -> tuple[Any, Any]:
+    report = screen.audit(predictions=model(screen, training), pretraining=[manifest])
+    return report.facts["contamination"], report.facts["because"]
+
+
+def naming(*corpora: str) -> dict[str, Any]:
+    return {**NOTHING, "pretraining": {"accessions": [], "corpora": list(corpora)}}
+
+
+def test_a_manifest_shows_nothing_of_what_is_not_declared(screen: Screen, foreign: Screen) -> None:
+    screen.write()
+    place = listed(foreign)
+    undeclared = ("not declared", "the predictions do not declare pretraining")
+    assert said(screen, None, place) == undeclared
+    assert said(screen, NOTHING, place) == undeclared
+    assert said(screen, naming("CELLxGENE", "corpus"), place) == (
+        "not declared",
+        "neither accessions nor a manifest say what is in CELLxGENE",
+    )
+    assert said(screen, naming("corpus"), place)[0] == "unlikely"
+    assert said(screen, naming("corpus@1.0.0"), place)[0] == "unlikely"
+
+
+def put_values(
+    screen: Screen, place: Path, cells: np.ndarray, names: list[str], **stated: Any
+) -> None:
+    """A dataset with the cells of the screen, and other values."""
+    data = anndata_of(screen)
+    made = Curated(
+        tiny.rows_of_dense(cells),
+        data.obs_names.to_numpy(object),
+        np.array(names, dtype=object),
+        {name: data.obs[name].to_numpy(dtype=object) for name in ("context", "perturbation")},
+    )
+    write_dataset(place, tiny.dataset_document(fitted=[], **stated), made, overwrite=True)
+
+
+def test_a_manifest_shows_nothing_where_tested_cells_have_no_counts(
+    screen: Screen, foreign: Screen
+) -> None:
+    screen.write()
+    values = np.random.default_rng(2).uniform(0.1, 3, anndata_of(screen).shape).astype(np.float32)
+    put_values(screen, screen.folder / "data.zarr", values, NAMES, values={"space": "zscore"})
+    plan = tiny.plan(**screen.plan)
+    split(screen.folder / "data.zarr", screen.place, plan, overwrite=True)
+    report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[listed(foreign)])
+    assert "VCS720" not in report.checked
+    assert report.facts["contamination"] == "not declared"
+    assert str(report.facts["because"]).startswith("tested cells were not looked for: no cell has")
+
+
+def without_features(place: Path) -> Path:
+    document = json.loads(place.read_text())
+    del document["datasets"][0]["features"]
+    place.write_text(json.dumps(document))
+    return place
+
+
+def test_a_manifest_over_other_features_shows_nothing(screen: Screen) -> None:
+    screen.write()
+    counts = np.asarray(anndata_of(screen).X.todense())
+    more = np.pad(counts, ((0, 0), (0, 1)), constant_values=1).astype(np.int32)
+    wider = Screen(screen.folder / "wider")
+    wider.folder.mkdir()
+    put_values(screen, wider.folder / "data.zarr", more, [*NAMES, "G80"])
+    place = listed(wider)
+    report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[place])
+    because = {one.code: one.because for one in report.skipped}["VCS720"]
+    assert "corpus@1.0.0 are hashed over features that are not stated, or not the" in because
+    assert report.facts["contamination"] == "not declared"
+    assert because in str(report.facts["because"])
+
+
+def test_a_manifest_that_states_no_features_confirms_and_clears_nothing(
+    screen: Screen, foreign: Screen
+) -> None:
+    screen.write()
+    assert said(screen, NONE_BEFORE, listed(foreign))[0] == "unlikely"
+    assert said(screen, NONE_BEFORE, without_features(listed(foreign)))[0] == "not declared"
+    assert said(screen, NONE_BEFORE, without_features(listed(screen)))[0] == "confirmed"
 
 
 def test_a_manifest_lists_training_cells_alone_where_a_split_says_so(screen: Screen) -> None:

@@ -79,7 +79,7 @@ def audit(
     report = audit_report(evidence, os.fspath(split))
     facts: dict[str, str | int] = {"claim": str(opened.document["claim"])}
     if predicted is not None and data is not None:
-        facts["contamination"] = verdict_on(evidence, set(report.codes))
+        facts["contamination"], facts["because"] = verdict_on(evidence, report)
     return replace(report, facts=facts)
 
 

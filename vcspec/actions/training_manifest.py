@@ -10,7 +10,7 @@ import numpy as np
 from vcspec.actions.validate import checked
 from vcspec.cards import conforming
 from vcspec.model.errors import UsageError
-from vcspec.model.training_manifest import TrainingManifest, encoded, sampled
+from vcspec.model.training_manifest import TrainingManifest, encoded, features_digest, sampled
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT
@@ -91,7 +91,12 @@ def _entry(dataset: Subject) -> dict[str, Any]:
     stated = dataset.document
     names = [one["accession"] for one in stated["citations"] if "accession" in one]
     pin = {name: stated[name] for name in ("id", "version")}
-    return {**pin, "content": dataset.claimed_content(), "accessions": names}
+    return {
+        **pin,
+        "content": dataset.claimed_content(),
+        "accessions": names,
+        "features": features_digest(dataset.features),
+    }
 
 
 def _trained(dataset: Subject, split: Target | None) -> set[str] | None:

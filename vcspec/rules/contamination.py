@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from vcspec.model.finding import Fault
+from vcspec.model.finding import Fault, Report
+from vcspec.model.training_manifest import features_digest
 from vcspec.rules.evidence import Evidence
 from vcspec.rules.leaking_cells import sides
 from vcspec.rules.leaks import NotLooked, fault, leak
@@ -46,11 +47,13 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
     """Look for tested cells in the manifests."""
     assert evidence.cells is not None
     tested, _ = sides(evidence)
+    found = False
     hashes = np.unique(evidence.cells.identities.hashes[tested])
     for manifest in evidence.manifests:
         places, _ = shared(hashes, manifest.hashes)
         chance = manifest.by_chance(len(hashes))
         if len(places) and (chance < SURE or len(places) > 10 * chance):
+            found = True
             about = min(len(hashes), len(places) * manifest.one_in)
             yield Fault(
                 "/X",
@@ -67,8 +70,10 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
             f"{{n}} of {overlap.cells} tested cells are cells of {overlap.name}, by the counts of "
             f"the {overlap.features} features that both have",
         )
-    if not evidence.manifests:
-        _require_compared(evidence)
+        found = found or bool(overlap.exact)
+    untold = [*_other_features(evidence), *_too_few(evidence)]
+    if not found and len(untold) == len(evidence.manifests) + len(evidence.overlaps):
+        raise NotLooked("; ".join(untold))
 
 
 @leak("VCS724")
@@ -81,14 +86,9 @@ def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
             f"{{n}} of {overlap.cells} tested cells are near copies of cells of {overlap.name}, by "
             f"the counts of the {overlap.features} features that both have",
         )
-    _require_compared(evidence)
-
-
-def _require_compared(evidence: Evidence) -> None:
-    if not any(overlap.cells for overlap in evidence.overlaps):
-        told = ", ".join(f"{one.features} with {one.name}" for one in evidence.overlaps)
-        message = f"tested cells have fewer than {LEAST_FEATURES} features in common ({told})"
-        raise NotLooked(message)
+    untold = _too_few(evidence)
+    if len(untold) == len(evidence.overlaps):
+        raise NotLooked("; ".join(untold))
 
 
 @leak("VCS721")
@@ -112,25 +112,66 @@ def pretraining_not_declared(evidence: Evidence) -> Iterator[Fault]:
         yield Fault("/", "no declaration of pretraining", "one", pointer="/vcspec/training")
 
 
-def verdict_on(evidence: Evidence, codes: set[str]) -> str:
-    """Contamination of the tested dataset: confirmed, likely, unlikely, or not declared.
+def verdict_on(evidence: Evidence, report: Report) -> tuple[str, str]:
+    """Contamination of the tested dataset, and why.
 
     Args:
-        evidence: with the predictions.
-        codes: of what the audit found.
+        evidence: with predictions and dataset.
+        report: of the audit.
+
+    Returns:
+        confirmed, likely, unlikely, or not declared; and the reason, for a reader.
     """
-    if "VCS720" in codes:
-        return "confirmed"
-    if "VCS721" in codes:
-        return "likely"
-    stated = _declared(evidence).get("pretraining") if evidence.predictions else None
-    is_shown = bool(evidence.manifests or evidence.overlaps)
-    if stated is None and not is_shown:
-        return "not declared"
-    released = evidence.dataset.document.get("released") if evidence.dataset else None
-    until = (stated or {}).get("until")
-    if is_shown or (released and until and until < released):
-        return "unlikely"
-    # Corpora without accessions may hold the dataset under another name.
-    is_open = bool(stated and stated["corpora"] and not stated["accessions"])
-    return "not declared" if is_open else "unlikely"
+    assert evidence.dataset is not None
+    if "VCS720" in report.codes:
+        return "confirmed", "tested cells were trained on (VCS720)"
+    if "VCS721" in report.codes:
+        return "likely", "an accession of the tested dataset was used (VCS721)"
+    stated = _declared(evidence).get("pretraining")
+    if stated is None:
+        return "not declared", "the predictions do not declare pretraining"
+    released, until = evidence.dataset.document.get("released"), stated.get("until")
+    if released and until and until < released:
+        return "unlikely", f"all data were released by {until}, the dataset on {released}"
+    untold = [*_hidden(evidence, stated), *_not_compared(evidence, report)]
+    if untold:
+        return "not declared", "; ".join(untold)
+    return "unlikely", "no accession that is declared or listed, and no cell, is the dataset's"
+
+
+def _hidden(evidence: Evidence, stated: Mapping[str, Any]) -> list[str]:
+    """Declared corpora that may hold the dataset under another name: without accessions."""
+    shown = {name for one in evidence.manifests for name in (one.name, one.document["id"])}
+    shown |= {name for one in evidence.overlaps for name in (one.name, one.name.partition("@")[0])}
+    hidden = [name for name in stated["corpora"] if name not in shown]
+    told = f"neither accessions nor a manifest say what is in {', '.join(hidden)}"
+    return [told] if hidden and not stated["accessions"] else []
+
+
+def _not_compared(evidence: Evidence, report: Report) -> list[str]:
+    """Why what was trained on could not be held against the tested cells."""
+    skipped = [one.because for one in report.skipped if one.code == "VCS720"]
+    if skipped and evidence.has["manifest"]:
+        return [f"tested cells were not looked for: {skipped[0]}"]
+    return [*_other_features(evidence), *_too_few(evidence)]
+
+
+def _other_features(evidence: Evidence) -> list[str]:
+    """Manifests that say nothing of tested cells that they do not list."""
+    assert evidence.dataset is not None
+    own = features_digest(evidence.dataset.features)
+    return [
+        f"cells in {one.name} are hashed over features that are not stated, or not the dataset's"
+        for one in evidence.manifests
+        if not one.hashes_all_over(own)
+    ]
+
+
+def _too_few(evidence: Evidence) -> list[str]:
+    """Datasets of training with which no tested cell could be compared."""
+    return [
+        f"tested cells have fewer than {LEAST_FEATURES} of the {one.features} features in common "
+        f"with {one.name}"
+        for one in evidence.overlaps
+        if not one.cells
+    ]
