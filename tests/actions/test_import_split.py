@@ -66,6 +66,13 @@ def test_the_two_files_of_gears_become_a_split_of_one_subgroup(
     assert validate(tmp_path / "split.zarr", level="full", dataset=screen.dataset).exit_code == 0
 
 
+def test_columns_that_are_not_read_are_told(screen: tiny.Screen, tmp_path: Path) -> None:
+    rows = [f"{line},3" for line in cells_of(screen).splitlines()]
+    text = "\n".join(["cell,split,sample_count", *rows])
+    found = imported(screen, tmp_path, text, "s.csv", claim="unseen-perturbation")
+    assert "columns of the file that are left out: sample_count" in found.notes
+
+
 def cells_of(screen: tiny.Screen, word: str = "test") -> str:
     obs = anndata.read_zarr(screen.dataset).obs
     lines = [

@@ -70,6 +70,16 @@ def test_a_table_has_no_subgroup(tmp_path: Path) -> None:
         read_split_file(tmp_path / "s.csv", "seen1")
 
 
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    for text, left_out in (
+        ("barcode,split,sample_count\nc1,train,1\n", ["sample_count"]),
+        ("c1,train,1\n", ["number 3"]),
+        ("c1,train\n", []),
+    ):
+        (tmp_path / "s.csv").write_text(text)
+        assert read_split_file(tmp_path / "s.csv").left_out == left_out
+
+
 @pytest.mark.parametrize(
     "text",
     [

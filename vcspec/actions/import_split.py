@@ -116,6 +116,8 @@ def _imported(subject: Subject, found: SplitFile, minority: float) -> Imported:
         return _noting(made, [f"not a side, and left out: {side}" for side in strange])
     rows = found.rows or [(name, side) for side, group in found.groups.items() for name in group]
     counted, notes = _counted(subject, dict(rows))
+    if found.left_out:
+        notes.append(f"columns of the file that are left out: {', '.join(found.left_out)}")
     if len(dict(rows)) < len(rows):
         again = len(rows) - len(dict(rows))
         notes.append(f"{again} cells are named more than once; the last time counts")

@@ -25,6 +25,7 @@ class SplitFile:
         sha256: of its bytes.
         groups: word for a side → names, of a dictionary; empty for a table.
         rows: (name, word for a side), of a table; empty for a dictionary.
+        left_out: columns of a table that were not read.
         subgroups: name and SHA-256 of the file beside it that the tested part was taken from.
     """
 
@@ -32,6 +33,7 @@ class SplitFile:
     sha256: str
     groups: Sides
     rows: Sequence[tuple[str, str]] = ()
+    left_out: Sequence[str] = ()
     subgroups: tuple[str, str] | None = None
 
 
@@ -69,7 +71,8 @@ def read_split_file(path: Path, subgroup: str = "") -> SplitFile:
     found = _dictionary(data, path)
     if found is None:
         _require_no_subgroup(path, subgroup)
-        return SplitFile(path.name, digest, {}, _rows(_text(data, path), path))
+        rows, left_out = _rows(_text(data, path), path)
+        return SplitFile(path.name, digest, {}, rows, left_out)
     if not subgroup:
         return SplitFile(path.name, digest, _plain(found, path))
     beside = path.with_name(f"{path.stem}_subgroup{path.suffix}")
@@ -180,8 +183,8 @@ CELL = frozenset({"", "cell", "cell_id", "cellid", "barcode", "index", "obs_name
 SIDE = frozenset({"split", "role", "set", "side", "partition", "subset"})
 
 
-def _rows(text: str, path: Path) -> Sequence[tuple[str, str]]:
-    """(cell, side) of each row, with a header or without one."""
+def _rows(text: str, path: Path) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
+    """(cell, side) of each row, with a header or without one; and the other columns."""
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
     if not rows or len(rows[0]) < 2:
@@ -196,4 +199,6 @@ def _rows(text: str, path: Path) -> Sequence[tuple[str, str]]:
     if uneven:
         message = f"{path} has not {len(head)} fields, as its first row, in row {uneven[0]}"
         raise Unreadable(message)
-    return [(row[cell].strip(), row[side].strip()) for row in rows[has_head:]]
+    names = rows[0] if has_head else [f"number {number}" for number in range(1, len(head) + 1)]
+    others = [name.strip() for at, name in enumerate(names) if at not in {cell, side}]
+    return [(row[cell].strip(), row[side].strip()) for row in rows[has_head:]], others
