@@ -480,7 +480,7 @@ def test_other_cells_of_the_same_features_are_no_copies(screen: Screen) -> None:
     assert {"VCS720", "VCS724"} <= set(report.checked)
 
 
-@pytest.mark.parametrize(("changed", "said"), [(0, "confirmed"), (30, "unlikely")])
+@pytest.mark.parametrize(("changed", "said"), [(0, "confirmed"), (1, "likely"), (30, "unlikely")])
 def test_a_dataset_of_training_settles_the_verdict(screen: Screen, changed: int, said: str) -> None:
     screen.write()
     report = screen.audit(

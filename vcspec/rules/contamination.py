@@ -13,6 +13,12 @@ from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
 SURE = 1e-6  # expected chance matches below which one match confirms
+FOUND = (
+    ("VCS720", "confirmed", "tested cells were trained on"),
+    ("VCS721", "likely", "an accession of the tested dataset was used"),
+    ("VCS724", "likely", "near copies of tested cells were trained on"),
+)
+"""(code, verdict that it asks for, reason), the strongest first."""
 
 
 def accessions_of(document: Mapping[str, Any]) -> set[str]:
@@ -123,10 +129,9 @@ def verdict_on(evidence: Evidence, report: Report) -> tuple[str, str]:
         confirmed, likely, unlikely, or not declared; and the reason, for a reader.
     """
     assert evidence.dataset is not None
-    if "VCS720" in report.codes:
-        return "confirmed", "tested cells were trained on (VCS720)"
-    if "VCS721" in report.codes:
-        return "likely", "an accession of the tested dataset was used (VCS721)"
+    for code, verdict, reason in FOUND:
+        if code in report.codes:
+            return verdict, f"{reason} ({code})"
     stated = _declared(evidence).get("pretraining")
     if stated is None:
         return "not declared", "the predictions do not declare pretraining"
