@@ -305,6 +305,30 @@ def case_708(screen: Screen) -> Report:
     return screen.write(nearly).audit()
 
 
+def test_a_number_is_the_least_where_not_all_pairs_are_compared(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcspec.rules.leaking_cells.LOOKED_AT", 3)
+    (finding,) = case_708(screen).findings
+    assert (finding.code, finding.count) == ("VCS708", 3)
+    assert finding.found == "at least 3 tested cells are near copies of a seen cell"
+    report = screen.write().audit(pretraining=[corpus(screen, changed=1)])
+    assert report.codes == ("VCS724",)
+    assert report.findings[0].found.startswith("at least 3 of ")
+
+
+def test_near_copies_are_not_looked_for_where_pairs_are_left_and_none_is_near(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcspec.rules.leaking_cells.LOOKED_AT", 0)
+    report = case_708(screen)
+    assert report.codes == ()
+    report_of_corpus = screen.write().audit(pretraining=[corpus(screen, changed=1)])
+    for code, found in (("VCS708", report), ("VCS724", report_of_corpus)):
+        because = {one.code: one.because for one in found.skipped}[code]
+        assert because.endswith("pairs that were compared is near, and there are more of them")
+
+
 def case_709(screen: Screen) -> Report:
     def twice(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
         control = rows_of(columns, "x", "control")

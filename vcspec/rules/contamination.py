@@ -8,7 +8,7 @@ import numpy as np
 from vcspec.model.finding import Fault, Report
 from vcspec.model.training_manifest import features_digest
 from vcspec.rules.evidence import Evidence
-from vcspec.rules.leaking_cells import sides
+from vcspec.rules.leaking_cells import STOPPED, at_least, sides
 from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
@@ -89,10 +89,12 @@ def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
         yield from fault(
             "/X",
             [f"{one} and {other} ({similarity:.2f})" for one, other, similarity in overlap.near],
-            f"{{n}} of {overlap.cells} tested cells are near copies of cells of {overlap.name}, by "
-            f"the counts of the {overlap.features} features that both have",
+            f"{at_least(overlap.is_whole)}{{n}} of {overlap.cells} tested cells are near copies of "
+            f"cells of {overlap.name}, by the counts of the {overlap.features} features that both "
+            "have",
         )
     untold = _too_few(evidence)
+    untold += [f"{one.name}: {STOPPED}" for one in evidence.overlaps if one.stopped]
     if len(untold) == len(evidence.overlaps):
         raise NotLooked("; ".join(untold))
 

@@ -57,6 +57,7 @@ class Overlap:
         cells: number of tested cells that can be compared: with enough features detected.
         exact: (tested cell, cell) with the same counts.
         near: (tested cell, cell, similarity) of near copies.
+        is_whole: whether all pairs were compared that may be near copies.
     """
 
     name: str
@@ -64,6 +65,12 @@ class Overlap:
     cells: int
     exact: Sequence[tuple[str, str]]
     near: Sequence[tuple[str, str, float]]
+    is_whole: bool = True
+
+    @property
+    def stopped(self) -> bool:
+        """Whether near copies were looked for in some pairs alone, and none was found."""
+        return not (self.is_whole or self.near)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """VCS70x and 71x: how the answer reaches a model by the cells of a dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,11 @@ from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import CellEvidence, Evidence
 from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.rules.split import SHOWN_ROLES
-from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
+from vcspec.statistics.cell_identity import LEAST_FEATURES, Identities, shared
 
 NEAR = 0.9  # Jaccard similarity of near copies
 LOOKED_AT = 20_000  # pairs with a common band that are compared in full
+STOPPED = f"none of the {LOOKED_AT} pairs that were compared is near, and there are more of them"
 FEWEST = 5  # conditions over which a correlation is tested
 BY_CHANCE = 0.01  # features that are expressed in tested cells alone, expected by chance
 TOLD = 0.01  # p below which counts tell the effect
@@ -81,36 +83,72 @@ def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return tested, seen
 
 
+@dataclass(frozen=True)
+class Near:
+    """Near copies.
+
+    Attributes:
+        found: number of a cell → its near copy, and their Jaccard similarity.
+        is_whole: whether all pairs with a common band were compared.
+    """
+
+    found: Mapping[int, tuple[int, float]]
+    is_whole: bool
+
+
+def at_least(is_whole: bool) -> str:  # noqa: FBT001 - the only thing that it is asked
+    """What to say before a number of near copies."""
+    return "" if is_whole else "at least "
+
+
+def near_copies(
+    left: Identities, right: Identities, similarity: Callable[[int, int], float]
+) -> Near:
+    """Cells of one side that are nearly, and not wholly, a cell of the other.
+
+    Args:
+        left: one side.
+        right: the other.
+        similarity: Jaccard similarity of a cell of `left` and one of `right`, by their numbers.
+    """
+    found: dict[int, tuple[int, float]] = {}
+    looked = 0
+    for band in range(left.bands.shape[1]):
+        some, others = (
+            np.flatnonzero(side.known & (side.bands[:, band] != 0)) for side in (left, right)
+        )
+        places, partners = shared(left.bands[some, band], right.bands[others, band])
+        for one, other in zip(some[places].tolist(), others[partners].tolist(), strict=True):
+            if one in found or left.hashes[one] == right.hashes[other]:
+                continue
+            if looked == LOOKED_AT:
+                return Near(found, is_whole=False)
+            looked += 1
+            alike = similarity(one, other)
+            if alike >= NEAR:
+                found[one] = (other, alike)
+    return Near(found, is_whole=True)
+
+
 @leak("VCS708")
 def near_copy_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     """Compare cells that share a band of their sketches, pair by pair."""
     cells = _cells(evidence)
     tested, seen = sides(evidence)
-    bands, hashes = cells.identities.bands, cells.identities.hashes
-    near: dict[int, tuple[int, float]] = {}
-    looked = 0
-    for band in range(bands.shape[1]):
-        some = tested[bands[tested, band] != 0]
-        places, partners = shared(bands[some, band], bands[seen, band])
-        for one, other in zip(some[places].tolist(), seen[partners].tolist(), strict=True):
-            if one in near or hashes[one] == hashes[other] or looked >= LOOKED_AT:
-                continue
-            looked += 1
-            similarity = cells.similarity(one, other)
-            if similarity >= NEAR:
-                near[one] = (other, similarity)
+    left, right = (cells.identities.of(rows) for rows in (tested, seen))
+    near = near_copies(
+        left, right, lambda one, other: cells.similarity(int(tested[one]), int(seen[other]))
+    )
     bad = [
-        f"{cells.name(one)} and {cells.name(other)} ({similarity:.2f})"
-        for one, (other, similarity) in list(near.items())[:SHOWN]
+        f"{cells.name(int(tested[one]))} and {cells.name(int(seen[other]))} ({similarity:.2f})"
+        for one, (other, similarity) in list(near.found.items())[:SHOWN]
     ]
-    if near:
-        yield Fault(
-            "/X",
-            f"{len(near)} tested cells are near copies of a seen cell",
-            "none",
-            tuple(bad),
-            len(near),
-        )
+    number = len(near.found)
+    if number:
+        found = f"{at_least(near.is_whole)}{number} tested cells are near copies of a seen cell"
+        yield Fault("/X", found, "none", tuple(bad), number)
+    elif not near.is_whole:
+        raise NotLooked(STOPPED)
 
 
 @leak("VCS709")

@@ -73,6 +73,10 @@ class Identities:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def of(self, rows: NDArray[np.int64]) -> "Identities":
+        """Those of some cells."""
+        return Identities(self.hashes[rows], self.bands[rows], self.known[rows])
+
     @classmethod
     def together(cls, parts: Sequence["Identities"]) -> "Identities":
         """Those of several blocks, one under the other."""
