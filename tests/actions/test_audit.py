@@ -329,6 +329,60 @@ def test_near_copies_are_not_looked_for_where_pairs_are_left_and_none_is_near(
         assert because.endswith("pairs that were compared is near, and there are more of them")
 
 
+def sparse(screen: Screen, *, kept: int, detected: int) -> Report:
+    """The screen with two cells of a tested condition alike, and few detected features.
+
+    Args:
+        kept: number of cells of each condition that keep what was counted.
+        detected: number of features of the other cells.
+    """
+
+    def thinned(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        for context in ("x", "y"):
+            for label in ("control", *SINGLES):
+                counts[rows_of(columns, context, label)[kept:], detected:] = 0
+        counts[:, 0] += 1
+
+    return screen.write(thinned).audit()
+
+
+def test_the_report_says_among_how_many_cells_copies_were_looked_for(screen: Screen) -> None:
+    report = sparse(screen, kept=6, detected=15)
+    role = dict(zip(*role_of(screen), strict=True))
+    numbers = {side: sum(one == side for one in role.values()) for side in ("test", "train")}
+    tested = numbers["test"] * CELLS
+    assert str(report.facts["copies"]).startswith(f"{tested // 2} of {tested} tested and ")
+    assert "20 detected features" in str(report.facts["copies"])
+    assert {"VCS707", "VCS708"} <= set(report.checked)
+    near = int(str(report.facts["near_copies"]).split()[0])
+    assert tested // 10 <= near < tested // 2
+
+
+def role_of(screen: Screen) -> tuple[Any, Any]:
+    table = anndata.read_zarr(screen.place).obs
+    return table.index, table["role"]
+
+
+def test_copies_are_not_looked_for_among_a_tenth_of_the_cells(screen: Screen) -> None:
+    report = sparse(screen, kept=1, detected=15)
+    because = {one.code: one.because for one in report.skipped}
+    assert {"VCS707", "VCS708"} <= because.keys()
+    assert because["VCS707"] == report.facts["copies"]
+    assert because["VCS708"] == report.facts["near_copies"]
+    again = screen.audit(
+        predictions=model(screen, NONE_BEFORE), pretraining=[corpus(screen, changed=30)]
+    )
+    assert {"VCS720", "VCS724"} <= {one.code for one in again.skipped}
+    assert "tested cells can be compared with tiny@1.0.0, and" in str(again.facts["pretraining"])
+    assert again.facts["contamination"] == "not declared"
+
+
+def test_copies_among_few_cells_are_found_nevertheless(screen: Screen) -> None:
+    sparse(screen, kept=1, detected=15)
+    report = screen.audit(pretraining=[corpus(screen, changed=0)])
+    assert report.codes == ("VCS720",)
+
+
 def case_709(screen: Screen) -> Report:
     def twice(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
         control = rows_of(columns, "x", "control")
@@ -658,7 +712,7 @@ def test_a_manifest_over_other_features_shows_nothing(screen: Screen) -> None:
     place = listed(wider)
     report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[place])
     because = {one.code: one.because for one in report.skipped}["VCS720"]
-    assert "corpus@1.0.0 are hashed over features that are not stated, or not the" in because
+    assert "corpus@1.0.0: cells are hashed over features that are not stated, or" in because
     assert report.facts["contamination"] == "not declared"
     assert because in str(report.facts["because"])
 

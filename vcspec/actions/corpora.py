@@ -53,6 +53,8 @@ def overlap(split: Subject, dataset: Subject, place: Target) -> Overlap:
         f"{other.document['id']}@{other.document['version']}",
         len(both),
         len(known[0]),
+        int(left.is_sketched.sum()),
+        len(left),
         tuple((_name(dataset, int(rows[one])), _name(other, two)) for one, two in exact),
         tuple(
             (_name(dataset, int(rows[one])), _name(other, two), similarity)

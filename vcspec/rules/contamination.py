@@ -8,7 +8,7 @@ import numpy as np
 from vcspec.model.finding import Fault, Report
 from vcspec.model.training_manifest import features_digest
 from vcspec.rules.evidence import Evidence
-from vcspec.rules.leaking_cells import STOPPED, at_least, sides
+from vcspec.rules.leaking_cells import STOPPED, at_least, comparable, sides, too_few
 from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
@@ -77,7 +77,7 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
             f"the {overlap.features} features that both have",
         )
         found = found or bool(overlap.exact)
-    untold = [*_other_features(evidence), *_too_few(evidence)]
+    untold = [*_not_over(evidence), *_too_few(evidence)]
     if not found and len(untold) == len(evidence.manifests) + len(evidence.overlaps):
         raise NotLooked("; ".join(untold))
 
@@ -93,9 +93,9 @@ def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
             f"cells of {overlap.name}, by the counts of the {overlap.features} features that both "
             "have",
         )
-    untold = _too_few(evidence)
-    untold += [f"{one.name}: {STOPPED}" for one in evidence.overlaps if one.stopped]
-    if len(untold) == len(evidence.overlaps):
+    untold = _too_few(evidence, nearly=True)
+    is_found = any(one.near for one in evidence.overlaps)
+    if not is_found and len(untold) == len(evidence.overlaps):
         raise NotLooked("; ".join(untold))
 
 
@@ -160,25 +160,34 @@ def _not_compared(evidence: Evidence, report: Report) -> list[str]:
     skipped = [one.because for one in report.skipped if one.code == "VCS720"]
     if skipped and evidence.has["manifest"]:
         return [f"tested cells were not looked for: {skipped[0]}"]
-    return [*_other_features(evidence), *_too_few(evidence)]
+    return [*_not_over(evidence), *_too_few(evidence)]
 
 
-def _other_features(evidence: Evidence) -> list[str]:
-    """Manifests that say nothing of tested cells that they do not list."""
+def _not_over(evidence: Evidence) -> list[str]:
+    """Why manifests rule out no match: other features, or too few tested cells with a hash."""
     assert evidence.dataset is not None
     own = features_digest(evidence.dataset.features)
+    number = comparable(evidence)
+    is_few = too_few(*number.tested)
+    other = "cells are hashed over features that are not stated, or not the dataset's"
     return [
-        f"cells in {one.name} are hashed over features that are not stated, or not the dataset's"
+        f"{one.name}: {number if is_few else other}"
         for one in evidence.manifests
-        if not one.hashes_all_over(own)
+        if is_few or not one.hashes_all_over(own)
     ]
 
 
-def _too_few(evidence: Evidence) -> list[str]:
-    """Datasets of training with which no tested cell could be compared."""
-    return [
-        f"tested cells have fewer than {LEAST_FEATURES} of the {one.features} features in common "
-        f"with {one.name}"
-        for one in evidence.overlaps
-        if not one.cells
-    ]
+def _too_few(evidence: Evidence, *, nearly: bool = False) -> list[str]:
+    """Why datasets of training rule out no match: too few tested cells can be compared."""
+    untold = []
+    for one in evidence.overlaps:
+        part = one.sketched if nearly else one.cells
+        if too_few(part, one.tested):
+            untold.append(
+                f"{one.name}: {part} of {one.tested} tested cells can be compared by the "
+                f"{one.features} features that both have, of which {LEAST_FEATURES} or more have "
+                "to be detected"
+            )
+        elif nearly and one.stopped:
+            untold.append(f"{one.name}: {STOPPED}")
+    return untold

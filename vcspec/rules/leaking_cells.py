@@ -14,6 +14,8 @@ from vcspec.statistics.cell_identity import LEAST_FEATURES, Identities, shared
 
 NEAR = 0.9  # Jaccard similarity of near copies
 LOOKED_AT = 20_000  # pairs with a common band that are compared in full
+LEAST_SHARE = 0.1  # of the cells of a side that a search is made among
+ENOUGH = f"whole counts and {LEAST_FEATURES} detected features"
 STOPPED = f"none of the {LOOKED_AT} pairs that were compared is near, and there are more of them"
 FEWEST = 5  # conditions over which a correlation is tested
 BY_CHANCE = 0.01  # features that are expressed in tested cells alone, expected by chance
@@ -47,6 +49,50 @@ def answer_dependent_features(evidence: Evidence) -> Iterator[Fault]:
     )
 
 
+@dataclass(frozen=True)
+class Comparable:
+    """How many cells of a split can be held against others.
+
+    Attributes:
+        tested: number of tested cells that can, and of all.
+        seen: the same of cells that models may see.
+        how: what those have that can.
+    """
+
+    tested: tuple[int, int]
+    seen: tuple[int, int]
+    how: str
+
+    def __str__(self) -> str:
+        sides = (("tested", self.tested), ("seen", self.seen))
+        told = " and ".join(f"{part} of {whole} {word}" for word, (part, whole) in sides)
+        return f"{told} cells can be compared: those {self.how}"
+
+    def require(self) -> None:
+        """Pass where enough cells of both sides can be compared.
+
+        Raises:
+            NotLooked: fewer than `LEAST_SHARE` can.
+        """
+        if too_few(*self.tested) or too_few(*self.seen):
+            raise NotLooked(str(self))
+
+
+def too_few(part: int, whole: int) -> bool:
+    """Whether a search among so many of the cells says nothing where it finds nothing."""
+    return part == 0 or part < LEAST_SHARE * whole
+
+
+def comparable(evidence: Evidence, *, nearly: bool = False) -> Comparable:
+    """Cells of both sides that can be compared, in all counts or nearly."""
+    known = _cells(evidence).identities
+    is_known = known.is_sketched if nearly else known.known
+    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
+    tested, seen = ((int(is_known[one].sum()), len(one)) for one in rows)
+    how = "that fill a band of the sketch" if nearly else f"with {ENOUGH}"
+    return Comparable(tested, seen, how)
+
+
 @leak("VCS707")
 def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     """Compare hashes of tested cells with those of cells that models may see."""
@@ -66,6 +112,8 @@ def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
             tuple(bad),
             len(places),
         )
+    else:
+        comparable(evidence).require()
 
 
 def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -76,7 +124,7 @@ def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """
     known = _cells(evidence).identities.known
     if not known.any():
-        message = f"no cell has whole counts and {LEAST_FEATURES} detected features"
+        message = f"no cell has {ENOUGH}"
         raise NotLooked(message)
     rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
     tested, seen = (one[known[one]] for one in rows)
@@ -147,8 +195,10 @@ def near_copy_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     if number:
         found = f"{at_least(near.is_whole)}{number} tested cells are near copies of a seen cell"
         yield Fault("/X", found, "none", tuple(bad), number)
-    elif not near.is_whole:
-        raise NotLooked(STOPPED)
+    else:
+        comparable(evidence, nearly=True).require()
+        if not near.is_whole:
+            raise NotLooked(STOPPED)
 
 
 @leak("VCS709")
