@@ -726,6 +726,38 @@ def test_a_manifest_that_states_no_features_confirms_and_clears_nothing(
     assert said(screen, NONE_BEFORE, without_features(listed(screen)))[0] == "confirmed"
 
 
+def test_accessions_of_trained_studies_do_not_contaminate_the_tested_one(screen: Screen) -> None:
+    def studied(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        columns["study"] = np.where(columns["context"] == "x", "one", "two").astype(object)
+
+    screen.fields = ["context", "perturbation", "study"]
+    screen.plan = {"strategy": "holdout-studies", "parameters": {"hold_out": ["two"]}}
+    names = {"one": ["one"], "two": ["two"], "both": ["one", "two"]}
+    screen.document["citations"] = [
+        {"title": "A screen", "accession": f"GEO:{name}", "studies": of}
+        for name, of in names.items()
+    ]
+    screen.document["citations"].append({"title": "All of it", "accession": "GEO:whole"})
+    screen.write(studied)
+    for name, expected in {
+        "one": "unlikely", "two": "likely", "both": "likely", "whole": "likely",
+    }.items():  # fmt: skip
+        declared = {**NOTHING, "pretraining": {"accessions": [f"GEO:{name}"], "corpora": []}}
+        assert verdict(screen, declared) == expected
+    found = training_manifest([screen.folder / "data.zarr"], id="m", split=screen.place)
+    assert found.accessions == {"GEO:one", "GEO:both", "GEO:whole"}
+    whole = training_manifest([screen.folder / "data.zarr"], id="m")
+    assert whole.accessions == {"GEO:one", "GEO:two", "GEO:both", "GEO:whole"}
+
+
+def test_a_citation_that_names_studies_counts_where_conditions_have_none(screen: Screen) -> None:
+    cited = {"title": "A screen", "accession": "GEO:GSE1", "studies": ["one"]}
+    screen.document["citations"] = [cited]
+    screen.write()
+    declared = {**NOTHING, "pretraining": {"accessions": ["GSE1"], "corpora": []}}
+    assert verdict(screen, declared) == "likely"
+
+
 def test_a_manifest_lists_training_cells_alone_where_a_split_says_so(screen: Screen) -> None:
     screen.write()
     whole = training_manifest([screen.folder / "data.zarr"], id="whole")

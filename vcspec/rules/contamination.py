@@ -1,10 +1,11 @@
 """VCS716 and 72x: whether a model has seen the test before it was fitted on the split."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from vcspec.model.condition import Condition
 from vcspec.model.finding import Fault, Report
 from vcspec.model.training_manifest import features_digest
 from vcspec.rules.evidence import Evidence
@@ -21,13 +22,31 @@ FOUND = (
 """(code, verdict that it asks for, reason), the strongest first."""
 
 
-def accessions_of(document: Mapping[str, Any]) -> set[str]:
-    """Id and accessions of a dataset, in lower case; with and without the archive's prefix."""
-    found = {str(document["id"])}
-    for citation in document.get("citations", ()):
-        if "accession" in citation:
-            found |= {citation["accession"], citation["accession"].rpartition(":")[2]}
-    return {name.casefold() for name in found}
+def accessions_of(document: Mapping[str, Any], conditions: Iterable[Condition]) -> list[str]:
+    """Accessions that a dataset cites for some of its conditions.
+
+    Args:
+        document: of the dataset.
+        conditions: of it; a citation that names studies is left out where none of them is among
+            theirs.
+    """
+    studies = {condition.get("study") for condition in conditions}
+    has_studies = "study" in document["condition"]
+    return [
+        citation["accession"]
+        for citation in document["citations"]
+        if "accession" in citation
+        and (not has_studies or studies & set(citation.get("studies", studies)))
+    ]
+
+
+def _known_as(evidence: Evidence) -> set[str]:
+    """Id and accessions of what is tested, in lower case; with and without the archive's prefix."""
+    assert evidence.dataset is not None
+    document = evidence.dataset.document
+    found = accessions_of(document, evidence.table.having("test"))
+    names = [str(document["id"]), *found, *(name.rpartition(":")[2] for name in found)]
+    return {name.casefold() for name in names}
 
 
 def _declared(evidence: Evidence) -> Mapping[str, Any]:
@@ -44,7 +63,7 @@ def _named(names: Any, known: set[str]) -> list[str]:
 def prior_holds_test(evidence: Evidence) -> Iterator[Fault]:
     """Compare declared priors with the dataset's id and accessions."""
     assert evidence.dataset is not None
-    bad = _named(_declared(evidence).get("priors", ()), accessions_of(evidence.dataset.document))
+    bad = _named(_declared(evidence).get("priors", ()), _known_as(evidence))
     yield from fault("/", bad, "{n} priors are made of the tested dataset")
 
 
@@ -109,7 +128,7 @@ def pretraining_likely(evidence: Evidence) -> Iterator[Fault]:
     if stated is None and not evidence.manifests:
         message = "pretraining is not declared"
         raise NotLooked(message)
-    bad = _named(names, accessions_of(evidence.dataset.document))
+    bad = _named(names, _known_as(evidence))
     yield from fault("/", bad, "{n} accessions of the tested dataset were used in pretraining")
 
 
