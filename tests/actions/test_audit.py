@@ -305,6 +305,84 @@ def case_708(screen: Screen) -> Report:
     return screen.write(nearly).audit()
 
 
+def test_a_number_is_the_least_where_not_all_pairs_are_compared(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcspec.rules.leaking_cells.LOOKED_AT", 3)
+    (finding,) = case_708(screen).findings
+    assert (finding.code, finding.count) == ("VCS708", 3)
+    assert finding.found == "at least 3 tested cells are near copies of a seen cell"
+    report = screen.write().audit(pretraining=[corpus(screen, changed=1)])
+    assert report.codes == ("VCS724",)
+    assert report.findings[0].found.startswith("at least 3 of ")
+
+
+def test_near_copies_are_not_looked_for_where_pairs_are_left_and_none_is_near(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vcspec.rules.leaking_cells.LOOKED_AT", 0)
+    report = case_708(screen)
+    assert report.codes == ()
+    report_of_corpus = screen.write().audit(pretraining=[corpus(screen, changed=1)])
+    for code, found in (("VCS708", report), ("VCS724", report_of_corpus)):
+        because = {one.code: one.because for one in found.skipped}[code]
+        assert because.endswith("pairs that were compared is near, and there are more of them")
+
+
+def sparse(screen: Screen, *, kept: int, detected: int) -> Report:
+    """The screen with two cells of a tested condition alike, and few detected features.
+
+    Args:
+        kept: number of cells of each condition that keep what was counted.
+        detected: number of features of the other cells.
+    """
+
+    def thinned(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        for context in ("x", "y"):
+            for label in ("control", *SINGLES):
+                counts[rows_of(columns, context, label)[kept:], detected:] = 0
+        counts[:, 0] += 1
+
+    return screen.write(thinned).audit()
+
+
+def test_the_report_says_among_how_many_cells_copies_were_looked_for(screen: Screen) -> None:
+    report = sparse(screen, kept=6, detected=15)
+    role = dict(zip(*role_of(screen), strict=True))
+    numbers = {side: sum(one == side for one in role.values()) for side in ("test", "train")}
+    tested = numbers["test"] * CELLS
+    assert str(report.facts["copies"]).startswith(f"{tested // 2} of {tested} tested and ")
+    assert "20 detected features" in str(report.facts["copies"])
+    assert {"VCS707", "VCS708"} <= set(report.checked)
+    near = int(str(report.facts["near_copies"]).split()[0])
+    assert tested // 10 <= near < tested // 2
+
+
+def role_of(screen: Screen) -> tuple[Any, Any]:
+    table = anndata.read_zarr(screen.place).obs
+    return table.index, table["role"]
+
+
+def test_copies_are_not_looked_for_among_a_tenth_of_the_cells(screen: Screen) -> None:
+    report = sparse(screen, kept=1, detected=15)
+    because = {one.code: one.because for one in report.skipped}
+    assert {"VCS707", "VCS708"} <= because.keys()
+    assert because["VCS707"] == report.facts["copies"]
+    assert because["VCS708"] == report.facts["near_copies"]
+    again = screen.audit(
+        predictions=model(screen, NONE_BEFORE), pretraining=[corpus(screen, changed=30)]
+    )
+    assert {"VCS720", "VCS724"} <= {one.code for one in again.skipped}
+    assert "tested cells can be compared with tiny@1.0.0, and" in str(again.facts["pretraining"])
+    assert again.facts["contamination"] == "not declared"
+
+
+def test_copies_among_few_cells_are_found_nevertheless(screen: Screen) -> None:
+    sparse(screen, kept=1, detected=15)
+    report = screen.audit(pretraining=[corpus(screen, changed=0)])
+    assert report.codes == ("VCS720",)
+
+
 def case_709(screen: Screen) -> Report:
     def twice(counts: np.ndarray, columns: dict[str, np.ndarray]) -> None:
         control = rows_of(columns, "x", "control")
@@ -480,11 +558,11 @@ def test_other_cells_of_the_same_features_are_no_copies(screen: Screen) -> None:
     assert {"VCS720", "VCS724"} <= set(report.checked)
 
 
-@pytest.mark.parametrize(("changed", "said"), [(0, "confirmed"), (30, "unlikely")])
+@pytest.mark.parametrize(("changed", "said"), [(0, "confirmed"), (1, "likely"), (30, "unlikely")])
 def test_a_dataset_of_training_settles_the_verdict(screen: Screen, changed: int, said: str) -> None:
     screen.write()
     report = screen.audit(
-        predictions=model(screen, NOTHING), pretraining=[corpus(screen, changed=changed)]
+        predictions=model(screen, NONE_BEFORE), pretraining=[corpus(screen, changed=changed)]
     )
     assert report.facts["contamination"] == said
 
@@ -553,6 +631,131 @@ def test_contamination_has_a_verdict(screen: Screen) -> None:
     assert verdict(screen, before(), pretraining=[listed(screen)]) == "confirmed"
     training = listed(screen, split=screen.place)
     assert verdict(screen, before(), pretraining=[training]) == "likely"  # the accession is listed
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Screen:
+    """Another screen over the same features, with other cells."""
+
+    def others(counts: np.ndarray, _: dict[str, np.ndarray]) -> None:
+        counts[:] = np.random.default_rng(9).permuted(counts, axis=1) + 1
+
+    (tmp_path / "foreign").mkdir()
+    return Screen(tmp_path / "foreign").write(others)
+
+
+def said(screen: Screen, training: dict[str, Any] | None, manifest: Path) -> tuple[Any, Any]:
+    report = screen.audit(predictions=model(screen, training), pretraining=[manifest])
+    return report.facts["contamination"], report.facts["because"]
+
+
+def naming(*corpora: str) -> dict[str, Any]:
+    return {**NOTHING, "pretraining": {"accessions": [], "corpora": list(corpora)}}
+
+
+def test_a_manifest_shows_nothing_of_what_is_not_declared(screen: Screen, foreign: Screen) -> None:
+    screen.write()
+    place = listed(foreign)
+    undeclared = ("not declared", "the predictions do not declare pretraining")
+    assert said(screen, None, place) == undeclared
+    assert said(screen, NOTHING, place) == undeclared
+    assert said(screen, naming("CELLxGENE", "corpus"), place) == (
+        "not declared",
+        "neither accessions nor a manifest say what is in CELLxGENE",
+    )
+    assert said(screen, naming("corpus"), place)[0] == "unlikely"
+    assert said(screen, naming("corpus@1.0.0"), place)[0] == "unlikely"
+
+
+def put_values(
+    screen: Screen, place: Path, cells: np.ndarray, names: list[str], **stated: Any
+) -> None:
+    """A dataset with the cells of the screen, and other values."""
+    data = anndata_of(screen)
+    made = Curated(
+        tiny.rows_of_dense(cells),
+        data.obs_names.to_numpy(object),
+        np.array(names, dtype=object),
+        {name: data.obs[name].to_numpy(dtype=object) for name in ("context", "perturbation")},
+    )
+    write_dataset(place, tiny.dataset_document(fitted=[], **stated), made, overwrite=True)
+
+
+def test_a_manifest_shows_nothing_where_tested_cells_have_no_counts(
+    screen: Screen, foreign: Screen
+) -> None:
+    screen.write()
+    values = np.random.default_rng(2).uniform(0.1, 3, anndata_of(screen).shape).astype(np.float32)
+    put_values(screen, screen.folder / "data.zarr", values, NAMES, values={"space": "zscore"})
+    plan = tiny.plan(**screen.plan)
+    split(screen.folder / "data.zarr", screen.place, plan, overwrite=True)
+    report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[listed(foreign)])
+    assert "VCS720" not in report.checked
+    assert report.facts["contamination"] == "not declared"
+    assert str(report.facts["because"]).startswith("tested cells were not looked for: no cell has")
+
+
+def without_features(place: Path) -> Path:
+    document = json.loads(place.read_text())
+    del document["datasets"][0]["features"]
+    place.write_text(json.dumps(document))
+    return place
+
+
+def test_a_manifest_over_other_features_shows_nothing(screen: Screen) -> None:
+    screen.write()
+    counts = np.asarray(anndata_of(screen).X.todense())
+    more = np.pad(counts, ((0, 0), (0, 1)), constant_values=1).astype(np.int32)
+    wider = Screen(screen.folder / "wider")
+    wider.folder.mkdir()
+    put_values(screen, wider.folder / "data.zarr", more, [*NAMES, "G80"])
+    place = listed(wider)
+    report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[place])
+    because = {one.code: one.because for one in report.skipped}["VCS720"]
+    assert "corpus@1.0.0: cells are hashed over features that are not stated, or" in because
+    assert report.facts["contamination"] == "not declared"
+    assert because in str(report.facts["because"])
+
+
+def test_a_manifest_that_states_no_features_confirms_and_clears_nothing(
+    screen: Screen, foreign: Screen
+) -> None:
+    screen.write()
+    assert said(screen, NONE_BEFORE, listed(foreign))[0] == "unlikely"
+    assert said(screen, NONE_BEFORE, without_features(listed(foreign)))[0] == "not declared"
+    assert said(screen, NONE_BEFORE, without_features(listed(screen)))[0] == "confirmed"
+
+
+def test_accessions_of_trained_studies_do_not_contaminate_the_tested_one(screen: Screen) -> None:
+    def studied(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        columns["study"] = np.where(columns["context"] == "x", "one", "two").astype(object)
+
+    screen.fields = ["context", "perturbation", "study"]
+    screen.plan = {"strategy": "holdout-studies", "parameters": {"hold_out": ["two"]}}
+    names = {"one": ["one"], "two": ["two"], "both": ["one", "two"]}
+    screen.document["citations"] = [
+        {"title": "A screen", "accession": f"GEO:{name}", "studies": of}
+        for name, of in names.items()
+    ]
+    screen.document["citations"].append({"title": "All of it", "accession": "GEO:whole"})
+    screen.write(studied)
+    for name, expected in {
+        "one": "unlikely", "two": "likely", "both": "likely", "whole": "likely",
+    }.items():  # fmt: skip
+        declared = {**NOTHING, "pretraining": {"accessions": [f"GEO:{name}"], "corpora": []}}
+        assert verdict(screen, declared) == expected
+    found = training_manifest([screen.folder / "data.zarr"], id="m", split=screen.place)
+    assert found.accessions == {"GEO:one", "GEO:both", "GEO:whole"}
+    whole = training_manifest([screen.folder / "data.zarr"], id="m")
+    assert whole.accessions == {"GEO:one", "GEO:two", "GEO:both", "GEO:whole"}
+
+
+def test_a_citation_that_names_studies_counts_where_conditions_have_none(screen: Screen) -> None:
+    cited = {"title": "A screen", "accession": "GEO:GSE1", "studies": ["one"]}
+    screen.document["citations"] = [cited]
+    screen.write()
+    declared = {**NOTHING, "pretraining": {"accessions": ["GSE1"], "corpora": []}}
+    assert verdict(screen, declared) == "likely"
 
 
 def test_a_manifest_lists_training_cells_alone_where_a_split_says_so(screen: Screen) -> None:

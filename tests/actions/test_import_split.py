@@ -1,3 +1,4 @@
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,33 @@ def test_a_dictionary_of_gears_becomes_the_split_that_it_is(
     assert document["strategy"]["name"] == "imported"
     assert document["strategy"]["parameters"]["file"] == "s.json"
     assert len(document["strategy"]["parameters"]["sha256"]) == 64
+
+
+def test_the_two_files_of_gears_become_a_split_of_one_subgroup(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    mixed = {**GEARS, "test": [*GEARS["test"], "G04+G05"]}
+    parts = {"test_subgroup": {"unseen_single": GEARS["test"], "combo_seen1": ["G04+G05"]}}
+    with pytest.raises(UsageError, match="`--set subgroup=NAME` for a split of GEARS"):
+        imported(screen, tmp_path, json.dumps(mixed), "s.json")
+    subgroups = json.dumps(parts)
+    (tmp_path / "s_subgroup.json").write_text(subgroups)
+    options = {"subgroup": "unseen_single"}
+    found = imported(screen, tmp_path, json.dumps(mixed), "s.json", parameters=options)
+    assert found.claim == "unseen-perturbation"
+    opened = vcspec.open_split(tmp_path / "split.zarr")
+    assert {c.perturbation for c in opened.having("test")} == set(HELD)
+    parameters = opened.document["strategy"]["parameters"]
+    assert parameters["subgroup_file"] == "s_subgroup.json"
+    assert parameters["subgroup_sha256"] == hashlib.sha256(subgroups.encode()).hexdigest()
+    assert validate(tmp_path / "split.zarr", level="full", dataset=screen.dataset).exit_code == 0
+
+
+def test_columns_that_are_not_read_are_told(screen: tiny.Screen, tmp_path: Path) -> None:
+    rows = [f"{line},3" for line in cells_of(screen).splitlines()]
+    text = "\n".join(["cell,split,sample_count", *rows])
+    found = imported(screen, tmp_path, text, "s.csv", claim="unseen-perturbation")
+    assert "columns of the file that are left out: sample_count" in found.notes
 
 
 def cells_of(screen: tiny.Screen, word: str = "test") -> str:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import pickle
@@ -42,6 +43,41 @@ def test_a_subgroup_is_tested_alone(tmp_path: Path) -> None:
     assert found[""] == ["A+B", "B+ctrl"]
     with pytest.raises(Unreadable, match="no subgroup 'seen2'; it has seen0, seen1"):
         read_split_file(tmp_path / "s.json", "seen2")
+
+
+def test_subgroups_are_read_from_the_file_that_gears_saves_beside_the_sides(tmp_path: Path) -> None:
+    (tmp_path / "n_simulation_1_0.75.pkl").write_bytes(pickle.dumps(SIDES))
+    with pytest.raises(Unreadable, match=r"nor is there a file n_simulation_1_0.75_subgroup\.pkl"):
+        read_split_file(tmp_path / "n_simulation_1_0.75.pkl", "seen1")
+    parts = {"test_subgroup": {"seen0": ["A+B"], "seen1": ["B+D"]}, "val_subgroup": {"seen0": []}}
+    data = pickle.dumps(parts)
+    (tmp_path / "n_simulation_1_0.75_subgroup.pkl").write_bytes(data)
+    found = read_split_file(tmp_path / "n_simulation_1_0.75.pkl", "seen1")
+    assert found.groups == {**SIDES, "test": ["B+D"], "": ["A+B", "B+ctrl"]}
+    sums = [hashlib.sha256(one).hexdigest() for one in (pickle.dumps(SIDES), data)]
+    assert found.sha256 == sums[0]
+    assert found.subgroups == ("n_simulation_1_0.75_subgroup.pkl", sums[1])
+    with pytest.raises(
+        Unreadable, match=r"_subgroup\.pkl has no subgroup 'x'; it has seen0, seen1"
+    ):
+        read_split_file(tmp_path / "n_simulation_1_0.75.pkl", "x")
+    assert read_split_file(tmp_path / "n_simulation_1_0.75.pkl").subgroups is None
+
+
+def test_a_table_has_no_subgroup(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("c1,train\nc2,test\n")
+    with pytest.raises(Unreadable, match="is a table, which has no subgroup 'seen1'"):
+        read_split_file(tmp_path / "s.csv", "seen1")
+
+
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    for text, left_out in (
+        ("barcode,split,sample_count\nc1,train,1\n", ["sample_count"]),
+        ("c1,train,1\n", ["number 3"]),
+        ("c1,train\n", []),
+    ):
+        (tmp_path / "s.csv").write_text(text)
+        assert read_split_file(tmp_path / "s.csv").left_out == left_out
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from vcspec.model.training_manifest import TrainingManifest
 from vcspec.rules.audit import audit_report
 from vcspec.rules.contamination import verdict_on
 from vcspec.rules.evidence import CellEvidence, Evidence, Overlap
+from vcspec.rules.leaking_cells import comparable
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.splitting.relatives import relatives_in
@@ -78,8 +79,13 @@ def audit(
     )
     report = audit_report(evidence, os.fspath(split))
     facts: dict[str, str | int] = {"claim": str(opened.document["claim"])}
+    if evidence.cells is not None:
+        facts["copies"] = str(comparable(evidence))
+        facts["near_copies"] = str(comparable(evidence, nearly=True))
+    if evidence.overlaps:
+        facts["pretraining"] = "; ".join(map(str, evidence.overlaps))
     if predicted is not None and data is not None:
-        facts["contamination"] = verdict_on(evidence, set(report.codes))
+        facts["contamination"], facts["because"] = verdict_on(evidence, report)
     return replace(report, facts=facts)
 
 

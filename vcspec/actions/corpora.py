@@ -1,7 +1,6 @@
 """Cells of a dataset that a model was trained on, beside the tested cells of a split."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.validate import checked
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.rules.evidence import Overlap
-from vcspec.rules.leaking_cells import LOOKED_AT, NEAR
+from vcspec.rules.leaking_cells import near_copies
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.statistics.cell_identity import Identities, identities, jaccard, name_hashes, shared
@@ -43,42 +42,30 @@ def overlap(split: Subject, dataset: Subject, place: Target) -> Overlap:
     known = [np.flatnonzero(one.known) for one in (left, right)]
     places, partners = shared(left.hashes[known[0]], right.hashes[known[1]])
     exact = tuple(zip(known[0][places].tolist(), known[1][partners].tolist(), strict=True))
+    near = near_copies(
+        left,
+        right,
+        lambda one, two: jaccard(
+            mine.row(int(rows[one])), theirs.row(two), mine.space, theirs.space
+        ),
+    )
     return Overlap(
         f"{other.document['id']}@{other.document['version']}",
         len(both),
         len(known[0]),
+        int(left.is_sketched.sum()),
+        len(left),
         tuple((_name(dataset, int(rows[one])), _name(other, two)) for one, two in exact),
         tuple(
             (_name(dataset, int(rows[one])), _name(other, two), similarity)
-            for one, two, similarity in _near(mine, theirs, rows, left, right)
+            for one, (two, similarity) in near.found.items()
         ),
+        is_whole=near.is_whole,
     )
 
 
 def _name(subject: Subject, row: int) -> str:
     return subject.row_names(np.array([row]))[0]
-
-
-def _near(
-    mine: "_Cells", theirs: "_Cells", rows: AnyArray, left: Identities, right: Identities
-) -> Iterator[tuple[int, int, float]]:
-    """(tested cell, cell, similarity) of those that are not equal and share a band."""
-    looked, done = 0, set[int]()
-    for band in range(left.bands.shape[1]):
-        some, others = (
-            np.flatnonzero(one.known & (one.bands[:, band] != 0)) for one in (left, right)
-        )
-        places, partners = shared(left.bands[some, band], right.bands[others, band])
-        for one, two in zip(some[places].tolist(), others[partners].tolist(), strict=True):
-            if one in done or left.hashes[one] == right.hashes[two] or looked >= LOOKED_AT:
-                continue
-            looked += 1
-            similarity = jaccard(
-                mine.row(int(rows[one])), theirs.row(two), mine.space, theirs.space
-            )
-            if similarity >= NEAR:
-                done.add(one)
-                yield one, two, similarity
 
 
 class _Cells:

@@ -54,8 +54,8 @@ def import_split(
         dataset: a sound dataset.
         target: of the split.
         source: JSON, pickle, CSV or TSV.
-        plan: id, version, title; its parameters `minority` (a share) and `subgroup` (of a GEARS
-            dictionary of subgroups).
+        plan: id, version, title; its parameters `minority` (a share) and `subgroup` (of a split of
+            GEARS, whose file of subgroups lies beside `source`).
         claim: of the standard; where none is given, the one that the roles support.
         overwrite: replace a store that is already there.
 
@@ -75,6 +75,8 @@ def import_split(
     imported = _imported(subject, found, _minority(plan))
     _require_sides(imported, found)
     stated = {**options, "file": found.name, "sha256": found.sha256}
+    if found.subgroups:
+        stated |= dict(zip(("subgroup_file", "subgroup_sha256"), found.subgroups, strict=True))
     plan = replace(plan, strategy=STRATEGY, parameters=stated)
     with tempfile.TemporaryDirectory() as scratch:
         drafts = Path(scratch)
@@ -114,6 +116,8 @@ def _imported(subject: Subject, found: SplitFile, minority: float) -> Imported:
         return _noting(made, [f"not a side, and left out: {side}" for side in strange])
     rows = found.rows or [(name, side) for side, group in found.groups.items() for name in group]
     counted, notes = _counted(subject, dict(rows))
+    if found.left_out:
+        notes.append(f"columns of the file that are left out: {', '.join(found.left_out)}")
     if len(dict(rows)) < len(rows):
         again = len(rows) - len(dict(rows))
         notes.append(f"{again} cells are named more than once; the last time counts")
@@ -182,7 +186,8 @@ def _supported(subject: Subject, drafts: Path, plan: Plan, imported: Imported) -
         if supported
         else (
             "no claim of the standard: it mixes several questions. Import one at a time "
-            "(`subgroup` for a dictionary of GEARS), or see what breaks"
+            "(`--set subgroup=NAME` for a split of GEARS, with its file of subgroups beside it), "
+            "or see what breaks"
         )
     )
     message = f"the roles support {what} with --claim"

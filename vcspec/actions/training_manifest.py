@@ -1,7 +1,7 @@
 """manifest: what a model was trained on, down to its cells, small enough to publish."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,10 @@ import numpy as np
 
 from vcspec.actions.validate import checked
 from vcspec.cards import conforming
+from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
-from vcspec.model.training_manifest import TrainingManifest, encoded, sampled
+from vcspec.model.training_manifest import TrainingManifest, encoded, features_digest, sampled
+from vcspec.rules.contamination import accessions_of
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT
@@ -59,12 +61,14 @@ def training_manifest(  # noqa: PLR0913 - each says one thing of the manifest
     entries, hashes = [], []
     for place in datasets:
         opened = checked(os.fspath(place), "dataset", level="data")
-        known, cells = _hashes(opened, _trained(opened, split))
+        trained = _trained(opened, split)
+        known, cells = _hashes(opened, {condition.key for condition in trained})
         hashes.append(known)
-        entries.append({**_entry(opened), "included": True, "cells": cells})
+        entries.append({**_entry(opened, trained), "included": True, "cells": cells})
     for place, reason in excluded:
         opened = checked(os.fspath(place), "dataset")
-        entries.append({**_entry(opened), "included": False, "reason": reason, "cells": 0})
+        entry = _entry(opened, _trained(opened, None))
+        entries.append({**entry, "included": False, "reason": reason, "cells": 0})
     every = np.concatenate(hashes)
     kept, one_in = sampled(every, most)
     document = {
@@ -87,26 +91,30 @@ def training_manifest(  # noqa: PLR0913 - each says one thing of the manifest
     return TrainingManifest(document)
 
 
-def _entry(dataset: Subject) -> dict[str, Any]:
+def _entry(dataset: Subject, conditions: Sequence[Condition]) -> dict[str, Any]:
     stated = dataset.document
-    names = [one["accession"] for one in stated["citations"] if "accession" in one]
     pin = {name: stated[name] for name in ("id", "version")}
-    return {**pin, "content": dataset.claimed_content(), "accessions": names}
+    return {
+        **pin,
+        "content": dataset.claimed_content(),
+        "accessions": accessions_of(stated, conditions),
+        "features": features_digest(dataset.features),
+    }
 
 
-def _trained(dataset: Subject, split: Target | None) -> set[str] | None:
-    """Keys of the conditions that were trained on; None for all."""
+def _trained(dataset: Subject, split: Target | None) -> Sequence[Condition]:
+    """Conditions that were trained on: all of the dataset, or those of a split."""
     if split is None:
-        return None
+        return [dataset.condition_at(run.start) for run in dataset.runs]
     opened = checked(os.fspath(split), "split")
     pinned = opened.document["datasets"][0]["content"]
     if dataset.claimed_content() != pinned:
         message = f"the split pins {pinned}, the dataset is {dataset.claimed_content()}"
         raise UsageError(message)
-    return {condition.key for condition in Table(opened).having("train")}
+    return list(Table(opened).having("train"))
 
 
-def _hashes(dataset: Subject, trained: set[str] | None) -> tuple[Hashes, int]:
+def _hashes(dataset: Subject, trained: Container[str]) -> tuple[Hashes, int]:
     """Hashes of the known cells, and the number of all cells."""
     space = str(dataset.document["values"]["space"])
     if space not in SPACES:
@@ -116,9 +124,7 @@ def _hashes(dataset: Subject, trained: set[str] | None) -> tuple[Hashes, int]:
     found = Identities.together(
         [identities(block, names, space) for block in dataset.store.blocks("/X")]
     )
-    wanted = np.ones(len(found), dtype=bool)
-    if trained is not None:
-        wanted[:] = False
-        for run in dataset.runs:
-            wanted[run.start : run.stop] = run.key in trained
+    wanted = np.zeros(len(found), dtype=bool)
+    for run in dataset.runs:
+        wanted[run.start : run.stop] = run.key in trained
     return found.hashes[found.known & wanted], int(wanted.sum())

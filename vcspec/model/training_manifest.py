@@ -1,7 +1,8 @@
 """Training manifest: the datasets, and a sample of the cells, that a model was trained on."""
 
 import base64
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,11 @@ class TrainingManifest:
         included = (one for one in self.document["datasets"] if one["included"])
         return frozenset(name for one in included for name in one["accessions"])
 
+    def hashes_all_over(self, features: str) -> bool:
+        """Whether every dataset that was trained on states these features, by their digest."""
+        included = (one for one in self.document["datasets"] if one["included"])
+        return all(one.get("features") == features for one in included)
+
     def by_chance(self, cells: int) -> float:
         """Matches that are expected among so many other cells, by chance alone."""
         return cells * self.hashed / self.one_in / SPACE
@@ -55,6 +61,16 @@ class TrainingManifest:
     def chance_to_find(self, shared: int) -> float:
         """Probability that one of so many shared cells is listed."""
         return 1.0 - (1.0 - 1.0 / self.one_in) ** shared
+
+
+def features_digest(names: Iterable[object]) -> str:
+    """SHA-256 of the features that cells are hashed over, whatever their order and case.
+
+    Args:
+        names: of the features.
+    """
+    lines = sorted(str(name).upper() for name in names)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def sampled(hashes: NDArray[np.uint64], most: int) -> tuple[NDArray[np.uint64], int]:

@@ -1,26 +1,52 @@
 """VCS716 and 72x: whether a model has seen the test before it was fitted on the split."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from vcspec.model.finding import Fault
+from vcspec.model.condition import Condition
+from vcspec.model.finding import Fault, Report
+from vcspec.model.training_manifest import features_digest
 from vcspec.rules.evidence import Evidence
-from vcspec.rules.leaking_cells import sides
+from vcspec.rules.leaking_cells import STOPPED, at_least, comparable, sides, too_few
 from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
 SURE = 1e-6  # expected chance matches below which one match confirms
+FOUND = (
+    ("VCS720", "confirmed", "tested cells were trained on"),
+    ("VCS721", "likely", "an accession of the tested dataset was used"),
+    ("VCS724", "likely", "near copies of tested cells were trained on"),
+)
+"""(code, verdict that it asks for, reason), the strongest first."""
 
 
-def accessions_of(document: Mapping[str, Any]) -> set[str]:
-    """Id and accessions of a dataset, in lower case; with and without the archive's prefix."""
-    found = {str(document["id"])}
-    for citation in document.get("citations", ()):
-        if "accession" in citation:
-            found |= {citation["accession"], citation["accession"].rpartition(":")[2]}
-    return {name.casefold() for name in found}
+def accessions_of(document: Mapping[str, Any], conditions: Iterable[Condition]) -> list[str]:
+    """Accessions that a dataset cites for some of its conditions.
+
+    Args:
+        document: of the dataset.
+        conditions: of it; a citation that names studies is left out where none of them is among
+            theirs.
+    """
+    studies = {condition.get("study") for condition in conditions}
+    has_studies = "study" in document["condition"]
+    return [
+        citation["accession"]
+        for citation in document["citations"]
+        if "accession" in citation
+        and (not has_studies or studies & set(citation.get("studies", studies)))
+    ]
+
+
+def _known_as(evidence: Evidence) -> set[str]:
+    """Id and accessions of what is tested, in lower case; with and without the archive's prefix."""
+    assert evidence.dataset is not None
+    document = evidence.dataset.document
+    found = accessions_of(document, evidence.table.having("test"))
+    names = [str(document["id"]), *found, *(name.rpartition(":")[2] for name in found)]
+    return {name.casefold() for name in names}
 
 
 def _declared(evidence: Evidence) -> Mapping[str, Any]:
@@ -37,7 +63,7 @@ def _named(names: Any, known: set[str]) -> list[str]:
 def prior_holds_test(evidence: Evidence) -> Iterator[Fault]:
     """Compare declared priors with the dataset's id and accessions."""
     assert evidence.dataset is not None
-    bad = _named(_declared(evidence).get("priors", ()), accessions_of(evidence.dataset.document))
+    bad = _named(_declared(evidence).get("priors", ()), _known_as(evidence))
     yield from fault("/", bad, "{n} priors are made of the tested dataset")
 
 
@@ -46,11 +72,13 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
     """Look for tested cells in the manifests."""
     assert evidence.cells is not None
     tested, _ = sides(evidence)
+    found = False
     hashes = np.unique(evidence.cells.identities.hashes[tested])
     for manifest in evidence.manifests:
         places, _ = shared(hashes, manifest.hashes)
         chance = manifest.by_chance(len(hashes))
         if len(places) and (chance < SURE or len(places) > 10 * chance):
+            found = True
             about = min(len(hashes), len(places) * manifest.one_in)
             yield Fault(
                 "/X",
@@ -67,8 +95,10 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
             f"{{n}} of {overlap.cells} tested cells are cells of {overlap.name}, by the counts of "
             f"the {overlap.features} features that both have",
         )
-    if not evidence.manifests:
-        _require_compared(evidence)
+        found = found or bool(overlap.exact)
+    untold = [*_not_over(evidence), *_too_few(evidence)]
+    if not found and len(untold) == len(evidence.manifests) + len(evidence.overlaps):
+        raise NotLooked("; ".join(untold))
 
 
 @leak("VCS724")
@@ -78,17 +108,14 @@ def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
         yield from fault(
             "/X",
             [f"{one} and {other} ({similarity:.2f})" for one, other, similarity in overlap.near],
-            f"{{n}} of {overlap.cells} tested cells are near copies of cells of {overlap.name}, by "
-            f"the counts of the {overlap.features} features that both have",
+            f"{at_least(overlap.is_whole)}{{n}} of {overlap.cells} tested cells are near copies of "
+            f"cells of {overlap.name}, by the counts of the {overlap.features} features that both "
+            "have",
         )
-    _require_compared(evidence)
-
-
-def _require_compared(evidence: Evidence) -> None:
-    if not any(overlap.cells for overlap in evidence.overlaps):
-        told = ", ".join(f"{one.features} with {one.name}" for one in evidence.overlaps)
-        message = f"tested cells have fewer than {LEAST_FEATURES} features in common ({told})"
-        raise NotLooked(message)
+    untold = _too_few(evidence, nearly=True)
+    is_found = any(one.near for one in evidence.overlaps)
+    if not is_found and len(untold) == len(evidence.overlaps):
+        raise NotLooked("; ".join(untold))
 
 
 @leak("VCS721")
@@ -101,7 +128,7 @@ def pretraining_likely(evidence: Evidence) -> Iterator[Fault]:
     if stated is None and not evidence.manifests:
         message = "pretraining is not declared"
         raise NotLooked(message)
-    bad = _named(names, accessions_of(evidence.dataset.document))
+    bad = _named(names, _known_as(evidence))
     yield from fault("/", bad, "{n} accessions of the tested dataset were used in pretraining")
 
 
@@ -112,25 +139,74 @@ def pretraining_not_declared(evidence: Evidence) -> Iterator[Fault]:
         yield Fault("/", "no declaration of pretraining", "one", pointer="/vcspec/training")
 
 
-def verdict_on(evidence: Evidence, codes: set[str]) -> str:
-    """Contamination of the tested dataset: confirmed, likely, unlikely, or not declared.
+def verdict_on(evidence: Evidence, report: Report) -> tuple[str, str]:
+    """Contamination of the tested dataset, and why.
 
     Args:
-        evidence: with the predictions.
-        codes: of what the audit found.
+        evidence: with predictions and dataset.
+        report: of the audit.
+
+    Returns:
+        confirmed, likely, unlikely, or not declared; and the reason, for a reader.
     """
-    if "VCS720" in codes:
-        return "confirmed"
-    if "VCS721" in codes:
-        return "likely"
-    stated = _declared(evidence).get("pretraining") if evidence.predictions else None
-    is_shown = bool(evidence.manifests or evidence.overlaps)
-    if stated is None and not is_shown:
-        return "not declared"
-    released = evidence.dataset.document.get("released") if evidence.dataset else None
-    until = (stated or {}).get("until")
-    if is_shown or (released and until and until < released):
-        return "unlikely"
-    # Corpora without accessions may hold the dataset under another name.
-    is_open = bool(stated and stated["corpora"] and not stated["accessions"])
-    return "not declared" if is_open else "unlikely"
+    assert evidence.dataset is not None
+    for code, verdict, reason in FOUND:
+        if code in report.codes:
+            return verdict, f"{reason} ({code})"
+    stated = _declared(evidence).get("pretraining")
+    if stated is None:
+        return "not declared", "the predictions do not declare pretraining"
+    released, until = evidence.dataset.document.get("released"), stated.get("until")
+    if released and until and until < released:
+        return "unlikely", f"all data were released by {until}, the dataset on {released}"
+    untold = [*_hidden(evidence, stated), *_not_compared(evidence, report)]
+    if untold:
+        return "not declared", "; ".join(untold)
+    return "unlikely", "no accession that is declared or listed, and no cell, is the dataset's"
+
+
+def _hidden(evidence: Evidence, stated: Mapping[str, Any]) -> list[str]:
+    """Declared corpora that may hold the dataset under another name: without accessions."""
+    shown = {name for one in evidence.manifests for name in (one.name, one.document["id"])}
+    shown |= {name for one in evidence.overlaps for name in (one.name, one.name.partition("@")[0])}
+    hidden = [name for name in stated["corpora"] if name not in shown]
+    told = f"neither accessions nor a manifest say what is in {', '.join(hidden)}"
+    return [told] if hidden and not stated["accessions"] else []
+
+
+def _not_compared(evidence: Evidence, report: Report) -> list[str]:
+    """Why what was trained on could not be held against the tested cells."""
+    skipped = [one.because for one in report.skipped if one.code == "VCS720"]
+    if skipped and evidence.has["manifest"]:
+        return [f"tested cells were not looked for: {skipped[0]}"]
+    return [*_not_over(evidence), *_too_few(evidence)]
+
+
+def _not_over(evidence: Evidence) -> list[str]:
+    """Why manifests rule out no match: other features, or too few tested cells with a hash."""
+    assert evidence.dataset is not None
+    own = features_digest(evidence.dataset.features)
+    number = comparable(evidence)
+    is_few = too_few(*number.tested)
+    other = "cells are hashed over features that are not stated, or not the dataset's"
+    return [
+        f"{one.name}: {number if is_few else other}"
+        for one in evidence.manifests
+        if is_few or not one.hashes_all_over(own)
+    ]
+
+
+def _too_few(evidence: Evidence, *, nearly: bool = False) -> list[str]:
+    """Why datasets of training rule out no match: too few tested cells can be compared."""
+    untold = []
+    for one in evidence.overlaps:
+        part = one.sketched if nearly else one.cells
+        if too_few(part, one.tested):
+            untold.append(
+                f"{one.name}: {part} of {one.tested} tested cells can be compared by the "
+                f"{one.features} features that both have, of which {LEAST_FEATURES} or more have "
+                "to be detected"
+            )
+        elif nearly and one.stopped:
+            untold.append(f"{one.name}: {STOPPED}")
+    return untold

@@ -55,15 +55,33 @@ class Overlap:
         name: id and version of that dataset.
         features: number that both have, over which cells are compared.
         cells: number of tested cells that can be compared: with enough features detected.
+        sketched: number of those in which near copies can be found.
+        tested: number of all tested cells.
         exact: (tested cell, cell) with the same counts.
         near: (tested cell, cell, similarity) of near copies.
+        is_whole: whether all pairs were compared that may be near copies.
     """
 
     name: str
     features: int
     cells: int
+    sketched: int
+    tested: int
     exact: Sequence[tuple[str, str]]
     near: Sequence[tuple[str, str, float]]
+    is_whole: bool = True
+
+    def __str__(self) -> str:
+        """How many tested cells can be compared."""
+        return (
+            f"{self.cells} of {self.tested} tested cells can be compared with {self.name}, and "
+            f"{self.sketched} nearly"
+        )
+
+    @property
+    def stopped(self) -> bool:
+        """Whether near copies were looked for in some pairs alone, and none was found."""
+        return not (self.is_whole or self.near)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """VCS70x and 71x: how the answer reaches a model by the cells of a dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,13 @@ from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import CellEvidence, Evidence
 from vcspec.rules.leaks import NotLooked, fault, leak
 from vcspec.rules.split import SHOWN_ROLES
-from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
+from vcspec.statistics.cell_identity import LEAST_FEATURES, Identities, shared
 
 NEAR = 0.9  # Jaccard similarity of near copies
 LOOKED_AT = 20_000  # pairs with a common band that are compared in full
+LEAST_SHARE = 0.1  # of the cells of a side that a search is made among
+ENOUGH = f"whole counts and {LEAST_FEATURES} detected features"
+STOPPED = f"none of the {LOOKED_AT} pairs that were compared is near, and there are more of them"
 FEWEST = 5  # conditions over which a correlation is tested
 BY_CHANCE = 0.01  # features that are expressed in tested cells alone, expected by chance
 TOLD = 0.01  # p below which counts tell the effect
@@ -45,6 +49,50 @@ def answer_dependent_features(evidence: Evidence) -> Iterator[Fault]:
     )
 
 
+@dataclass(frozen=True)
+class Comparable:
+    """How many cells of a split can be held against others.
+
+    Attributes:
+        tested: number of tested cells that can, and of all.
+        seen: the same of cells that models may see.
+        how: what those have that can.
+    """
+
+    tested: tuple[int, int]
+    seen: tuple[int, int]
+    how: str
+
+    def __str__(self) -> str:
+        sides = (("tested", self.tested), ("seen", self.seen))
+        told = " and ".join(f"{part} of {whole} {word}" for word, (part, whole) in sides)
+        return f"{told} cells can be compared: those {self.how}"
+
+    def require(self) -> None:
+        """Pass where enough cells of both sides can be compared.
+
+        Raises:
+            NotLooked: fewer than `LEAST_SHARE` can.
+        """
+        if too_few(*self.tested) or too_few(*self.seen):
+            raise NotLooked(str(self))
+
+
+def too_few(part: int, whole: int) -> bool:
+    """Whether a search among so many of the cells says nothing where it finds nothing."""
+    return part == 0 or part < LEAST_SHARE * whole
+
+
+def comparable(evidence: Evidence, *, nearly: bool = False) -> Comparable:
+    """Cells of both sides that can be compared, in all counts or nearly."""
+    known = _cells(evidence).identities
+    is_known = known.is_sketched if nearly else known.known
+    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
+    tested, seen = ((int(is_known[one].sum()), len(one)) for one in rows)
+    how = "that fill a band of the sketch" if nearly else f"with {ENOUGH}"
+    return Comparable(tested, seen, how)
+
+
 @leak("VCS707")
 def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     """Compare hashes of tested cells with those of cells that models may see."""
@@ -64,6 +112,8 @@ def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
             tuple(bad),
             len(places),
         )
+    else:
+        comparable(evidence).require()
 
 
 def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -74,11 +124,58 @@ def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """
     known = _cells(evidence).identities.known
     if not known.any():
-        message = f"no cell has whole counts and {LEAST_FEATURES} detected features"
+        message = f"no cell has {ENOUGH}"
         raise NotLooked(message)
     rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
     tested, seen = (one[known[one]] for one in rows)
     return tested, seen
+
+
+@dataclass(frozen=True)
+class Near:
+    """Near copies.
+
+    Attributes:
+        found: number of a cell → its near copy, and their Jaccard similarity.
+        is_whole: whether all pairs with a common band were compared.
+    """
+
+    found: Mapping[int, tuple[int, float]]
+    is_whole: bool
+
+
+def at_least(is_whole: bool) -> str:  # noqa: FBT001 - the only thing that it is asked
+    """What to say before a number of near copies."""
+    return "" if is_whole else "at least "
+
+
+def near_copies(
+    left: Identities, right: Identities, similarity: Callable[[int, int], float]
+) -> Near:
+    """Cells of one side that are nearly, and not wholly, a cell of the other.
+
+    Args:
+        left: one side.
+        right: the other.
+        similarity: Jaccard similarity of a cell of `left` and one of `right`, by their numbers.
+    """
+    found: dict[int, tuple[int, float]] = {}
+    looked = 0
+    for band in range(left.bands.shape[1]):
+        some, others = (
+            np.flatnonzero(side.known & (side.bands[:, band] != 0)) for side in (left, right)
+        )
+        places, partners = shared(left.bands[some, band], right.bands[others, band])
+        for one, other in zip(some[places].tolist(), others[partners].tolist(), strict=True):
+            if one in found or left.hashes[one] == right.hashes[other]:
+                continue
+            if looked == LOOKED_AT:
+                return Near(found, is_whole=False)
+            looked += 1
+            alike = similarity(one, other)
+            if alike >= NEAR:
+                found[one] = (other, alike)
+    return Near(found, is_whole=True)
 
 
 @leak("VCS708")
@@ -86,31 +183,22 @@ def near_copy_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     """Compare cells that share a band of their sketches, pair by pair."""
     cells = _cells(evidence)
     tested, seen = sides(evidence)
-    bands, hashes = cells.identities.bands, cells.identities.hashes
-    near: dict[int, tuple[int, float]] = {}
-    looked = 0
-    for band in range(bands.shape[1]):
-        some = tested[bands[tested, band] != 0]
-        places, partners = shared(bands[some, band], bands[seen, band])
-        for one, other in zip(some[places].tolist(), seen[partners].tolist(), strict=True):
-            if one in near or hashes[one] == hashes[other] or looked >= LOOKED_AT:
-                continue
-            looked += 1
-            similarity = cells.similarity(one, other)
-            if similarity >= NEAR:
-                near[one] = (other, similarity)
+    left, right = (cells.identities.of(rows) for rows in (tested, seen))
+    near = near_copies(
+        left, right, lambda one, other: cells.similarity(int(tested[one]), int(seen[other]))
+    )
     bad = [
-        f"{cells.name(one)} and {cells.name(other)} ({similarity:.2f})"
-        for one, (other, similarity) in list(near.items())[:SHOWN]
+        f"{cells.name(int(tested[one]))} and {cells.name(int(seen[other]))} ({similarity:.2f})"
+        for one, (other, similarity) in list(near.found.items())[:SHOWN]
     ]
-    if near:
-        yield Fault(
-            "/X",
-            f"{len(near)} tested cells are near copies of a seen cell",
-            "none",
-            tuple(bad),
-            len(near),
-        )
+    number = len(near.found)
+    if number:
+        found = f"{at_least(near.is_whole)}{number} tested cells are near copies of a seen cell"
+        yield Fault("/X", found, "none", tuple(bad), number)
+    else:
+        comparable(evidence, nearly=True).require()
+        if not near.is_whole:
+            raise NotLooked(STOPPED)
 
 
 @leak("VCS709")

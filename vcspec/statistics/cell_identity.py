@@ -73,6 +73,15 @@ class Identities:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    @property
+    def is_sketched(self) -> NDArray[np.bool_]:
+        """(cells,) whether a cell is known and fills a band, by which near copies are found."""
+        return self.known & (self.bands != 0).any(axis=1)
+
+    def of(self, rows: NDArray[np.int64]) -> "Identities":
+        """Those of some cells."""
+        return Identities(self.hashes[rows], self.bands[rows], self.known[rows])
+
     @classmethod
     def together(cls, parts: Sequence["Identities"]) -> "Identities":
         """Those of several blocks, one under the other."""
