@@ -411,6 +411,16 @@ def test_what_is_pinned_and_was_withdrawn_is_not_used_though_it_is_kept(wish, pl
     assert wish() == (None, [])
 
 
+def test_a_reference_that_was_withdrawn_is_not_taken_from_beside_a_kept_split(
+    alone, place, monkeypatch
+):
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    _scored(alone)
+    withdraw("tiny/unseen@1.0.0", str(place), kind="reference", reason="wrong cells")
+    with pytest.raises(UsageError, match="no reference of split tiny/unseen"):
+        _scored(alone)
+
+
 def test_what_is_pinned_and_damaged_in_the_cache_is_told_and_not_used(wish, place, monkeypatch):
     path = fetch("tiny/unseen", kind=wish.kind, registry=[str(place)])
     _flip(path / next(one for one in names(path) if "/c/" in one))

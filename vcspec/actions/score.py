@@ -47,6 +47,7 @@ from vcspec.standard import CURRENT, standard
 from vcspec.statistics.cellwise import Cellwise, with_cellwise
 from vcspec.statistics.content import commitment
 from vcspec.statistics.fingerprints import Shown
+from vcspec.storage.store_cache import is_kept
 
 Target = str | os.PathLike[str]
 MISSES = {"VCS501", "VCS509"}  # what partial predictions may break: missing, not finite
@@ -323,9 +324,9 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
     if given is not None:
         found: Subject | None = checked(os.fspath(given), "reference", level="full")
     else:
-        found = reference_of(subject.store.target, answered) or reference_of(
-            split.store.target, answered
-        )
+        found = reference_of(subject.store.target, answered)
+        if found is None and not is_kept(split.store.target):
+            found = reference_of(split.store.target, answered)
         if found is None:
             place = published("reference", answered, pin="split", settings=subject.settings)
             found = None if place is None else checked(place, "reference", level="full")

@@ -65,6 +65,11 @@ def path_of(storage: str) -> Path:
     return stores_folder() / f"{storage.removeprefix(STORAGE)}.zarr"
 
 
+def is_kept(target: str) -> bool:
+    """Whether a store lies in the cache, whose other stores do not belong to it."""
+    return Path(target).parent == stores_folder()
+
+
 def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | None = None) -> Path:
     """The store with that digest, brought from elsewhere unless it is here, every byte checked.
 
