@@ -79,6 +79,23 @@ def test_who_made_the_parts_is_kept_where_any_of_them_states_it(tmp_path: Path) 
         assert document.get("creators") == expected
 
 
+def test_citations_say_which_studies_they_are_about(tmp_path: Path) -> None:
+    paper, other = (
+        {"title": title, "accession": name} for title, name in (("Aa", "A:1"), ("Bb", "B:2"))
+    )
+    one = written(tmp_path, "one", citations=[paper])
+    two = written(tmp_path, "two", seed=1, citations=[other, paper])
+    three = written(tmp_path, "three", seed=2, citations=[])
+    merge([one, two], tmp_path / "m.zarr", id="both")
+    merge([tmp_path / "m.zarr", three], tmp_path / "n.zarr", id="all")
+    for name in ("m.zarr", "n.zarr"):
+        document = vcspec.actions.validate.checked(str(tmp_path / name), "dataset").document
+        assert document["citations"] == [
+            {**paper, "studies": ["one", "two"]},
+            {**other, "studies": ["two"]},
+        ]
+
+
 def test_features_are_chosen_on_the_studies_named_alone(tmp_path: Path) -> None:
     one, two = written(tmp_path, "one"), written(tmp_path, "two", seed=1)
     found = merge([one, two], tmp_path / "m.zarr", id="both", features=20, select_on=["one"])

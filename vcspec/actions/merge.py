@@ -129,6 +129,7 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
     curated = Curated(rows, np.array(names, dtype=str), np.array(chosen, dtype=str), obs)
     document = {
         **_document(opened, fields, id, version, title),
+        "citations": _citations(pieces),
         "fitted": _fitted(features, select_on),
     }
     write_dataset(Path(target), document, curated, overwrite=overwrite)
@@ -294,13 +295,25 @@ def _document(
         "licence": licences[0] if len(licences) == 1 else " AND ".join(f"({x})" for x in licences),
         "access": max((str(one["access"]) for one in documents), key=access.index),
         **({"creators": makers} if any("creators" in one for one in documents) else {}),
-        "citations": _once([one for each in documents for one in each["citations"]]),
         "sources": _once([one for each in documents for one in each["sources"]]),
         "curation": [
             f"Merge {', '.join(names)}, in the features that all of them have.",
             "Keep each cell's total over all features of its own dataset.",
         ],
     }
+
+
+def _citations(pieces: Sequence[_Piece]) -> list[dict[str, Any]]:
+    """What the pieces cite, each once, with the studies that it is about."""
+    found: list[tuple[dict[str, Any], set[str]]] = []
+    for piece in pieces:
+        for stated in piece.subject.document["citations"]:
+            cited = {name: value for name, value in stated.items() if name != "studies"}
+            about = next((about for known, about in found if known == cited), None)
+            if about is None:
+                found.append((cited, about := set()))
+            about |= {*stated.get("studies", piece.studies)}
+    return [{**cited, "studies": sorted(about)} for cited, about in found]
 
 
 def _once(entries: Sequence[Any]) -> list[Any]:
