@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import anndata
 import numpy as np
 import numpy.typing as npt
 
-from vcspec.cards import DatasetCard, recipe
+from vcspec.cards import dataset_card, recipe
 from vcspec.model.curated import Curated
 from vcspec.storage.r_data import Experiment
 
@@ -92,8 +93,10 @@ COPIES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
 """Dataset → folder of the copy, and what reads it as the recipe's function `curated` takes it."""
 
 
-def curated_copy(name: str, card: DatasetCard, folder: Path) -> Curated:
-    """What the recipe makes of the copy."""
+@cache
+def curated_copy(name: str, folder: Path) -> Curated:
+    """What the recipe makes of the copy; read once in a process, as it takes long."""
+    card = dataset_card(name)
     module = sys.modules[recipe(card).__module__]
     content = COPIES[name][1](folder)
     parts = content if isinstance(content, tuple) else (content,)

@@ -50,7 +50,7 @@ def _from_a_copy(name, target, folder):
     if name not in COPIES or not (folder / COPIES[name][0]).is_dir():
         pytest.skip(f"real data missing: neither the sources of {name} nor a copy")
     card = dataset_card(name)
-    curated = curated_copy(name, card, folder)
+    curated = curated_copy(name, folder)
     write_dataset(target, dataset_document(card), curated, overwrite=False)
 
 

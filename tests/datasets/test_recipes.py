@@ -36,7 +36,7 @@ def copied(name: str, missing: Sequence[str] = ()) -> Curated:
     """The dataset, from a copy of its sources; skips where there is none."""
     if name not in COPIES or not (CURATED / COPIES[name][0]).is_dir():
         pytest.skip(f"real data missing: {', '.join(missing)}, nor a copy of {name}")
-    return curated_copy(name, cards.dataset_card(name), CURATED)
+    return curated_copy(name, CURATED)
 
 
 @pytest.fixture(scope="module")
