@@ -69,11 +69,16 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
+def needs(*packages: str) -> None:
+    """Skip what asks for this where one of the packages is not installed."""
+    for package in packages:
+        pytest.importorskip(package)
+
+
 @pytest.fixture(scope="session")
 def moto_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """moto, once a run; skips where it or s3fs is not installed."""
-    for package in ("moto", "s3fs"):
-        pytest.importorskip(package)
+    needs("moto", "s3fs")
     with moto.serving(tmp_path_factory.mktemp("moto")) as server:
         yield server
 
@@ -103,8 +108,7 @@ def azurite_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 @pytest.fixture(scope="session")
 def gcs_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The emulator of Google Cloud Storage, once a run; skips where it or gcsfs is missing."""
-    for package in ("gcp_storage_emulator", "gcsfs"):
-        pytest.importorskip(package)
+    needs("gcp_storage_emulator", "gcsfs")
     with gcs.serving(tmp_path_factory.mktemp("gcs")) as server:
         yield server
 

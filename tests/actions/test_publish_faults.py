@@ -2,7 +2,6 @@
 
 import errno
 import itertools
-import os
 import shutil
 import threading
 import uuid
@@ -32,7 +31,6 @@ from vcspec.storage.place import Place, open_place
 from vcspec.storage.transfer import damaged
 
 FILES = fsspec.filesystem("memory")
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")  # Windows
 PUBLISHERS, ROUNDS = 16, 20
 CALLS = ("pipe_file", "put_file", "cat_file", "find", "rm_file", "exists")
 FAILURES = {
@@ -191,7 +189,6 @@ def test_a_server_that_returns_half_of_an_object_is_never_believed(artefact, url
     assert read_release(open_place(url), "dataset", "tiny", "1.0.0") is None
 
 
-@forks
 def test_a_publisher_that_is_killed_at_any_call_leaves_nothing_half_visible(
     artefact, tmp_path, monkeypatch
 ):
@@ -235,7 +232,6 @@ def test_a_fetch_that_fails_at_any_call_leaves_nothing_in_the_cache(
         assert damaged(LocalObjects(path), artefact.contents.entries) == []
 
 
-@forks
 def test_a_fetch_that_is_killed_at_any_call_leaves_a_whole_store_or_none(
     artefact, tmp_path, monkeypatch
 ):

@@ -2,7 +2,6 @@
 
 import errno
 import itertools
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -98,7 +97,6 @@ def test_whichever_answer_goes_wrong_no_other_card_comes_out(places, monkeypatch
     assert set(outcomes) <= {1, 3, 4}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")  # Windows
 def test_a_score_that_is_killed_at_any_call_leaves_the_whole_card_or_none(screen, tmp_path):
     target = tmp_path / "card.json"
     whole = score(screen.predictions).to_json()

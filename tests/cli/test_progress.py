@@ -1,7 +1,6 @@
 """What a terminal shows while work is done, and that a pipe shows nothing of it."""
 
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from support import tiny
+
+pty = pytest.importorskip("pty")  # of Unix
 
 
 def on_a_terminal(*arguments: str) -> str:
@@ -41,7 +42,6 @@ def on_a_terminal(*arguments: str) -> str:
     return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", b"".join(written)).decode()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="terminals of its kind are of Unix")
 def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.Screen) -> None:
     shown = on_a_terminal("validate", str(screen.predictions), "--level", "full")
     assert "checked" in shown
@@ -50,7 +50,6 @@ def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.S
     assert re.search(r"\d:\d\d:\d\d|-:--:--", shown)  # the time that is left
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="terminals of its kind are of Unix")
 def test_publishing_shows_what_is_checked_sent_and_read_back(
     screen: tiny.Screen, tmp_path: Path
 ) -> None:

@@ -73,6 +73,8 @@ def killed_at(number: int, count: Callable[[Decorator], None], work: Callable[[]
     Raises:
         RuntimeError: the process failed by itself, or does not end.
     """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system starts processes anew, and knows no kill")  # Windows
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(sorted(filter(NEEDED.match, sys.modules)))
     process = processes.Process(
