@@ -7,7 +7,6 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +18,7 @@ from referencing.jsonschema import DRAFT202012
 
 from vcspec.model.curated import Curated
 from vcspec.model.errors import UnknownName, Unreadable
+from vcspec.model.naming import near
 from vcspec.standard import Table, packaged, standard
 
 CARD = "card.toml"
@@ -211,8 +211,7 @@ def _ids(root: Path, pattern: str) -> tuple[str, ...]:
 
 def _known(what: str, name: str, names: tuple[str, ...]) -> None:
     if name not in names:
-        near = get_close_matches(name, names) or names[:8]
-        has = ", ".join(near) if near else f"no {what} at all"
+        has = near(name, names) or f"no {what} at all"
         message = f"the library has no {what} {name!r}; it has {has}"
         raise UnknownName(message)
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 from vcspec.model.condition import MEMBER_SEPARATOR
 from vcspec.model.errors import UnknownName, UsageError
+from vcspec.model.naming import near
 from vcspec.model.spaces import AS_MEASURED
 from vcspec.standard import standard
 
@@ -113,8 +113,7 @@ def reading_of(
 def _convention(name: str) -> Mapping[str, Any]:
     known = standard().conventions
     if name not in known:
-        near = get_close_matches(name, known) or list(known)
-        message = f"the standard has no convention {name!r}; it has {', '.join(near)}"
+        message = f"the standard has no convention {name!r}; it has {near(name, known)}"
         raise UnknownName(message)
     found: Mapping[str, Any] = known[name]
     return found

@@ -10,6 +10,7 @@ import rfc8785
 
 from vcspec.model.address import shown
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.naming import near
 from vcspec.model.release import KINDS, REGISTRY, Named, parts, path_of, same
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
@@ -268,8 +269,6 @@ def found_by_name(
     Raises:
         UsageError: there is none.
     """
-    from difflib import get_close_matches
-
     everything = list(entries)
     named = [one for one in everything if one["release"]["id"] == name.id]
     fitting = [
@@ -283,10 +282,9 @@ def found_by_name(
         return max((one for one in fitting if key_of(one)[0] == first), key=key_of)
     has = sorted({one["release"]["version"] for one in named}, key=parts)
     if has:
-        near = f"it has the versions {', '.join(has)}" + (f" of a {kind}" if kind else "")
+        there = f"it has the versions {', '.join(has)}" + (f" of a {kind}" if kind else "")
     else:
-        ids = sorted({one["release"]["id"] for one in everything})
-        near = f"it has {', '.join(get_close_matches(name.id, ids) or ids[:8]) or 'nothing'}"
+        there = f"it has {near(name.id, {one['release']['id'] for one in everything}) or 'nothing'}"
     wanted = f"{name.id}@{name.version}" if name.version else name.id
-    message = f"the registry has no {kind or 'artefact'} {wanted}; {near}"
+    message = f"the registry has no {kind or 'artefact'} {wanted}; {there}"
     raise UsageError(message)
