@@ -118,6 +118,18 @@ def test_a_folder_without_hard_links_is_refused(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_comes_and_goes_while_it_is_made_is_made_again(tmp_path, monkeypatch):
+    place, really = LocalPlace(tmp_path / "place"), Path.is_dir
+    place.put("a", b"1")
+    looks = iter([False, False, False])  # as those see it that look while it is away
+    monkeypatch.setattr(
+        Path, "is_dir", lambda path, **how: next(looks, True) and really(path, **how)
+    )
+    place.put("b", b"2")
+    assert place.read("b") == b"2"
+    assert next(looks, None) is None
+
+
 @pytest.mark.parametrize("act", ["put", "stand"])
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch, act):
     def full(_: int) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ DRAFTS = "drafts"
 # A folder is removed when it is empty, maybe by another and just before something comes into it.
 RACED = Retrying(
     retry=retry_if_exception_type(FileNotFoundError),
-    stop=stop_after_delay(1),
+    stop=stop_after_delay(10),
     wait=wait_random(0, 0.01),
     reraise=True,
 )
@@ -169,10 +170,11 @@ def _folder(path: Path) -> None:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        if path.exists() and not path.is_dir():
+    except FileExistsError as error:
+        # One look alone: between two, the folder may come and go.
+        if not stat.S_ISDIR(path.stat().st_mode):
             raise
-        raise FileNotFoundError(errno.ENOENT, "the folder has gone", str(path)) from None
+        raise FileNotFoundError(errno.ENOENT, "the folder was gone", str(path)) from error
 
 
 def _flush(folder: Path) -> None:
