@@ -12,8 +12,10 @@ from vcspec.model.errors import Invalid, UsageError
 from vcspec.rules.subject import Subject
 from vcspec.splitting.imported import Imported, by_cells, by_labels, canonical, side_of
 from vcspec.standard import standard
+from vcspec.storage.opening import open_store
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.split_files import SplitFile, read_split_file
+from vcspec.storage.writing import restate
 
 Path_ = str | os.PathLike[str]
 STRATEGY = "imported"
@@ -173,10 +175,12 @@ def _supported(subject: Subject, drafts: Path, plan: Plan, imported: Imported) -
     Raises:
         UsageError: there is none, or there are several.
     """
-    supported = []
+    supported: list[str] = []
+    place = drafts / "claimed.zarr"
+    write_split(subject, place, plan, imported.assigned, claim="")
+    document = Subject(open_store(str(place))).document
     for name in standard().claims:
-        place = drafts / f"{name}.zarr"
-        write_split(subject, place, plan, imported.assigned, claim=name)
+        restate(place, {**document, "claim": name})
         if not validate(place, level="axes").exit_code:
             supported.append(name)
     if len(supported) == 1:

@@ -61,6 +61,20 @@ def new_store(
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def restate(target: Path, document: Mapping[str, Any]) -> None:
+    """Give a store of one's own another document, and seal it again; not for one that others read.
+
+    Args:
+        target: a store from `new_store`.
+        document: the root attribute `vcspec` from now on.
+    """
+    import zarr
+
+    zarr.open_group(zarr.storage.LocalStore(target), mode="r+").attrs["vcspec"] = dict(document)
+    _consolidate(target)
+    seal(target)
+
+
 def draft_of(root: Any) -> Path:
     """The folder in which a store from `new_store` is being written."""
     return Path(root.store.root)
