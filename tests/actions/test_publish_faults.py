@@ -15,7 +15,7 @@ import fsspec
 import pytest
 from support import tiny
 from support.killed import killed_at, reads_and_moves, writes_of_files
-from support.publishing import dataset, release
+from support.publishing import dataset, lean, release
 from tenacity import wait_none
 
 from vcspec.actions import publish as publishing
@@ -83,9 +83,9 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
 
 
 @pytest.fixture
-def artefact(screen: Any, monkeypatch: pytest.MonkeyPatch) -> Prepared:
+def artefact(screen: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Prepared:
     """The tiny dataset, examined once."""
-    found = prepared(screen.dataset)
+    found = prepared(lean(tmp_path / "lean.zarr", screen.dataset))
     monkeypatch.setattr(publishing, "prepared", lambda *_, **__: found)
     return found
 
@@ -149,10 +149,14 @@ def test_of_racing_publishers_those_of_one_content_win_and_the_others_hear_of_it
 ):
     """Each content is brought by two; whoever comes second with the same succeeds as well."""
     contents = {seed: tiny.curated(seed=seed) for seed in range(PUBLISHERS // 2)}
-    found = [prepared(dataset(tmp_path / f"{n}.zarr", own)) for n, own in contents.items()]
+    found = []
+    for number, own in contents.items():
+        store = dataset(tmp_path / f"{number}.zarr", own)
+        found.append(prepared(lean(tmp_path / f"lean-{number}.zarr", store)))
     known = {one.path: one for one in found}
     monkeypatch.setattr(publishing, "prepared", lambda store, **_: known[Path(store)])
     monkeypatch.setattr(transfer, "AT_ONCE", 2)
+    monkeypatch.setattr(remote_place, "WAIT", wait_none())
 
     def tried(store: Path, url: str) -> str:
         try:
@@ -181,7 +185,7 @@ def test_a_server_that_returns_half_of_an_object_is_never_believed(artefact, url
 
     def half(self: Any, path: str, **options: Any) -> bytes:
         body: bytes = whole(self, path, **options)
-        return body[: len(body) // 2] if path.endswith("X/data/c/0") else body
+        return body[: len(body) // 2] if path.endswith("X/c/0/0") else body
 
     monkeypatch.setattr(type(FILES), "cat_file", half)
     with pytest.raises(VcspecError, match="does not arrive as it was sent"):

@@ -62,6 +62,7 @@ def main() -> None:
             for pattern, methods in server.HANDLERS
         )
     handler = partial(server.RequestHandler, Storage(use_memory_fs=True))
+    HTTPServer.request_queue_size = 128  # as publishers come many at once, and else wait a second
     http = HTTPServer(("127.0.0.1", 0), handler)
     print(f"at http://127.0.0.1:{http.server_address[1]}", flush=True)
     http.serve_forever()

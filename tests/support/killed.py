@@ -23,7 +23,7 @@ from vcspec.storage.objects import LocalObjects
 
 PATIENCE = 120.0
 NEEDED = re.compile(
-    r"(zarr|s3fs|jsonschema|referencing|rfc8785|numcodecs|packaging|vcspec|"
+    r"(zarr|s3fs|gcsfs|adlfs|azure|jsonschema|referencing|rfc8785|numcodecs|packaging|vcspec|"
     r"support\.(killed|publishing))\b"
 )
 """What is imported before the forks."""
@@ -50,11 +50,11 @@ def files_of_results(counted: Decorator) -> None:
         setattr(Path, name, counted(getattr(Path, name)))
 
 
-def requests_of_s3(counted: Decorator) -> None:
-    """Count the requests of the driver of S3."""
-    from s3fs import S3FileSystem
+def requests(counted: Decorator) -> None:
+    """Count the requests to servers, whichever driver sends them."""
+    from aiohttp import ClientSession
 
-    S3FileSystem._call_s3 = counted(S3FileSystem._call_s3)
+    ClientSession._request = counted(ClientSession._request)  # type: ignore[method-assign]
 
 
 def command(*arguments: str) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from support import tiny
+from support.reencode import Layout, reencode
 
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.publish import Published, publish
 from vcspec.model.curated import Curated
+from vcspec.storage.sealing import seal
 
 CONTACT = "Ada Lovelace <ada@example.org>"
 TEXTS: Mapping[str, Callable[..., str]] = {
@@ -21,6 +23,13 @@ def dataset(target: Path, curated: Curated | None = None, **changes: Any) -> Pat
     """A tiny dataset whose document has these changes."""
     document = tiny.dataset_document(**changes)
     write_dataset(target, document, curated or tiny.curated(), overwrite=False)
+    return target
+
+
+def lean(target: Path, store: Path) -> Path:
+    """The artefact at `store` in the fewest objects, for tests that try each of them."""
+    reencode(store, target, Layout(matrix="dense"))
+    seal(target)
     return target
 
 
