@@ -1,25 +1,32 @@
 """Content of sources that are not at hand, from copies that others made of it."""
 
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anndata
 import numpy as np
 import numpy.typing as npt
+import pytest
 
-from vcspec.cards import dataset_card, recipe
+from vcspec.cards import DatasetCard, dataset_card, recipe
 from vcspec.model.curated import Curated
 from vcspec.storage.r_data import Experiment
 
+BESIDE = Path(__file__).parents[3] / "shared" / "sources"
+MIRROR = Path(os.environ.get("VCSPEC_SOURCE_MIRROR") or BESIDE)
+CURATED = MIRROR.parent / "data"
 Lists = dict[str, dict[str, Any]]
 
 
 def _listed(path: Path) -> tuple[Any, Lists]:
     """The arrays of a file of lists, and context → perturbation → names."""
-    found = np.load(path, allow_pickle=False)
+    with np.load(path, allow_pickle=False) as file:
+        found = {name: file[name] for name in file.files}  # decoded again whenever it is asked for
     genes, offsets = found["genes"], found["offsets"]
     contexts, perturbations = found["contexts"], found["perturbations"]
     lists: Lists = {str(name): {} for name in contexts}
@@ -91,6 +98,18 @@ COPIES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "tahoe-ten-lines": ("tahoe10_extremes", tahoe),
 }
 """Dataset → folder of the copy, and what reads it as the recipe's function `curated` takes it."""
+
+
+def absent(card: DatasetCard) -> list[str]:
+    """Sources that are not at hand."""
+    return [s.name for s in card.sources if not (MIRROR / urlsplit(s.url).path[1:]).is_file()]
+
+
+def copied(name: str, missing: Sequence[str] = ()) -> Curated:
+    """The dataset, from a copy of its sources; skips where there is none."""
+    if name not in COPIES or not (CURATED / COPIES[name][0]).is_dir():
+        pytest.skip(f"real data missing: {', '.join(missing)}, nor a copy of {name}")
+    return curated_copy(name, CURATED)
 
 
 @cache

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from local_copies import COPIES, curated_copy
+from local_copies import absent, copied
 
 import vcspec
 from vcspec.actions.curate import dataset_document, write_dataset
@@ -18,7 +18,6 @@ from vcspec.cards import (
     split_ids,
 )
 from vcspec.cli import main
-from vcspec.model.errors import Unreadable
 from vcspec.render.difficulty_text import render_summary
 from vcspec.standard import standard
 from vcspec.storage.sealing import sealed_content
@@ -36,22 +35,16 @@ def made(tmp_path_factory, source_mirror):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("VCSPEC_SOURCE_MIRROR", str(source_mirror))
                 patch.setenv("VCSPEC_CACHE", str(folder / "cache"))
-                try:
+                missing = absent(dataset_card(dataset))
+                if missing:
+                    document = dataset_document(dataset_card(dataset))
+                    curated = copied(dataset, missing)
+                    write_dataset(stores[dataset], document, curated, overwrite=False)
+                else:
                     vcspec.curate(dataset, stores[dataset])
-                except Unreadable:
-                    _from_a_copy(dataset, stores[dataset], source_mirror.parent / "data")
         return stores[dataset]
 
     return make
-
-
-def _from_a_copy(name, target, folder):
-    """The dataset, where its sources are not at hand and a copy of their content is."""
-    if name not in COPIES or not (folder / COPIES[name][0]).is_dir():
-        pytest.skip(f"real data missing: neither the sources of {name} nor a copy")
-    card = dataset_card(name)
-    curated = curated_copy(name, folder)
-    write_dataset(target, dataset_document(card), curated, overwrite=False)
 
 
 @pytest.fixture(scope="module")

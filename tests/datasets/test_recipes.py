@@ -1,12 +1,10 @@
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import anndata
 import numpy as np
 import pytest
-from local_copies import COPIES, curated_copy
+from local_copies import CURATED, MIRROR, absent, copied
 from scipy import sparse
 
 from vcspec import cards
@@ -18,25 +16,10 @@ from vcspec.model.errors import Unreadable
 from vcspec.storage.fetch import fetch
 from vcspec.storage.sealing import sealed_content
 
-BESIDE = Path(__file__).parents[3] / "shared" / "sources"
-MIRROR = Path(os.environ.get("VCSPEC_SOURCE_MIRROR") or BESIDE)
-CURATED = MIRROR.parent / "data"
 REAL = [name for name in cards.dataset_ids() if cards.dataset_card(name).sources]
 COUNTED = [
     name for name in REAL if cards.dataset_card(name).document["values"]["space"] == "counts"
 ]
-
-
-def absent(card: cards.DatasetCard) -> list[str]:
-    """Sources that are not at hand."""
-    return [s.name for s in card.sources if not (MIRROR / urlsplit(s.url).path[1:]).is_file()]
-
-
-def copied(name: str, missing: Sequence[str] = ()) -> Curated:
-    """The dataset, from a copy of its sources; skips where there is none."""
-    if name not in COPIES or not (CURATED / COPIES[name][0]).is_dir():
-        pytest.skip(f"real data missing: {', '.join(missing)}, nor a copy of {name}")
-    return curated_copy(name, CURATED)
 
 
 @pytest.fixture(scope="module")
