@@ -8,6 +8,7 @@ import pytest
 from local_copies import absent, copied
 
 import vcspec
+from vcspec.actions.audit import audit
 from vcspec.actions.curate import dataset_document, write_dataset
 from vcspec.actions.split import library_split
 from vcspec.cards import (
@@ -86,6 +87,19 @@ def test_a_published_difficulty_is_measured_again(name, derived):
         place: pytest.approx(value, rel=1e-6, abs=1e-9) if isinstance(value, float) else value
         for place, value in leaves(published).items()
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("norman-mcfaline/unseen-combination", "features"),
+        ("l1000-three-drugs/unseen-context", "normalisation"),  # its features are from elsewhere
+    ],
+)
+def test_an_audit_tells_what_a_source_has_fitted_on_tested_cells(name, what, derived):
+    dataset, split, _ = derived(name)
+    (found,) = (one for one in audit(split, dataset=dataset).findings if one.code == "VCS704")
+    assert found.found.startswith(what)
 
 
 def leaves(document, place=""):

@@ -116,13 +116,26 @@ def test_a_split_tells_its_claim_its_strategy_and_what_it_pins():
     assert "Curation" not in read(found)[0]
 
 
+def test_what_was_fitted_on_cells_is_told_and_from_which():
+    stated = [
+        {"what": "features", "method": "variance", "number": 500, "on": "all"},
+        {"what": "projection", "method": "log1p-pca", "on": {"context": ["liver", "skin"]}},
+    ]
+    assert rows(card(described(measured(fitted=stated))), "Fitted on cells")[1:] == [
+        ["features", "variance", "500", "all"],
+        ["projection", "log1p-pca", "", "context: liver, skin"],
+    ]
+    assert "Fitted on cells\n\nNothing was." in card(described(measured(fitted=[])))
+    assert "Fitted" not in card(described(measured()))
+
+
 def test_simulated_data_are_named_so_and_measured_ones_are_not():
     assert "**Simulated**" in card(described(split_document()))
     assert "Simulated" not in card(described())
 
 
 def test_strings_of_strangers_change_nothing_of_the_page():
-    usual = read(card(described(place="a.zarr")))
+    usual = read(card(described(measured(fitted=[]), place="a.zarr")))
     paper = {"title": RUDE, "doi": "10.1000/)>(<", "url": "http://x.org/)>", "accession": RUDE}
     document = measured(
         title=RUDE,
@@ -132,6 +145,7 @@ def test_strings_of_strangers_change_nothing_of_the_page():
         citations=[paper],
         sources=[{"name": RUDE, "url": "javascript:x", "git_blob": "0" * 40, "licence": RUDE}],
         curation=[f"- {RUDE}", f"1) {RUDE}"],
+        fitted=[{"what": "features", "method": RUDE, "on": {RUDE: [RUDE]}}],
         caveats=[RUDE],
     )
     columns = (*COLUMNS[:3], DescribedColumn("obs", RUDE, "string", RUDE), *COLUMNS[4:])
@@ -143,7 +157,7 @@ def test_strings_of_strangers_change_nothing_of_the_page():
         *("purl.obolibrary.org", "www.ebi.ac.uk", "spdx.org", "doi.org", "x.org")
     }
     line = " ".join(RUDE.replace("\x1b", "\\x1b").split())
-    assert shown.count(line) == 16  # as often as it was put in
+    assert shown.count(line) == 19  # as often as it was put in
 
 
 @pytest.mark.parametrize(

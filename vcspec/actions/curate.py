@@ -34,6 +34,7 @@ COPIED = (
     "citations",
     "sources",
     "curation",
+    "fitted",
     "caveats",
 )
 

@@ -33,6 +33,7 @@ def card(found: Described) -> str:
         _section("How to cite", _citations(found)),
         _section("Sources", _sources(dataset.get("sources", ()))),
         _section("Curation", bullets(map(opening, own.get("curation", ())))),
+        _section("Fitted on cells", _fitted(dataset.get("fitted"))),
         _section("Caveats", bullets(map(opening, dataset.get("caveats", ())))),
         _section("How to load it", _loading(found)),
         _section("Digests", _digests(found)),
@@ -115,6 +116,24 @@ def _scored(found: Described) -> dict[str, str]:
         "Strategy": ", ".join([f"{code(strategy['name'])}, seed {strategy['seed']}", *stated]),
         "Cells a predicted condition": f"{document['cells_per_condition']:,}",
     }
+
+
+def _fitted(stated: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """What a dataset declares as chosen or estimated from cells; empty where it declares nothing."""
+    if stated is None:
+        return []
+    rows = (
+        (plain(one["what"]), plain(one["method"]), str(one.get("number", "")), _cells(one["on"]))
+        for one in stated
+    )
+    heads = ("what", "method", "number", "from which cells")
+    return table(heads, rows) if stated else ["Nothing was."]
+
+
+def _cells(stated: str | Mapping[str, Sequence[str]]) -> str:
+    if isinstance(stated, str):
+        return plain(stated.replace("-", " "))
+    return "; ".join(f"{code(name)}: {_parameter(values)}" for name, values in stated.items())
 
 
 def _parameter(value: str | Sequence[str]) -> str:
