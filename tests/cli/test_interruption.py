@@ -14,13 +14,22 @@ from support.reencode import Layout, reencode
 
 from vcspec.actions.predict import open_split
 
-CELLS = 4_000
+CELLS = 400
 PATIENCE = 60.0
+SLOW = """
+import time
+from vcspec.cli import main
+from vcspec.engine.spill import SpilledCells
+read = SpilledCells.rows
+SpilledCells.rows = lambda *which: time.sleep(2) or read(*which)
+main()
+"""
+"""The command, on a disk so slow that a signal comes in the middle of it."""
 
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with predictions that keep a process busy, as their rows lie in any order."""
+    """A folder with predictions that are spilled first, as their rows lie in any order."""
     folder = tmp_path_factory.mktemp("large")
     screen = tiny.screen(folder)
     tiny.split(screen.dataset, screen.split, tiny.plan(cells_per_condition=CELLS), overwrite=True)
@@ -42,7 +51,7 @@ def test_an_interrupted_score_leaves_nothing(large: Path, tmp_path: Path) -> Non
     scratch.mkdir()
     names = ("large.zarr", "--split", "split.zarr", "--reference", "ref.zarr", "--workers", "2")
     process = subprocess.Popen(
-        [sys.executable, "-m", "vcspec", "score", *names, "-o", str(tmp_path / "card.json")],
+        [sys.executable, "-c", SLOW, "score", *names, "-o", str(tmp_path / "card.json")],
         cwd=large,
         env={**os.environ, "TMPDIR": str(scratch)},
         stdout=subprocess.PIPE,
