@@ -119,7 +119,7 @@ def _scored(found: Described) -> dict[str, str]:
 
 
 def _fitted(stated: Sequence[Mapping[str, Any]] | None) -> list[str]:
-    """What a dataset declares as chosen or estimated from cells; empty where it declares nothing."""
+    """What a dataset declares as chosen or estimated from cells; no lines where it does not."""
     if stated is None:
         return []
     rows = (

@@ -18,6 +18,8 @@ from vcspec.storage.sealing import seal
 CHUNK = 262_144
 SHARD = 4_194_304
 ROOT = "zarr.json"
+ANNDATA = {"encoding-type": "anndata", "encoding-version": "0.1.0"}
+DICT = {"encoding-type": "dict", "encoding-version": "0.1.0"}
 WIDE = 2**31  # entries from which on 32 bits do not number them
 
 
@@ -46,9 +48,10 @@ def new_store(
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         with zarr.config.set({"array.write_empty_chunks": True}):
-            root = zarr.create_group(zarr.storage.LocalStore(draft), zarr_format=3)
-            root.attrs.update(
-                {"encoding-type": "anndata", "encoding-version": "0.1.0", "vcspec": dict(document)}
+            root = zarr.create_group(
+                zarr.storage.LocalStore(draft),
+                zarr_format=3,
+                attributes={**ANNDATA, "vcspec": dict(document)},
             )
             yield root
             _complete(root)
@@ -68,10 +71,9 @@ def restate(target: Path, document: Mapping[str, Any]) -> None:
         target: a store from `new_store`.
         document: the root attribute `vcspec` from now on.
     """
-    import zarr
-
-    zarr.open_group(zarr.storage.LocalStore(target), mode="r+").attrs["vcspec"] = dict(document)
-    _consolidate(target)
+    root = json.loads((target / ROOT).read_bytes())
+    root["attributes"]["vcspec"] = dict(document)
+    (target / ROOT).write_text(json.dumps(root, indent=2), encoding="utf-8")
     seal(target)
 
 
@@ -116,9 +118,8 @@ def _move(draft: Path, target: Path) -> None:
 def _complete(root: Any) -> None:
     """Give the root the groups that every AnnData store has."""
     for name in ("layers", "obsm", "obsp", "varm", "varp", "uns"):
-        if name not in root:
-            group = root.create_group(name)
-            group.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+        if not (draft_of(root) / name).exists():
+            root.create_group(name, attributes=DICT)
 
 
 def _consolidate(draft: Path) -> None:
@@ -207,7 +208,8 @@ def write_rows(
     Returns:
         (rows, features) of what was written.
     """
-    matrix = group.create_group(name)
+    encoding = {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"}
+    matrix = group.create_group(name, attributes=encoding)
     data = Appender(matrix, "data", np.dtype(data_type), values=True)
     indices = Appender(matrix, "indices", np.dtype(np.int32), values=False)
     indptr = Appender(matrix, "indptr", np.dtype(np.int64), values=False)
@@ -222,12 +224,7 @@ def write_rows(
     for part in (data, indices, indptr):
         part.close()
     _agree(matrix, stored)
-    attributes = {
-        "encoding-type": "csr_matrix",
-        "encoding-version": "0.1.0",
-        "shape": [rows, width],
-    }
-    matrix.attrs.update(attributes)
+    matrix.attrs["shape"] = [rows, width]
     return rows, width
 
 
@@ -263,7 +260,7 @@ def write_array(group: Any, path: str, values: AnyArray) -> None:
     folder, _, name = path.rpartition("/")
     parent = group.require_group(folder) if folder else group
     if folder and "encoding-type" not in parent.attrs:
-        parent.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+        parent.attrs.update(DICT)
     if values.dtype.kind in "OUT":
         _write_strings(parent, name, values)
         return
@@ -277,10 +274,10 @@ def write_array(group: Any, path: str, values: AnyArray) -> None:
         dtype=values.dtype,
         chunks=chunks,
         fill_value=_fill(values.dtype),
+        attributes={"encoding-type": "array", "encoding-version": "0.2.0"},
         **_codecs(values.dtype, values=True),
     )
     array[...] = values
-    array.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
 
 
 def _write_strings(parent: Any, name: str, values: AnyArray) -> None:
@@ -292,29 +289,27 @@ def _write_strings(parent: Any, name: str, values: AnyArray) -> None:
         dtype=zarr.dtype.VariableLengthUTF8(),  # type: ignore[no-untyped-call, unused-ignore]
         chunks=(max(1, min(len(values), CHUNK)),),
         fill_value="",
+        attributes={"encoding-type": "string-array", "encoding-version": "0.2.0"},
         **_codecs(values.dtype, values=True),
     )
     array[...] = values.astype(object)
-    array.attrs.update({"encoding-type": "string-array", "encoding-version": "0.2.0"})
 
 
 def write_table(group: Any, name: str, index: AnyArray, columns: Mapping[str, AnyArray]) -> None:
     """A table with row names: strings that repeat become categorical, as AnnData writes them."""
-    table = group.create_group(name)
+    attributes = {
+        "encoding-type": "dataframe",
+        "encoding-version": "0.2.0",
+        "_index": "_index",
+        "column-order": list(columns),
+    }
+    table = group.create_group(name, attributes=attributes)
     _write_strings(table, "_index", index)
     for column, values in columns.items():
         if values.dtype.kind in "OUT":
             _write_labels(table, column, values)
         else:
             write_array(table, column, values)
-    table.attrs.update(
-        {
-            "encoding-type": "dataframe",
-            "encoding-version": "0.2.0",
-            "_index": "_index",
-            "column-order": list(columns),
-        }
-    )
 
 
 def _write_labels(table: Any, name: str, values: AnyArray) -> None:
@@ -322,13 +317,11 @@ def _write_labels(table: Any, name: str, values: AnyArray) -> None:
     if len(categories) > max(1, len(values) // 2):
         _write_strings(table, name, values)
         return
-    group = table.create_group(name)
+    attributes = {"encoding-type": "categorical", "encoding-version": "0.2.0", "ordered": False}
+    group = table.create_group(name, attributes=attributes)
     _write_strings(group, "categories", categories.astype(object))
     smallest = np.min_scalar_type(-max(len(categories), 1))
     write_array(group, "codes", codes.astype(smallest))
-    group.attrs.update(
-        {"encoding-type": "categorical", "encoding-version": "0.2.0", "ordered": False}
-    )
 
 
 def copy_with_document(source: Path, target: Path, document: Mapping[str, Any]) -> None:
@@ -341,10 +334,7 @@ def copy_with_document(source: Path, target: Path, document: Mapping[str, Any]) 
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         shutil.copytree(source, draft)
-        root = json.loads((draft / ROOT).read_bytes())
-        root["attributes"]["vcspec"] = dict(document)
-        (draft / ROOT).write_text(json.dumps(root, indent=2), encoding="utf-8")
-        seal(draft)
+        restate(draft, document)
         _move(draft, target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
