@@ -5,7 +5,9 @@ import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from support import tiny
@@ -19,6 +21,7 @@ from vcspec.actions.withdraw import abort_stale, withdraw
 from vcspec.model.errors import Invalid, Mismatch, Refused, UsageError
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
+from vcspec.storage.local_place import LocalPlace
 
 
 @pytest.fixture
@@ -275,6 +278,22 @@ def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_remove
     assert verify_store(done.url).verdict == "valid"
 
 
+def test_what_a_publisher_leaves_that_is_killed_while_it_probes_is_removed(
+    screen, place, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalPlace, "remove", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            release(screen.dataset, place)
+    (left,) = names(place)
+    assert abort_stale(str(place)) == []
+    for dry_run in (True, False):
+        assert names(place) == [left]
+        (told,) = abort_stale(str(place), older=timedelta(0), dry_run=dry_run)
+        assert told.names == (left,)
+    assert names(place) == []
+
+
 def test_the_truth_that_a_split_withholds_is_not_published_by_mistake(screen, place, tmp_path):
     hidden(screen.dataset, tmp_path / "kept", tiny.plan())
     public, private = tmp_path / "kept" / "public", tmp_path / "kept" / "private"
@@ -283,8 +302,6 @@ def test_the_truth_that_a_split_withholds_is_not_published_by_mistake(screen, pl
 
 
 def test_a_place_that_replaces_releases_is_refused(screen, place, monkeypatch):
-    from vcspec.storage.local_place import LocalPlace
-
     def stand(self: LocalPlace, name: str, body: bytes) -> bytes:
         self.put(name, body)
         return body

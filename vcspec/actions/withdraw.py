@@ -13,7 +13,7 @@ from vcspec.actions.releasing import now
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.release import KINDS, STORAGE, named, path_of
 from vcspec.standard import CURRENT
-from vcspec.storage.place import Place, open_place
+from vcspec.storage.place import PROBES, Place, open_place
 
 Target = str | os.PathLike[str]
 STALE = timedelta(days=1)
@@ -84,7 +84,7 @@ class Stale:
     """An upload that was begun and never became a release.
 
     Attributes:
-        storage: digest of the store; empty of objects that had arrived in part.
+        storage: digest of the store; empty of objects that had arrived in part, and of probes.
         began: when; empty of those.
         names: of what is left of it.
     """
@@ -97,8 +97,8 @@ class Stale:
 def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = False) -> list[Stale]:
     """Remove what uploads of ours left that were begun, and neither finished nor tried again.
 
-    Only objects below `blobs/` of an upload whose mark is old are touched, and only where no
-    release names that store.
+    Of `blobs/` only objects of an upload whose mark is old are touched, and only where no release
+    names that store.
 
     Args:
         target: path or URL of the place.
@@ -117,12 +117,13 @@ def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = Fal
         else set()
     )
     parts = place.abort_parts(older=older, dry_run=dry_run)
+    parts += _probes(place, older=older, dry_run=dry_run)
     found = [Stale("", "", tuple(parts))] if parts else []
     for name in sorted(place.sizes("uploads")):
         mark = f"uploads/{name}"
         storage = STORAGE + name.removesuffix(".json")
         began = _began(place, mark)
-        if datetime.now(UTC) - datetime.fromisoformat(began) < older:
+        if not _is_old(began, older):
             continue
         prefix = f"blobs/{name.removesuffix('.json')}"
         names = () if storage in needed else tuple(place.sizes(prefix))
@@ -130,6 +131,24 @@ def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = Fal
         if not dry_run:
             place.remove([*(f"{prefix}/{one}" for one in names), mark])
     return found
+
+
+def _probes(place: Place, *, older: timedelta, dry_run: bool) -> list[str]:
+    """Remove what publishers left that were killed while they asked what the place does."""
+    found = []
+    for name in (f"{PROBES}/{one}" for one in place.sizes(PROBES)):
+        try:
+            if _is_old(_began(place, name), older):
+                found.append(name)
+        except FileNotFoundError:  # its publisher has just gone on
+            continue
+    if not dry_run:
+        place.remove(found)
+    return found
+
+
+def _is_old(began: str, older: timedelta) -> bool:
+    return datetime.now(UTC) - datetime.fromisoformat(began) >= older
 
 
 def _began(place: Place, mark: str) -> str:

@@ -5,9 +5,10 @@ is what a release hangs on. Drivers differ in how they refuse to replace an obje
 whether they do: `require_create_only` asks the one at hand.
 """
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from vcspec.storage.remote_place import RemotePlace
 # Drivers that pass "create only" on to a server which decides it in one step. Others look first and
 # write then, and two writers that look at the same time both write.
 CREATE_ONLY = frozenset({"file", "memory", "s3", "gs", "az", "abfs"})
+PROBES = "probes"
 
 
 class Place(Protocol):
@@ -99,10 +101,11 @@ def require_create_only(place: Place, *, trusted: bool) -> None:
         Unreadable: it cannot be written to.
     """
     scheme = place.scheme if isinstance(place, RemotePlace) else "file"
-    name = f"probes/{uuid.uuid4().hex}"
-    first = place.stand(name, b"first")
+    name = f"{PROBES}/{uuid.uuid4().hex}.json"
+    body = json.dumps({"begun": datetime.now(UTC).isoformat()}).encode()
+    first = place.stand(name, body)
     try:
-        refuses = scheme in CREATE_ONLY and (first, place.stand(name, b"second")) == (b"first",) * 2
+        refuses = scheme in CREATE_ONLY and (first, place.stand(name, b"{}")) == (body,) * 2
     finally:
         place.remove([name])
     if not refuses and not trusted:

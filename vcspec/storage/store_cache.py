@@ -179,7 +179,7 @@ def make_room(wanted: int, *, most: int | None = None, sparing: Path | None = No
     if wanted > most:
         message = (
             f"{wanted} bytes are more than the {most} that the cache may hold; set "
-            "VCSPEC_CACHE_LIMIT, or fetch to a path of your own"
+            "VCSPEC_CACHE_LIMIT, or fetch a part of it (--path and --output)"
         )
         raise Unreadable(message)
     stores = [one for one in left() if one.path != sparing]
