@@ -4,9 +4,9 @@
     python benchmarks/flags.py --page [--check]    writes docs/flags.md from it
 
 An attack is a submission of the panel that knows nothing, or that transforms an honest
-prediction. It pays on a headline metric where it gains more than 1 % of what the replicate is
-above the floor over what it is made of: the honest prediction, or the baseline that knows as
-little as it does.
+prediction. It gains on a headline metric where it is better than what it is made of (the honest
+prediction, or the baseline that knows as little as it does) by more than 1 % of what the replicate
+is above the floor. It pays where the paired bootstrap of `vcspec compare` also tells the two apart.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from vcspec.actions.probe import Stage
 from vcspec.actions.reference import reference
 from vcspec.actions.suites import metrics_of
 from vcspec.baselines.arms import moved, normal, submission
+from vcspec.metrics.standing import better_share, means_of
 from vcspec.model.errors import Invalid
 from vcspec.standard import standard
 
@@ -39,6 +40,7 @@ BASELINES = ("linear", "nearest-conditions", "additive", "nearest-context", "tar
 SIZES = (1.0, 0.6)  # of the change
 ERRORS = (0.0, 0.3, 0.6)  # deviation, as a share of the change's root mean square
 CAUGHT, FALSE, GAIN = 0.95, 0.02, 0.01
+SURE = 0.975  # share of resamples, as where an interval of 95 % excludes zero
 
 
 def changed(screen, cells, size, error):
@@ -89,7 +91,11 @@ class Screen:
             card = vcspec.score(self.place, reference=self.reference, partial=partial)
         except Invalid as error:
             codes = {finding.code for finding in error.report.errors}
-            return {"flags": {f"refused, {code}": None for code in codes}, "values": {}}
+            return {
+                "flags": {f"refused, {code}": None for code in codes},
+                "values": {},
+                "card": None,
+            }
         return self.told(card)
 
     @staticmethod
@@ -121,6 +127,7 @@ class Screen:
             "flags": {one["name"]: one["statistic"] for one in card.document["flags"]},
             "values": {name: one["value"] for name, one in metrics.items()},
             "margins": {name: margin(one) for name, one in metrics.items()},
+            "card": card,
         }
 
 
@@ -139,6 +146,16 @@ def pays(attack, base):
         if None not in (value, before) and sign * (value - before) > attack["margins"][metric]:
             found.append(metric)
     return found
+
+
+def surely(attack, base, metric):
+    """Whether the gain on the metric is more than the draw of conditions, by a paired bootstrap."""
+    entry, cards = standard().metrics[metric], (attack["card"], base["card"])
+    at = cards[0].metrics.index(metric)
+    values = np.array([card.values[at] for card in cards])
+    means = means_of(values, cards[0].contexts, entry["direction"], entry["per"])
+    share = None if means is None else better_share(means, 0, 1)
+    return share is not None and share >= SURE
 
 
 def measured(name, scratch):
@@ -166,9 +183,15 @@ def measured(name, scratch):
         base = source if entry["kind"] == "transform" else nulls[entry["null"]]
         for strength in entry["strengths"]:
             found = screen.scored(submission(arm, scene, strength))
-            paid = pays(found, base)
+            gains = pays(found, base)
             attacks.append(
-                {"arm": arm, "strength": strength, "flags": found["flags"], "pays": paid}
+                {
+                    "arm": arm,
+                    "strength": strength,
+                    "flags": found["flags"],
+                    "gains": gains,
+                    "pays": [metric for metric in gains if surely(found, base, metric)],
+                }
             )
         print(f"  {arm}", [(one["flags"], one["pays"]) for one in attacks[-5:]], flush=True)
     replicates = [screen.scored(replicate_of(screen.stage, seed)) for seed in range(3)]
@@ -189,53 +212,62 @@ things are asked of them: that a submission which gains by a trick carries one, 
 which mean what they say carry none.
 
 An *attack* is a submission of the null panel (`vcspec probe`): one that knows nothing, or a
-transform of a baseline. What breaks a rule is refused, which counts as a flag. An attack *pays*
-where, on a headline metric of core-1.0, it gains more than 1 % of (replicate − floor) over what
-it is made of: that baseline, or the one that knows as little. *Honest models* are the baselines
+transform of a baseline. What breaks a rule is refused, which counts as a flag. An attack *gains*
+where, on a headline metric of core-1.0, it is better than what it is made of (that baseline, or
+the one that knows as little) by more than 1 % of (replicate − floor). It *pays* where, besides, a
+paired bootstrap over the conditions tells the two apart, as `vcspec compare` must before it ranks
+one above the other; on screens of few conditions few gains do. *Honest models* are the baselines
 that tell perturbations apart and that the split admits, as they are and with 60 % of their
 change, without errors and with errors of 30 and 60 % of its size; those whose errors break a rule
-are left out.
+are left out. The limits of `shrunken` and `rescaled` were chosen on these screens.
 """
 
 
 def page(found):
     """The whole page."""
     rows = [
-        ("screen", "attacks", "that pay", "of these flagged", "honest models", "of these flagged"),
-        ("---",) * 6,
+        (
+            *("screen", "attacks", "that gain", "of these flagged", "that pay", "of these flagged"),
+            *("honest models", "of these flagged"),
+        ),
+        ("---",) * 8,
     ]
-    sums = np.zeros(5, dtype=int)
+    sums = np.zeros(7, dtype=int)
     for one in found:
-        paying = [attack for attack in one["attacks"] if attack["pays"]]
+        chosen = [[own for own in one["attacks"] if own[how]] for how in ("gains", "pays")]
         honest = scored(one["honest"].values())
         numbers = [
             len(one["attacks"]),
-            len(paying),
-            sum(bool(attack["flags"]) for attack in paying),
+            *(count for own in chosen for count in (len(own), sum(bool(a["flags"]) for a in own))),
             len(honest),
             sum(map(bool, honest)),
         ]
         sums += numbers
         rows.append((one["screen"], *map(str, numbers)))
     rows.append(("all", *map(str, sums)))
-    caught, false = sums[2] / max(sums[1], 1), sums[4] / sums[3]
     verdict = (
-        f"Of the attacks that pay {caught:.0%} carry a flag (the bar: {CAUGHT:.0%}), of the honest "
-        f"models {false:.0%} (the bar: at most {FALSE:.0%})."
+        f"With a flag: {_share(sums[2], sums[1])} of the attacks that gain, "
+        f"{_share(sums[4], sums[3])} of those that pay (the bar: {CAUGHT:.0%}); "
+        f"{_share(sums[6], sums[5])} of the honest models (the bar: at most {FALSE:.0%})."
     )
     parts = [HEAD, "\n".join(f"| {' | '.join(row)} |" for row in rows), "", verdict, ""]
-    parts += ["## Attacks that pay without a flag", "", *silent(found), ""]
+    parts += ["## Attacks that pay without a flag", "", *silent(found, "pays"), ""]
+    parts += ["## Attacks that gain without a flag", "", *silent(found, "gains"), ""]
     parts += ["## Honest models with a flag", "", *wrong(found), ""]
     parts += ["## Half of the true cells, three draws", "", *again(found)]
     return "\n".join(parts) + "\n"
 
 
-def silent(found):
+def _share(part, whole):
+    return f"{part / whole:.0%}" if whole else "none (there are none)"
+
+
+def silent(found, how):
     lines = [
-        f"- {one['screen']}: {attack['arm']} {attack['strength']:g} on {', '.join(attack['pays'])}"
+        f"- {one['screen']}: {attack['arm']} {attack['strength']:g} on {', '.join(attack[how])}"
         for one in found
         for attack in one["attacks"]
-        if attack["pays"] and not attack["flags"]
+        if attack[how] and not attack["flags"]
     ]
     return lines or ["None."]
 

@@ -53,6 +53,7 @@ ATTACKS = {
     "control-copy": (EFFECT * 0 + noise(0, 1e-3), {}),
     "amplified": (EFFECT * 10, {}),
     "shrunken": (EFFECT * 0.1, {}),
+    "rescaled": (EFFECT - 0.6 * CONTROL, {}),
     "no-spread": (EFFECT, {"variance": SPREAD * 1e-4}),
     "duplicate-cells": (EFFECT, {"copied": 1.0}),
     "missing": (EFFECT, {"lost": [3]}),
@@ -67,6 +68,23 @@ def test_honest_predictions_carry_no_flag():
 def test_an_attack_carries_its_flag(name):
     effect, options = ATTACKS[name]
     assert name in names(effect, **options)
+
+
+def test_levels_are_held_against_those_of_the_control():
+    """The statistic, by another way: the projection on the powers of the level."""
+    effect = EFFECT - 0.6 * CONTROL
+    (found,) = (one for one in raised(observed(effect)) if one["name"] == "rescaled")
+    basis, _ = np.linalg.qr(CONTROL[0][:, np.newaxis] ** np.arange(4))
+    halves = (effect[:6].mean(axis=0), effect[6:].mean(axis=0))
+    lengths = [np.linalg.norm(basis.T @ half) for half in halves]
+    typical = np.median(np.linalg.norm(EFFECT, axis=1))
+    assert found["statistic"] == pytest.approx(np.mean(lengths) / typical, abs=1e-6)
+    few = observed(effect)
+    flat = np.where(CONTROL > 1, 1.0, 0.5)  # two levels, which any cubic explains
+    side = few.comparison.prediction
+    same = replace(side, mean=side.mean - CONTROL + flat, control=flat)
+    few = replace(few, comparison=replace(few.comparison, prediction=same))
+    assert "rescaled" not in {one["name"] for one in raised(few)}
 
 
 def metric(value, replicate, *, anchored=0.5, direction="higher", informative=True):

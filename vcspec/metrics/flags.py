@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import Polynomial
 
 from vcspec.catalog import Catalog
 from vcspec.metrics.changes import Mask, change
@@ -111,6 +112,28 @@ def _size(observed: Observed) -> float | None:
     if not len(truth) or not np.median(truth):
         return None
     return float(np.median(prediction) / np.median(truth))
+
+
+@flag("rescaled")
+def rescaled(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
+    """Length of what the control's level explains of the mean predicted change, by context."""
+    truth, _ = observed.lengths
+    if not len(truth) or not np.median(truth):
+        return None
+    side, found = observed.comparison.prediction, []
+    for rows in contexts(observed.comparison):
+        kept = rows[observed.predicted[rows]]
+        if len(kept) < 2:
+            continue
+        level, moved = side.control[kept].mean(axis=0), change(side)[kept].mean(axis=0)
+        has = level != 0
+        if len(np.unique(level[has])) < limits["fewest"]:
+            continue
+        explained = Polynomial.fit(level[has], moved[has], deg=3)(level[has])
+        found.append(float(np.sqrt(np.square(explained).sum()) / np.median(truth)))
+    if not found:
+        return None
+    return float(np.mean(found)), float(np.mean(found)) > limits["most"]
 
 
 @flag("no-spread")
