@@ -373,6 +373,50 @@ def test_what_partial_predictions_lack_scores_the_worst(
     assert validate(tmp_path / "card.json").verdict == "valid"
 
 
+@pytest.fixture(scope="module")
+def by_contexts(
+    screen: tiny.Screen, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Scorecard]:
+    """A reference for metrics of which many have one value a context, and the whole card."""
+    place = tmp_path_factory.mktemp("catalogue") / "ref.zarr"
+    reference(screen.split, screen.dataset, place, suites=["catalogue"])
+    return place, scored(screen, screen.predictions, reference=place)
+
+
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_where_a_lacking_condition_stands_in_its_context_does_not_matter(
+    screen: tiny.Screen, by_contexts: tuple[Path, Scorecard], tmp_path: Path, at: int
+) -> None:
+    place, whole = by_contexts
+    cells = dict(tiny.predicted(screen))
+    key = list(cells)[at]
+    spoilt = cells[key].copy()
+    spoilt[0, 3] = np.nan
+    ways = {
+        "absent": {k: v for k, v in cells.items() if k != key},
+        "broken": {**cells, key: spoilt},
+    }
+    found = {
+        way: scored(
+            screen,
+            tiny.predict_some(screen, tmp_path / f"{way}.zarr", given),
+            reference=place,
+            partial=True,
+        )
+        for way, given in ways.items()
+    }
+    np.testing.assert_array_equal(found["absent"].values, found["broken"].values)
+    for name in whole.metrics:
+        entry, stated = standard().metrics[name], found["absent"].document["metrics"][name]
+        if entry["per"] != "context" or stated["value"] is None:
+            continue
+        values = [one["value"] for one in stated["contexts"].values() if one["value"] is not None]
+        assert stated["value"] == pytest.approx(np.mean(values), abs=1e-9), name
+        before = whole.document["metrics"][name]["value"]
+        sign = 1 if entry["direction"] == "higher" else -1
+        assert sign * (stated["value"] - before) <= 1e-9, name
+
+
 def test_several_suites_are_scored_in_one_pass(screen: tiny.Screen, tmp_path: Path) -> None:
     suites = [name for name in standard().suites if name != "core-1.0"]
     place = tmp_path / "ref.zarr"

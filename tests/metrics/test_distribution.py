@@ -9,8 +9,10 @@ from comparisons import of_means
 from scipy import stats
 
 from vcspec.metrics import compute
+from vcspec.metrics.coverage import with_worst
 from vcspec.metrics.structure import adjusted_mutual_information
 from vcspec.model.comparison import Comparison, Pooled, Sample, Side, Space
+from vcspec.standard import standard
 from vcspec.statistics.transport import NotConverged, sinkhorn_divergence
 
 NAMES = ("energy-distance", "e-distance-squared", "mmd-rbf", "sinkhorn-divergence")
@@ -140,6 +142,34 @@ def test_a_divergence_that_does_not_settle_is_no_number():
     x = np.random.default_rng(5).normal(size=(20, 2))
     with pytest.raises(NotConverged):
         sinkhorn_divergence(x, x + 0.3, 0.001, 3)
+
+
+def settling_unless(fails, monkeypatch):
+    """Let divergences not settle where `fails` says so of the numbers of cells on both sides."""
+
+    def divergence(left, right, *options):
+        if fails(len(left), len(right)):
+            raise NotConverged
+        return sinkhorn_divergence(left, right, *options)
+
+    monkeypatch.setattr("vcspec.metrics.distribution.sinkhorn_divergence", divergence)
+
+
+def test_cells_that_are_too_far_off_for_a_divergence_score_the_worst(monkeypatch):
+    settling_unless(lambda _, predicted: predicted == 15, monkeypatch)
+    scores = compute(["sinkhorn-divergence"], compared(*draws()))["sinkhorn-divergence"]
+    assert scores.reasons == ("", "not-converged", "")
+    entry = standard().metrics["sinkhorn-divergence"]
+    gated = with_worst(scores, entry, np.array([1.0, 70.0, 3.0]))
+    assert gated.values.tolist() == [scores.values[0], 70.0, scores.values[2]]
+    assert gated.reasons == ("", "", "")
+
+
+def test_a_truth_that_does_not_settle_leaves_the_condition_undefined(monkeypatch):
+    settling_unless(lambda true, _: true == 7, monkeypatch)
+    scores = compute(["sinkhorn-divergence"], compared(*draws()))["sinkhorn-divergence"]
+    assert scores.reasons == ("", "truth-not-converged", "")
+    assert with_worst(scores, standard().metrics["sinkhorn-divergence"], np.ones(3)) is scores
 
 
 def test_a_condition_of_one_drawn_cell_has_no_distance():

@@ -208,3 +208,21 @@ def test_why_there_are_no_anchors_is_told() -> None:
     found = summary(scores([0.1] * 4), {}, CONTEXTS, HIGHER, without="not-in-reference")
     assert found["reasons"]["floor"] == found["reasons"]["anchored"] == "not-in-reference"
     assert found["calibration"] is None
+
+
+@pytest.mark.parametrize("values", [[-1.0, 0.5, 0.5, 0.2], [0.5, 0.5, -1.0, 0.2]])
+def test_what_is_gated_counts_wherever_it_stands_in_its_context(values: list[float]) -> None:
+    """x holds 0.5 but for one of three conditions that scored the worst."""
+    entry = {**HIGHER, "per": "context"}
+    found = summary(scores(values), {}, ["x", "x", "x", "y"], entry)
+    assert found["value"] == pytest.approx((0.0 + 0.2) / 2)
+    assert found["contexts"]["x"]["value"] == pytest.approx(0)
+
+
+def test_an_anchor_without_some_conditions_of_a_context_keeps_its_value() -> None:
+    entry = {**HIGHER, "per": "context"}
+    known = {**SOUND, "replicate": np.array([NAN, 0.9, 0.8, NAN])}
+    found = summary(scores([0.5, 0.5, 0.4, 0.4]), known, CONTEXTS, entry)
+    assert found["replicate"] == pytest.approx(0.85)
+    nowhere = summary(scores([NAN, NAN, 0.4, 0.4]), known, CONTEXTS, entry)
+    assert (nowhere["value"], nowhere["undefined"]) == (0.4, {"no-weights": 2})

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from vcspec.actions.results import effect_sizes, significant_counts, training_contexts
 from vcspec.actions.score import Reference
-from vcspec.metrics.coverage import NOT_FINITE
-from vcspec.metrics.suite import LACKING
+from vcspec.metrics.suite import LACKING, NOT_FINITE
 from vcspec.model.comparison import Scores
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array

@@ -17,6 +17,7 @@ from vcspec.engine.controls import all_sorted
 from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
+from vcspec.metrics.changes import is_finite
 from vcspec.model.address import shown
 from vcspec.model.comparison import Expression, Side, Space
 from vcspec.model.errors import Unreadable
@@ -123,7 +124,9 @@ def predicted_side(
         return side
     known = [control.cellwise(taking, wanted.space) for control in controls]
     found = dict(zip(order.tolist(), swept.cellwise, strict=True))
-    taken = [found.get(at, known[number[at]]) for at in range(len(keys))]
+    # What is missing or not finite is gated; until then it is no change, and moves no other.
+    lacking = ~is_finite(side.mean)
+    taken = [known[number[at]] if lacking[at] else found[at] for at in range(len(keys))]
     return with_cellwise(side, taken, known, number)
 
 

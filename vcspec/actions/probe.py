@@ -17,6 +17,7 @@ from vcspec.actions.validate import by_digest, checked
 from vcspec.baselines.arms import Scene, normal, submission
 from vcspec.baselines.cells import dispersed, drawn_rows
 from vcspec.metrics import compute
+from vcspec.metrics.contexts import of_contexts
 from vcspec.metrics.coverage import with_worst
 from vcspec.metrics.interval import mean_interval
 from vcspec.metrics.summary import DUPLICATES, REPLICATE, floor_of, mean_of
@@ -309,9 +310,12 @@ def _verdict(
     null = stage.null(entry, metric)
     if null is None or value is None:
         return {"value": value, "against": None, "passes": False}
-    gap = sign * (scores.values - null)
+    gap, contexts = sign * (scores.values - null), stage.reference.contexts
+    if stated["per"] == "context":
+        gap = of_contexts(gap, contexts)
+        contexts = ["all"] * len(gap)
     kept = ~np.isnan(gap)
-    names = [name for name, one in zip(stage.reference.contexts, kept, strict=True) if one]
+    names = [name for name, one in zip(contexts, kept, strict=True) if one]
     around = mean_interval(gap[kept], names)
     against = mean_of(np.where(np.isnan(scores.values), np.nan, null))
     beats = around is not None and around[0] > ROUNDING

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from vcspec.metrics.suite import NOT_CONVERGED, NOT_FINITE
 from vcspec.model.comparison import Scores
 from vcspec.model.matrix import Array
 
-NOT_FINITE = "non-finite-prediction"
+GATED = frozenset({NOT_FINITE, NOT_CONVERGED})
+"""Why a prediction has no value, though the truth allows one."""
 
 
 def with_worst(scores: Scores, entry: Mapping[str, Any], no_change: Array | None) -> Scores:
-    """The scores, with the metric's worst value where there is no finite prediction.
+    """The scores, with the metric's worst value where the prediction allows none.
 
     A condition that the truth leaves undefined stays so.
 
@@ -22,7 +24,7 @@ def with_worst(scores: Scores, entry: Mapping[str, Any], no_change: Array | None
         entry: of the metric.
         no_change: (conditions,) what the prediction of no change scores; None where nobody knows.
     """
-    gone = np.array([reason == NOT_FINITE for reason in scores.reasons], dtype=bool)
+    gone = np.array([reason in GATED for reason in scores.reasons], dtype=bool)
     if not gone.any():
         return scores
     values = np.where(gone, _worst(scores.values, entry, no_change), scores.values)

@@ -10,7 +10,7 @@ import numpy as np
 from vcspec.metrics.changes import Mask
 from vcspec.metrics.contexts import Outcome, Rows, by_context
 from vcspec.metrics.ranking import roc_area
-from vcspec.metrics.suite import UNDEFINED_PREDICTION, metric
+from vcspec.metrics.suite import NOT_CONVERGED, UNDEFINED_PREDICTION, metric
 from vcspec.model.comparison import Comparison, Sample, Scores
 from vcspec.model.matrix import Array
 from vcspec.statistics.distances import energy_distances, pairwise
@@ -66,14 +66,22 @@ def sinkhorn(comparison: Comparison, *, regularisation: float, rounds: int) -> S
 
     def distance(truth: Array, prediction: Array, control: Array) -> float:
         scale = np.sqrt(_scale(truth, control))
+        sides = truth / scale, prediction / scale
         try:
-            found = sinkhorn_divergence(truth / scale, prediction / scale, regularisation, rounds)
+            found = sinkhorn_divergence(*sides, regularisation, rounds)
             return max(found, 0.0)  # what is below is rounding
         except NotConverged:
+            pass
+        try:  # whose fault is it?
+            sinkhorn_divergence(sides[0], sides[0], regularisation, rounds)
+        except NotConverged:
             return float("nan")
+        return float("inf")
 
     scores = _by_condition(comparison, distance)
-    return scores.undefined_where(np.isnan(scores.values), "not-converged")
+    far = np.isposinf(scores.values)
+    scores = scores.undefined_where(np.isnan(scores.values), "truth-not-converged")
+    return scores.undefined_where(far, NOT_CONVERGED)
 
 
 @metric("classifier-auroc")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vcspec.metrics.contexts import of_contexts
 from vcspec.metrics.interval import percentiles, weights
 from vcspec.model.matrix import Array
 
@@ -45,7 +46,7 @@ def means_of(values: Array, contexts: Sequence[str], direction: str, per: str) -
     """
     oriented = values if direction == "higher" else -values
     if per == "context":
-        oriented = oriented[:, [contexts.index(name) for name in dict.fromkeys(contexts)]]
+        oriented = of_contexts(oriented, contexts)
         contexts = ["all"] * oriented.shape[1]
     kept = np.asarray(~np.isnan(oriented).any(axis=0))
     if not kept.any():

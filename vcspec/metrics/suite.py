@@ -20,6 +20,8 @@ AT_ONCE = 131_072  # values of profiles that are worked on together: their array
 
 DECIMALS = 10
 NEEDS_CELLS = "needs-cells"
+NOT_FINITE = "non-finite-prediction"
+NOT_CONVERGED = "not-converged"  # for what is predicted; the truth alone would
 UNDEFINED_PREDICTION = "undefined-prediction"
 """Reason inside this room only: `compute` turns it into the metric's null, so that no model
 escapes a condition by predicting nothing."""
@@ -51,7 +53,7 @@ def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
                 parts[name].append(_scores(name, part))
     parts |= {name: [_scores(name, sound)] for name in asked if name in ACROSS}
     return {
-        name: _rounded(together(found).undefined_where(broken, "non-finite-prediction"))
+        name: _rounded(together(found).undefined_where(broken, NOT_FINITE))
         for name, found in parts.items()
     }
 

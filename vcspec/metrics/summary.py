@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vcspec.metrics.calibration import calibration
+from vcspec.metrics.contexts import of_contexts
 from vcspec.metrics.interval import anchored_interval, mean_interval
 from vcspec.metrics.suite import NEEDS_CELLS
 from vcspec.model.comparison import Scores
@@ -62,10 +63,12 @@ def summary(
     direction = entry["direction"]
     whole = scores
     if entry["per"] == "context":
-        first = [contexts.index(name) for name in dict.fromkeys(contexts)]
-        scores = Scores(scores.values[first], tuple(scores.reasons[at] for at in first))
-        anchors = {name: values[first] for name, values in anchors.items()}
-        places: Sequence[str] = [contexts[at] for at in first]
+        places: Sequence[str] = list(dict.fromkeys(contexts))
+        values = of_contexts(scores.values, contexts)
+        reasons = {name: one for name, one in zip(contexts, scores.reasons, strict=True) if one}
+        lacking = zip(places, np.isnan(values), strict=True)
+        scores = Scores(values, tuple(reasons[name] if lacks else "" for name, lacks in lacking))
+        anchors = {name: of_contexts(values, contexts) for name, values in anchors.items()}
     else:
         places = contexts
     alone = ["all"] * len(places) if entry["per"] == "context" else places
