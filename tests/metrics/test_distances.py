@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from comparisons import FLAVOURS, agree, awkward, of_means
 
 from vcspec.metrics import compute
+from vcspec.model.comparison import Expression
 
 
 def mean_of(values):
@@ -50,6 +53,18 @@ def test_r2_does_not_forgive_a_prediction_that_is_too_large():
     right = compute(["r2-delta"], of_means(truth, 3 * truth))["r2-delta"].values[0]
     swapped = compute(["r2-delta"], of_means(3 * truth, truth))["r2-delta"].values[0]
     assert right < 0 < swapped
+
+
+@pytest.mark.parametrize("features", range(4, 13))
+def test_equal_weighted_features_have_no_variance_whatever_their_sum_rounds_to(features):
+    """One feature has no weight; all others respond alike."""
+    truth = np.full((1, features), 0.1)
+    truth[0, 0] = 0
+    pair = of_means(truth, truth * 2)
+    z = np.where(truth > 0, 5.0, 0.0)
+    pair = replace(pair, truth=replace(pair.truth, expression=Expression(z, z, z)))
+    names = ["weighted-r2-delta-centred", "weighted-pearson-delta-centred"]
+    assert {found.reasons for found in compute(names, pair).values()} == {("constant-truth",)}
 
 
 def test_reasons_name_what_the_truth_lacks():

@@ -65,9 +65,12 @@ def weighted_r2_delta_centred(comparison: Comparison) -> Scores:
     truth = settled(comparison.truth.mean - centre)
     middle = (weight * truth).sum(axis=1, keepdims=True)
     variation = (weight * np.square(truth - middle)).sum(axis=1)
+    counted = weight > 0  # their sum is rounded, and no zero where they are equal
+    lowest = np.where(counted, truth, np.inf).min(axis=1)
+    highest = np.where(counted, truth, -np.inf).max(axis=1)
     value = 1 - share((weight * _squared_gap(comparison)).sum(axis=1), variation)
     scores = Scores.of(value, absent, "no-reference-point").undefined_where(flat, "no-weights")
-    return scores.undefined_where(variation == 0, "constant-truth")
+    return scores.undefined_where(lowest == highest, "constant-truth")
 
 
 @metric("mse-components")
