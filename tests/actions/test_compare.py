@@ -100,13 +100,29 @@ def test_values_and_ranks_are_those_of_the_cards(cards: list[Path]) -> None:
 
 
 def test_an_average_counts_no_quantity_twice(
-    cards: list[Path], monkeypatch: pytest.MonkeyPatch
+    cards: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suite = {**standard().suites["core-1.0"], "headline": ["mse", "mae", "rmse"]}
     monkeypatch.setitem(standard().__dict__, "suites", {"core-1.0": suite})
+    for metric in suite["headline"]:  # all tell something here
+        pointer = f"/metrics/{metric}/calibration/informative"
+        cards = [changed(card, tmp_path / card.name, pointer, value=True) for card in cards]
     overall = compare(cards).document["overall"]
     assert overall["counted"] == ["mse", "mae"]
     assert overall["left_out"] == {"rmse": "a function of mse"}
+
+
+def test_an_average_counts_no_metric_that_tells_nothing_here(cards, tmp_path, monkeypatch):
+    suite = {**standard().suites["core-1.0"], "headline": ["mae", "pearson-delta"]}
+    monkeypatch.setitem(standard().__dict__, "suites", {"core-1.0": suite})
+    known = [json.loads(card.read_text("utf-8"))["metrics"] for card in cards]
+    assert all(one["pearson-delta"]["calibration"]["informative"] for one in known)
+    for metric, left_out in (("mae", {"mae": "not informative here"}), ("pearson-delta", {})):
+        pointer = f"/metrics/{metric}/calibration/informative"
+        cards = [changed(card, tmp_path / card.name, pointer, value=False) for card in cards]
+        overall = compare(cards).document["overall"]
+        assert overall["left_out"] == left_out  # none where no metric tells anything
+        assert overall["counted"] == [name for name in suite["headline"] if name not in left_out]
 
 
 def test_the_better_model_comes_first(cards: list[Path]) -> None:

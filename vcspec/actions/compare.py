@@ -136,7 +136,7 @@ def _document(
         )
         for at, metric in enumerate(first.metrics)
     }
-    counted, left_out = _counted(first.document["suite"], means)
+    counted, left_out = _counted(first, means)
     used = [metric for metric in first.metrics if means[metric] is not None]
     return {
         "kind": "comparison",
@@ -228,15 +228,24 @@ def _range(ranges: Sequence[tuple[int, int]] | None, at: int) -> dict[str, int] 
     return None if ranges is None else {"low": ranges[at][0], "high": ranges[at][1]}
 
 
-def _counted(suite: str, means: Mapping[str, Means | None]) -> tuple[list[str], dict[str, str]]:
-    """Headline metrics that an average counts, and why the others are left out."""
+def _counted(
+    card: Scorecard, means: Mapping[str, Means | None]
+) -> tuple[list[str], dict[str, str]]:
+    """Headline metrics that an average counts, and why the others are left out.
+
+    Where none is known to tell anything on these data, all count: the comparison says so itself.
+    """
     entries = standard().metrics
+    headline = standard().suites[card.document["suite"]]["headline"]
+    blind = {name for name in headline if _informative(card.document["metrics"][name]) is False}
     counted: list[str] = []
     left_out: dict[str, str] = {}
-    for metric in standard().suites[suite]["headline"]:
+    for metric in headline:
         twins = [name for name in counted if name in entries[metric]["not_averaged_with"]]
         if means.get(metric) is None:
             left_out[metric] = "undefined"
+        elif metric in blind and len(blind) < len(headline):
+            left_out[metric] = "not informative here"
         elif twins:
             left_out[metric] = f"a function of {twins[0]}"
         else:
