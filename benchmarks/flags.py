@@ -34,6 +34,10 @@ SCREENS = (
     "simulated-screen/unseen-combination",
     "norman-mcfaline/unseen-combination",
     "norman-mcfaline/covariate-transfer",
+    "norman-mcfaline/few-shot-context",
+    "norman-mcfaline/unseen-context",
+    "norman-mcfaline/cross-dataset",
+    "datlinger-jurkat/unseen-perturbation",
 )
 # Models that mean what they say; what never tells perturbations apart is flagged for that.
 BASELINES = ("linear", "nearest-conditions", "additive", "nearest-context", "target-scaling")

@@ -52,7 +52,7 @@ ATTACKS = {
     "constant": (np.tile(SHARED, (CONDITIONS, 1)), {}),
     "control-copy": (EFFECT * 0 + noise(0, 1e-3), {}),
     "amplified": (EFFECT * 10, {}),
-    "shrunken": (EFFECT * 0.1, {}),
+    "shrunken": (EFFECT * 0.05, {}),
     "rescaled": (EFFECT - 0.6 * CONTROL, {}),
     "no-spread": (EFFECT, {"variance": SPREAD * 1e-4}),
     "duplicate-cells": (EFFECT, {"copied": 1.0}),
@@ -75,7 +75,7 @@ def test_levels_are_held_against_those_of_the_control():
     effect = EFFECT - 0.6 * CONTROL
     (found,) = (one for one in raised(observed(effect)) if one["name"] == "rescaled")
     basis, _ = np.linalg.qr(CONTROL[0][:, np.newaxis] ** np.arange(4))
-    halves = (effect[:6].mean(axis=0), effect[6:].mean(axis=0))
+    halves = ((effect - EFFECT)[:6].mean(axis=0), (effect - EFFECT)[6:].mean(axis=0))
     lengths = [np.linalg.norm(basis.T @ half) for half in halves]
     typical = np.median(np.linalg.norm(EFFECT, axis=1))
     assert found["statistic"] == pytest.approx(np.mean(lengths) / typical, abs=1e-6)

@@ -116,16 +116,18 @@ def _size(observed: Observed) -> float | None:
 
 @flag("rescaled")
 def rescaled(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bool] | None:
-    """Length of what the control's level explains of the mean predicted change, by context."""
+    """Length of what the control's level explains of the mean error, by context."""
     truth, _ = observed.lengths
     if not len(truth) or not np.median(truth):
         return None
-    side, found = observed.comparison.prediction, []
+    sides = observed.comparison.truth, observed.comparison.prediction
+    found = []
     for rows in contexts(observed.comparison):
         kept = rows[observed.predicted[rows]]
         if len(kept) < 2:
             continue
-        level, moved = side.control[kept].mean(axis=0), change(side)[kept].mean(axis=0)
+        level = sides[1].control[kept].mean(axis=0)
+        moved = (change(sides[1]) - change(sides[0]))[kept].mean(axis=0)
         has = level != 0
         if len(np.unique(level[has])) < limits["fewest"]:
             continue
