@@ -6,6 +6,7 @@ from comparisons import FLAVOURS, agree, awkward, of_means
 from scipy import stats
 
 from vcspec.metrics import compute
+from vcspec.standard import standard
 
 
 def correlation(truth, prediction):
@@ -57,6 +58,38 @@ def test_cosine_equals_a_loop_over_features(flavour):
 
     expected = [cosine(changes(c.truth, i), changes(c.prediction, i)) for i in rows(c)]
     agree(compute(["cosine-delta"], c)["cosine-delta"], expected)
+
+
+def clear_list(z, most):
+    """The largest list of at most so many features, by |z|, that no tie straddles."""
+    order = sorted(range(len(z)), key=lambda at: -abs(z[at]))
+    for size in range(min(most, len(z)), 0, -1):
+        if size == len(z) or abs(z[order[size - 1]]) > abs(z[order[size]]):
+            return order[:size]
+    return []
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("name", ["top-20", "top-100", "significant", "top-5"])
+def test_pearson_equals_scipy_on_the_features_that_the_truth_chooses(flavour, name, monkeypatch):
+    c = awkward(1, flavour)
+    metric = f"pearson-delta-{name}"
+    if name == "top-5":  # of the few features here
+        metric = "pearson-delta-top-20"
+        entry = {**standard().metrics[metric], "parameters": {"k": 5, "fewest": 3}}
+        known = {**standard().metrics, metric: entry}
+        monkeypatch.setitem(standard().__dict__, "metrics", known)
+
+    def pearson(i):
+        kept = np.flatnonzero(c.truth.expression.fdr[i] < 0.05)
+        if name != "significant":
+            kept = clear_list(c.truth.expression.z[i], int(name[4:]))
+        truth, prediction = changes(c.truth, i)[kept], changes(c.prediction, i)[kept]
+        if len(kept) < 3 or len(set(truth)) == 1:
+            return np.nan
+        return 0.0 if len(set(prediction)) == 1 else stats.pearsonr(truth, prediction).statistic
+
+    agree(compute([metric], c)[metric], [pearson(i) for i in rows(c)])
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -1,8 +1,9 @@
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
-from comparisons import awkward, of_means
+from comparisons import FLAVOURS, awkward, of_means
 
 from vcspec.metrics import METRICS, compute
 from vcspec.model.errors import UnknownName
@@ -65,3 +66,16 @@ def test_metrics_of_cells_are_undefined_for_profiles():
 def test_a_metric_of_cells_called_directly_says_what_is_missing():
     with pytest.raises(LookupError, match="no cells"):
         METRICS["de-recall"](of_means([[1.0]], [[1.0]]), alpha=0.05)
+
+
+def test_metrics_that_are_one_number_where_little_responds_are_never_averaged():
+    """As lists of k features are those of all that respond, wherever these are no more than k."""
+    screens = [awkward(seed, flavour) for seed in range(3) for flavour in FLAVOURS]
+    names = [name for name in standard().metrics if "top-100" not in name]  # fewer features here
+    found = [compute(names, screen) for screen in screens]
+    values = {name: np.concatenate([one[name].values for one in found]) for name in names}
+    for one, other in combinations(names, 2):
+        both = ~np.isnan(values[one]) & ~np.isnan(values[other])
+        left, right = values[one][both], values[other][both]
+        if both.sum() > 20 and np.ptp(left) and np.allclose(left, right, atol=1e-9):
+            assert other in standard().metrics[one]["not_averaged_with"], (one, other)

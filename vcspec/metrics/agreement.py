@@ -13,10 +13,11 @@ from vcspec.metrics.changes import (
     settled,
     share,
     significant,
+    tested,
     where_significant,
 )
 from vcspec.metrics.distances import response_weights
-from vcspec.metrics.ordering import mid_ranks
+from vcspec.metrics.ordering import mid_ranks, untied_size
 from vcspec.metrics.suite import UNDEFINED_PREDICTION, metric
 from vcspec.model.comparison import Comparison, Scores
 from vcspec.model.matrix import Array
@@ -69,6 +70,31 @@ def weighted_pearson_delta_centred(comparison: Comparison) -> Scores:
     scores = scores.undefined_where(flat, "no-weights")
     scores = scores.undefined_where(is_empty(truth), "constant-truth")
     return scores.undefined_where(is_empty(prediction), UNDEFINED_PREDICTION)
+
+
+@metric("pearson-delta-top-20")
+@metric("pearson-delta-top-100")
+def pearson_delta_top(comparison: Comparison, *, k: int, fewest: int) -> Scores:
+    """Linear agreement of the changes of the features that the truth is surest of."""
+    evidence = np.abs(tested(comparison.truth).z)
+    most = np.full(len(evidence), min(k, evidence.shape[1]))
+    size = untied_size(evidence, most)
+    last = np.maximum(size, 1)[:, np.newaxis] - 1
+    chosen = evidence >= np.take_along_axis(-np.sort(-evidence, axis=1), last, axis=1)
+    chosen &= (size >= fewest)[:, np.newaxis]
+    return _correlation_among(comparison, chosen).undefined_where(size < fewest, "tied-truth")
+
+
+@metric("pearson-delta-significant")
+def pearson_delta_significant(comparison: Comparison, *, alpha: float, fewest: int) -> Scores:
+    """Linear agreement of the changes of the features that respond in the truth."""
+    found = significant(comparison.truth, alpha)
+    few = found.sum(axis=1) < fewest
+    scores = where_significant(np.zeros(len(found)), found)
+    scores = scores.undefined_where(few, "too-few-significant-features")
+    among = _correlation_among(comparison, found)
+    reasons = (one or other for one, other in zip(scores.reasons, among.reasons, strict=True))
+    return Scores(np.where(few, np.nan, among.values), tuple(reasons))
 
 
 @metric("spearman-delta")
@@ -128,6 +154,16 @@ def _correlation(truth: Array, prediction: Array, absent: Mask) -> Scores:
     scores = Scores.of(value, absent, "no-reference-point")
     scores = scores.undefined_where(is_constant(truth), "constant-truth")
     return scores.undefined_where(is_constant(prediction), UNDEFINED_PREDICTION)
+
+
+def _correlation_among(comparison: Comparison, chosen: Mask) -> Scores:
+    """Pearson correlation of the changes over the chosen features of each condition."""
+    weight = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
+    truth, prediction = (
+        _weighed(change(side), weight) for side in (comparison.truth, comparison.prediction)
+    )
+    scores = Scores.of(_cosine(truth, prediction), is_empty(truth), "constant-truth")
+    return scores.undefined_where(is_empty(prediction), UNDEFINED_PREDICTION)
 
 
 def _rank_correlation(truth: Array, prediction: Array) -> Scores:
