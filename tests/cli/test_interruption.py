@@ -17,9 +17,10 @@ from vcspec.actions.predict import open_split
 CELLS = 400
 PATIENCE = 60.0
 SLOW = """
-import time
+import signal, time
 from vcspec.cli import main
 from vcspec.engine.spill import SpilledCells
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in background
 read = SpilledCells.rows
 SpilledCells.rows = lambda *which: time.sleep(2) or read(*which)
 main()

@@ -97,9 +97,11 @@ def test_conditions_without_a_value_are_counted_by_reason_and_by_context() -> No
     found = told([0.5, NAN, NAN, NAN], SOUND)
     assert found["value"] == 0.5
     assert (found["defined"], found["undefined"]) == (1, {"no-weights": 3})
+    x = {"value": 0.5, "defined": 1, "undefined": {"no-weights": 1}}
+    y = {"value": None, "defined": 0, "undefined": {"no-weights": 2}}
     assert found["contexts"] == {
-        "x": {"value": 0.5, "defined": 1, "undefined": {"no-weights": 1}},
-        "y": {"value": None, "defined": 0, "undefined": {"no-weights": 2}},
+        "x": {**x, "floor": 0.2, "replicate": 0.9},
+        "y": {**y, "floor": 0.2, "replicate": 0.8},
     }
     assert found["interval"] is None
     assert found["reasons"]["interval"] == "fewer-than-two-conditions"
@@ -202,6 +204,16 @@ def test_strata_are_told_as_contexts_are() -> None:
     found = summary(scores([0.1, 0.2, 0.3, NAN]), {}, CONTEXTS, HIGHER, strata=strata)
     assert found["strata"]["effect"]["weak"] == {"value": 0.2, "defined": 2, "undefined": {}}
     assert found["strata"]["effect"]["null"]["undefined"] == {"no-weights": 1}
+
+
+def test_parts_stand_beside_their_own_anchors() -> None:
+    strata = {"effect": ["weak", "strong", "weak", "null"]}
+    found = summary(scores([0.1, 0.2, 0.3, NAN]), SOUND, CONTEXTS, HIGHER, strata=strata)
+    assert found["floor"]["baseline"] == "context-mean"
+    weak = found["strata"]["effect"]["weak"]
+    assert (weak["floor"], weak["replicate"]) == (0.2, pytest.approx(0.85))
+    y = found["contexts"]["y"]
+    assert (y["value"], y["floor"], y["replicate"]) == (0.3, 0.2, 0.8)
 
 
 def test_why_there_are_no_anchors_is_told() -> None:

@@ -197,7 +197,9 @@ def _pooled(folds: Sequence[Fold], missing: Sequence[str]) -> Scorecard:
 def _of_fold(fold: Fold, metric: str) -> dict[str, Any]:
     """What the fold's own scorecard says."""
     found = fold.card.document["metrics"][metric]
-    return {name: found[name] for name in ("value", "defined", "undefined")}
+    floor = {"floor": found["floor"]["value"]} if found["floor"] else {}
+    told = ("value", "defined", "undefined", *(["replicate"] if fold.reference else []))
+    return {**{name: found[name] for name in told}, **floor}
 
 
 def _training(folds: Sequence[Fold]) -> Any:

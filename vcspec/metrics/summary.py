@@ -61,7 +61,7 @@ def summary(
         without: why there are no anchors, where there are none.
     """
     direction = entry["direction"]
-    whole = scores
+    whole, known = scores, anchors
     if entry["per"] == "context":
         places: Sequence[str] = list(dict.fromkeys(contexts))
         values = of_contexts(scores.values, contexts)
@@ -75,6 +75,9 @@ def summary(
     value = mean_of(scores.values)
     floor = floor_of(anchors, [name for name in anchors if name not in DUPLICATES], direction)
     replicate = mean_of(anchors[REPLICATE]) if anchors else None
+    beside = {REPLICATE: known[REPLICATE]} if anchors else {}
+    if floor:
+        beside["floor"] = known[floor[0]]
     found: dict[str, Any] = {
         "direction": direction,
         "status": "scored" if value is not None else _status(scores),
@@ -86,8 +89,8 @@ def summary(
         "interpolated_duplicate": mean_of(anchors[INTERPOLATED])
         if INTERPOLATED in anchors
         else None,
-        "contexts": _by_part(whole, contexts),
-        "strata": {name: _by_part(whole, parts) for name, parts in (strata or {}).items()},
+        "contexts": _by_part(whole, contexts, beside),
+        "strata": {name: _by_part(whole, parts, beside) for name, parts in (strata or {}).items()},
         "calibration": _calibration(anchors, floor, entry),
     }
     anchored, bounds, missing = _anchored(scores, anchors, floor, direction, alone)
@@ -130,10 +133,15 @@ def _counts(scores: Scores, which: Any) -> dict[str, Any]:
     return {"defined": defined, "undefined": dict(sorted(reasons.items()))}
 
 
-def _by_part(scores: Scores, parts: Sequence[str]) -> dict[str, Any]:
+def _by_part(scores: Scores, parts: Sequence[str], beside: Mapping[str, Array]) -> dict[str, Any]:
+    """Means and counts of each part, and the means of anchors there."""
     names = np.array(parts, dtype=object)
     return {
-        name: {"value": mean_of(scores.values[names == name]), **_counts(scores, names == name)}
+        name: {
+            "value": mean_of(scores.values[names == name]),
+            **_counts(scores, names == name),
+            **{anchor: mean_of(values[names == name]) for anchor, values in beside.items()},
+        }
         for name in dict.fromkeys(parts)
     }
 

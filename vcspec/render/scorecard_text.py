@@ -1,6 +1,6 @@
 """Scorecards as text: one, or several of one split side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vcspec.model.scorecard import Scorecard, asked_of
@@ -153,9 +153,9 @@ def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None 
         table.add_column(shown(context), justify="right")
     for name in card.metrics:
         found = card.document["metrics"][name]
-        values = (number(found["contexts"][context]["value"]) for context in contexts)
+        values = (_beside(found["contexts"][context]) for context in contexts)
         table.add_row(name, ARROW[found["direction"]], *values)
-    return drawn(["by context", "", table], colour=colour, width=width)
+    return drawn([f"by context{_PART}", "", table], colour=colour, width=width)
 
 
 def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
@@ -172,10 +172,22 @@ def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = 
             table.add_column(shown(name), justify="right")
         for metric in card.metrics:
             found = card.document["metrics"][metric]
-            values = (number(found["strata"][division][name]["value"]) for name in first)
+            values = (_beside(found["strata"][division][name]) for name in first)
             table.add_row(metric, ARROW[found["direction"]], *values)
-        parts += [f"by {division}", "", table, ""]
+        parts += [f"by {division}{_PART}", "", table, ""]
     return drawn(parts[:-1], colour=colour, width=width)
+
+
+_PART = ": value (floor … replicate)"
+
+
+def _beside(part: Mapping[str, Any]) -> str:
+    """The value, with the anchors of the same conditions where there are any."""
+    if part.get("floor") is None and part.get("replicate") is None:
+        return number(part["value"])
+    return (
+        f"{number(part['value'])} ({number(part.get('floor'))} … {number(part.get('replicate'))})"
+    )
 
 
 def _question(document: Any) -> str:
