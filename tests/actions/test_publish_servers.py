@@ -32,7 +32,7 @@ from vcspec.storage.transfer import damaged
 
 SERVERS = ["moto_server", "ceph_gateway", "azurite", "gcs_emulator"]
 WRITERS, ROUNDS = 16, 20
-EVERY = 11  # of the requests; a publisher is killed at each of them when this is 1
+EVERY = 17  # of the requests; a publisher is killed at each of them when this is 1
 
 
 @pytest.fixture(params=SERVERS)
