@@ -141,7 +141,7 @@ def margin(metric):
     return 0.0 if None in (floor, replicate) else GAIN * abs(replicate - floor)
 
 
-def pays(attack, base):
+def gains(attack, base):
     """Headline metrics on which the attack gains more than the margin over what it is made of."""
     found = []
     for metric, value in attack["values"].items():
@@ -187,14 +187,14 @@ def measured(name, scratch):
         base = source if entry["kind"] == "transform" else nulls[entry["null"]]
         for strength in entry["strengths"]:
             found = screen.scored(submission(arm, scene, strength))
-            gains = pays(found, base)
+            gained = gains(found, base)
             attacks.append(
                 {
                     "arm": arm,
                     "strength": strength,
                     "flags": found["flags"],
-                    "gains": gains,
-                    "pays": [metric for metric in gains if surely(found, base, metric)],
+                    "gains": gained,
+                    "pays": [metric for metric in gained if surely(found, base, metric)],
                 }
             )
         print(f"  {arm}", [(one["flags"], one["pays"]) for one in attacks[-5:]], flush=True)

@@ -406,15 +406,18 @@ def test_where_a_lacking_condition_stands_in_its_context_does_not_matter(
         for way, given in ways.items()
     }
     np.testing.assert_array_equal(found["absent"].values, found["broken"].values)
+    seen = set()
     for name in whole.metrics:
         entry, stated = standard().metrics[name], found["absent"].document["metrics"][name]
         if entry["per"] != "context" or stated["value"] is None:
             continue
+        seen.add(name)
         values = [one["value"] for one in stated["contexts"].values() if one["value"] is not None]
         assert stated["value"] == pytest.approx(np.mean(values), abs=1e-9), name
         before = whole.document["metrics"][name]["value"]
         sign = 1 if entry["direction"] == "higher" else -1
         assert sign * (stated["value"] - before) <= 1e-9, name
+    assert seen >= {"vcc-2026-mse-ratio", "energy-to-control-pearson", "de-count-spearman"}
 
 
 def test_several_suites_are_scored_in_one_pass(screen: tiny.Screen, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ Lists = dict[str, dict[str, Any]]
 def _listed(path: Path) -> tuple[Any, Lists]:
     """The arrays of a file of lists, and context → perturbation → names."""
     with np.load(path, allow_pickle=False) as file:
-        found = {name: file[name] for name in file.files}  # decoded again whenever it is asked for
+        found = {name: file[name] for name in file.files}  # each access decodes an array
     genes, offsets = found["genes"], found["offsets"]
     contexts, perturbations = found["contexts"], found["perturbations"]
     lists: Lists = {str(name): {} for name in contexts}

@@ -182,7 +182,7 @@ class Stage:
         tasks: list[tuple[Cells, Control]] = []
         for condition, own in zip(self.allowed.tested, cells, strict=True):
             control = self.allowed.controls[condition.context_key]
-            rows = control.rows.slice(0, 1) if own is None else rows_of_dense(own)
+            rows = control.rows if own is None else rows_of_dense(own)  # no change, and gated
             tasks.append((partial(_given, rows), control))
         side = self.wanted.side(tasks)
         gone = np.array([own is None for own in cells])
@@ -194,6 +194,12 @@ class Stage:
             name: with_worst(one, entries[name], self.reference.anchors(name).get("no-change"))
             for name, one in compute(self.wanted.metrics, pair).items()
         }
+
+    def units(self, values: Array, metric: str) -> Array:
+        """What the metric's mean is taken over: values by condition as they are, or by context."""
+        if standard().metrics[metric]["per"] == "condition":
+            return values
+        return of_contexts(values, self.reference.contexts)
 
     def null(self, entry: Mapping[str, Any], metric: str) -> Array | float | None:
         """What the arm must not beat: (conditions,) values of a baseline, or a number."""
@@ -208,7 +214,8 @@ class Stage:
 
     def span(self, metric: str) -> float | None:
         """How much better the replicate is than the floor; None where it is not."""
-        anchors = self.reference.anchors(metric)
+        known = self.reference.anchors(metric)
+        anchors = {name: self.units(values, metric) for name, values in known.items()}
         direction = standard().metrics[metric]["direction"]
         floor = floor_of(anchors, [n for n in anchors if n not in DUPLICATES], direction)
         replicate = mean_of(anchors[REPLICATE]) if anchors else None
@@ -292,14 +299,15 @@ def _verdict(
     """Value, what it is held against, and whether it passes though it must not."""
     stated = standard().metrics[metric]
     sign = 1.0 if stated["direction"] == "higher" else -1.0
-    value = mean_of(scores.values)
+    values = stage.units(scores.values, metric)
+    value = mean_of(values)
     if entry["kind"] == "truth":
         perfect, span = float(stated["perfect"]), stage.span(metric)
         off = None if value is None else sign * (perfect - value)
         fails = off is not None and off > GAIN * (span or 1.0) and "reproduces" not in stated
         return {"value": value, "against": perfect, "passes": bool(fails)}
     if entry["kind"] == "transform":
-        base, span = mean_of(honest.values), stage.span(metric)
+        base, span = mean_of(stage.units(honest.values, metric)), stage.span(metric)
         gains = (
             value is not None
             and base is not None
@@ -310,13 +318,14 @@ def _verdict(
     null = stage.null(entry, metric)
     if null is None or value is None:
         return {"value": value, "against": None, "passes": False}
-    gap, contexts = sign * (scores.values - null), stage.reference.contexts
-    if stated["per"] == "context":
-        gap = of_contexts(gap, contexts)
-        contexts = ["all"] * len(gap)
+    known = null if isinstance(null, float) else stage.units(null, metric)
+    held = np.where(np.isnan(values), np.nan, known)
+    gap = sign * (values - held)
     kept = ~np.isnan(gap)
+    by_condition = stated["per"] == "condition"
+    contexts = stage.reference.contexts if by_condition else ["all"] * len(gap)
     names = [name for name, one in zip(contexts, kept, strict=True) if one]
     around = mean_interval(gap[kept], names)
-    against = mean_of(np.where(np.isnan(scores.values), np.nan, null))
+    against = mean_of(held)
     beats = around is not None and around[0] > ROUNDING
     return {"value": value, "against": against, "passes": bool(beats)}

@@ -17,7 +17,7 @@ from vcspec.metrics.changes import (
     where_significant,
 )
 from vcspec.metrics.distances import response_weights
-from vcspec.metrics.ordering import mid_ranks, untied_size
+from vcspec.metrics.ordering import chance_of_top, mid_ranks, untied_size
 from vcspec.metrics.suite import UNDEFINED_PREDICTION, metric
 from vcspec.model.comparison import Comparison, Scores
 from vcspec.model.matrix import Array
@@ -77,24 +77,19 @@ def weighted_pearson_delta_centred(comparison: Comparison) -> Scores:
 def pearson_delta_top(comparison: Comparison, *, k: int, fewest: int) -> Scores:
     """Linear agreement of the changes of the features that the truth is surest of."""
     evidence = np.abs(tested(comparison.truth).z)
-    most = np.full(len(evidence), min(k, evidence.shape[1]))
-    size = untied_size(evidence, most)
-    last = np.maximum(size, 1)[:, np.newaxis] - 1
-    chosen = evidence >= np.take_along_axis(-np.sort(-evidence, axis=1), last, axis=1)
-    chosen &= (size >= fewest)[:, np.newaxis]
-    return _correlation_among(comparison, chosen).undefined_where(size < fewest, "tied-truth")
+    size = untied_size(evidence, np.full(len(evidence), min(k, evidence.shape[1])))
+    few = size < fewest
+    chosen = (chance_of_top(evidence, np.maximum(size, 1)) > 0) & ~few[:, np.newaxis]
+    return _correlation_among(comparison, chosen, (few, "tied-truth"))
 
 
 @metric("pearson-delta-significant")
 def pearson_delta_significant(comparison: Comparison, *, alpha: float, fewest: int) -> Scores:
     """Linear agreement of the changes of the features that respond in the truth."""
     found = significant(comparison.truth, alpha)
-    few = found.sum(axis=1) < fewest
-    scores = where_significant(np.zeros(len(found)), found)
-    scores = scores.undefined_where(few, "too-few-significant-features")
-    among = _correlation_among(comparison, found)
-    reasons = (one or other for one, other in zip(scores.reasons, among.reasons, strict=True))
-    return Scores(np.where(few, np.nan, among.values), tuple(reasons))
+    none, few = is_empty(found), found.sum(axis=1) < fewest
+    lacking = (none, "no-significant-features"), (few, "too-few-significant-features")
+    return _correlation_among(comparison, found, *lacking)
 
 
 @metric("spearman-delta")
@@ -156,13 +151,15 @@ def _correlation(truth: Array, prediction: Array, absent: Mask) -> Scores:
     return scores.undefined_where(is_constant(prediction), UNDEFINED_PREDICTION)
 
 
-def _correlation_among(comparison: Comparison, chosen: Mask) -> Scores:
-    """Pearson correlation of the changes over the chosen features of each condition."""
+def _correlation_among(comparison: Comparison, chosen: Mask, *lacking: tuple[Mask, str]) -> Scores:
+    """Pearson correlation of the changes over the chosen features, where nothing is lacking."""
     weight = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
     truth, prediction = (
         _weighed(change(side), weight) for side in (comparison.truth, comparison.prediction)
     )
-    scores = Scores.of(_cosine(truth, prediction), is_empty(truth), "constant-truth")
+    scores = Scores.of(_cosine(truth, prediction), *lacking[0])
+    for where, reason in (*lacking[1:], (is_empty(truth), "constant-truth")):
+        scores = scores.undefined_where(where, reason)
     return scores.undefined_where(is_empty(prediction), UNDEFINED_PREDICTION)
 
 

@@ -1,13 +1,15 @@
 """Metrics that have one value a context, which all of its conditions hold."""
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.metrics.changes import share
 from vcspec.model.comparison import Comparison, Scores
 from vcspec.model.matrix import Array
+
+DECIMALS = 10  # of every value, as `compute` gives it
 
 Rows = NDArray[np.int64]
 Outcome = float | str
@@ -30,14 +32,15 @@ def of_contexts(values: Array, contexts: Sequence[str]) -> Array:
         values: (..., conditions) of a metric that has one value a context.
         contexts: (conditions,) names.
     """
-    names = np.array(contexts, dtype=object)
-    parts = [values[..., names == name] for name in dict.fromkeys(contexts)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=RuntimeWarning)  # a context without any value
-        means = [np.nanmean(part, axis=-1) for part in parts]
-        same = [np.nanmin(part, axis=-1) == np.nanmax(part, axis=-1) for part in parts]
-        first = [np.nanmin(part, axis=-1) for part in parts]  # equal values have no other mean
-    return np.stack([np.where(*own) for own in zip(same, first, means, strict=True)], axis=-1)
+    names, known = np.array(contexts, dtype=object), ~np.isnan(values)
+    found = []
+    for name in dict.fromkeys(contexts):
+        here = names == name
+        total = np.where(known, values, 0)[..., here].sum(axis=-1)
+        found.append(share(total, known[..., here].sum(axis=-1)))
+    return np.asarray(
+        np.round(np.stack(found, axis=-1), DECIMALS)
+    )  # so that equal values are their own mean
 
 
 def by_context(comparison: Comparison, value: Callable[[Rows], Outcome]) -> Scores:

@@ -61,18 +61,12 @@ def summary(
         without: why there are no anchors, where there are none.
     """
     direction = entry["direction"]
-    whole, known = scores, anchors
+    values, alone, known = scores.values, contexts, anchors
     if entry["per"] == "context":
-        places: Sequence[str] = list(dict.fromkeys(contexts))
-        values = of_contexts(scores.values, contexts)
-        reasons = {name: one for name, one in zip(contexts, scores.reasons, strict=True) if one}
-        lacking = zip(places, np.isnan(values), strict=True)
-        scores = Scores(values, tuple(reasons[name] if lacks else "" for name, lacks in lacking))
-        anchors = {name: of_contexts(values, contexts) for name, values in anchors.items()}
-    else:
-        places = contexts
-    alone = ["all"] * len(places) if entry["per"] == "context" else places
-    value = mean_of(scores.values)
+        values = of_contexts(values, contexts)
+        alone = ["all"] * len(values)
+        anchors = {name: of_contexts(own, contexts) for name, own in anchors.items()}
+    value = mean_of(values)
     floor = floor_of(anchors, [name for name in anchors if name not in DUPLICATES], direction)
     replicate = mean_of(anchors[REPLICATE]) if anchors else None
     beside = {REPLICATE: known[REPLICATE]} if anchors else {}
@@ -82,18 +76,18 @@ def summary(
         "direction": direction,
         "status": "scored" if value is not None else _status(scores),
         "value": value,
-        **_counts(whole, np.ones(len(contexts), dtype=bool)),
-        "interval": _interval(_around(scores, alone)),
+        **_counts(scores, np.ones(len(contexts), dtype=bool)),
+        "interval": _interval(_around(values, alone)),
         "floor": {"baseline": floor[0], "value": floor[1]} if floor else None,
         "replicate": replicate,
         "interpolated_duplicate": mean_of(anchors[INTERPOLATED])
         if INTERPOLATED in anchors
         else None,
-        "contexts": _by_part(whole, contexts, beside),
-        "strata": {name: _by_part(whole, parts, beside) for name, parts in (strata or {}).items()},
+        "contexts": _by_part(scores, contexts, beside),
+        "strata": {name: _by_part(scores, parts, beside) for name, parts in (strata or {}).items()},
         "calibration": _calibration(anchors, floor, entry),
     }
-    anchored, bounds, missing = _anchored(scores, anchors, floor, direction, alone)
+    anchored, bounds, missing = _anchored(values, anchors, floor, direction, alone)
     none = {} if anchors else dict.fromkeys(("floor", REPLICATE, *ANCHORED), without)
     return {
         **found,
@@ -103,11 +97,10 @@ def summary(
     }
 
 
-def _around(scores: Scores, contexts: Sequence[str]) -> tuple[float, float] | None:
-    kept = ~np.isnan(scores.values)
-    return mean_interval(
-        scores.values[kept], [name for name, one in zip(contexts, kept, strict=True) if one]
-    )
+def _around(values: Array, contexts: Sequence[str]) -> tuple[float, float] | None:
+    kept = ~np.isnan(values)
+    names = [name for name, one in zip(contexts, kept, strict=True) if one]
+    return mean_interval(values[kept], names)
 
 
 def _calibration(
@@ -153,7 +146,7 @@ def _interval(bounds: tuple[float, float] | None) -> dict[str, float] | None:
 
 
 def _anchored(
-    scores: Scores,
+    values: Array,
     anchors: Mapping[str, Array],
     floor: tuple[str, float] | None,
     direction: str,
@@ -165,11 +158,11 @@ def _anchored(
     """
     if floor is None:
         return None, None, dict.fromkeys(ANCHORED, "floor-undefined")
-    columns = np.array([scores.values, anchors[floor[0]], anchors[REPLICATE]])
+    columns = np.array([values, anchors[floor[0]], anchors[REPLICATE]])
     whole = ~np.isnan(columns).any(axis=0)
     kept = columns[:, whole]
     if not kept.shape[1]:
-        first = "value" if np.isnan(scores.values).all() else REPLICATE
+        first = "value" if np.isnan(values).all() else REPLICATE
         return None, None, dict.fromkeys(ANCHORED, f"{first}-undefined")
     value, low, high = (float(mean_of(column) or 0) for column in kept)
     sign = 1 if direction == "higher" else -1

@@ -10,6 +10,7 @@ from vcspec.standard import standard
 
 OTHER_FOLDS = "other-folds"
 ARROW = {"higher": "↑", "lower": "↓"}
+BESIDE = ": value (floor … replicate)"
 
 
 def number(value: float | None) -> str:
@@ -155,7 +156,7 @@ def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None 
         found = card.document["metrics"][name]
         values = (_beside(found["contexts"][context]) for context in contexts)
         table.add_row(name, ARROW[found["direction"]], *values)
-    return drawn([f"by context{_PART}", "", table], colour=colour, width=width)
+    return drawn([f"by context{BESIDE}", "", table], colour=colour, width=width)
 
 
 def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
@@ -174,11 +175,8 @@ def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = 
             found = card.document["metrics"][metric]
             values = (_beside(found["strata"][division][name]) for name in first)
             table.add_row(metric, ARROW[found["direction"]], *values)
-        parts += [f"by {division}{_PART}", "", table, ""]
+        parts += [f"by {division}{BESIDE}", "", table, ""]
     return drawn(parts[:-1], colour=colour, width=width)
-
-
-_PART = ": value (floor … replicate)"
 
 
 def _beside(part: Mapping[str, Any]) -> str:
