@@ -73,6 +73,43 @@ def test_a_control_group_has_what_its_limit_leaves(tmp_path: Path) -> None:
     assert available_memory(machine(tmp_path, **limits)) == 2 * GIB
 
 
+JOB = "system.slice/slurmstepd.scope/job_1"
+
+
+def test_a_limit_of_any_group_that_the_process_is_in_counts(tmp_path: Path) -> None:
+    """As schedulers and services set it; the root has no files of its own."""
+    at = f"sys__fs__cgroup__{JOB}".replace("/", "__").replace(".", "_dot_")
+    limits = {
+        "proc__meminfo": MEMINFO,
+        "proc__self__cgroup": f"0::/{JOB}/step_0\n",
+        f"{at}__memory_dot_max": f"{4 * GIB}\n",
+        f"{at}__memory_dot_current": f"{GIB}\n",
+        f"{at}__step_0__memory_dot_max": "max\n",
+        f"{at}__cpu_dot_max": "100000 100000\n",
+        f"{at}__step_0__cpu_dot_max": "max 100000\n",
+    }
+    assert available_memory(machine(tmp_path, **limits)) == 3 * GIB
+    assert available_workers(tmp_path) == 1
+
+
+def test_a_group_of_the_first_version_below_the_root_counts(tmp_path: Path) -> None:
+    limits = {
+        "proc__meminfo": MEMINFO,
+        "proc__self__cgroup": "9:memory:/slurm/job\n4:cpu,cpuacct:/slurm/job\n1:name=systemd:/\n",
+        "sys__fs__cgroup__memory__slurm__memory_dot_limit_in_bytes": f"{GIB}\n",
+        "sys__fs__cgroup__cpu__slurm__job__cpu_dot_cfs_quota_us": "50000\n",
+        "sys__fs__cgroup__cpu__slurm__job__cpu_dot_cfs_period_us": "100000\n",
+    }
+    assert available_memory(machine(tmp_path, **limits)) == GIB
+    assert available_workers(tmp_path) == 1
+
+
+def test_a_path_of_a_group_that_is_not_there_is_none(tmp_path: Path) -> None:
+    """As in a container that sees the path of its host."""
+    limits = {"proc__meminfo": MEMINFO, "proc__self__cgroup": "0::/../../docker/abc\n"}
+    assert available_memory(machine(tmp_path, **limits)) == 8 * GIB
+
+
 def test_control_groups_of_the_first_version_count_as_well(tmp_path: Path) -> None:
     limits = {
         "proc__meminfo": MEMINFO,

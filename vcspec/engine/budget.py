@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,18 +74,39 @@ def parse_bytes(text: str) -> int:
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes that the process may still take: of the machine, or of its control group."""
+    """Bytes that the process may still take: of the machine, or of the groups that it is in."""
     free = [_meminfo(root / "proc/meminfo")]
-    group = root / "sys/fs/cgroup"
-    for most, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        limit, taken = _number(group / most), _number(group / used)
-        if limit is not None:
-            free.append(max(limit - (taken or 0), 0))
+    for group in _groups(root, "memory"):
+        for most, used in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit, taken = _number(group / most), _number(group / used)
+            if limit is not None:
+                free.append(max(limit - (taken or 0), 0))
     known = [number for number in free if number]
     return min(known) if known else SHARE * USUAL_MEMORY
+
+
+def _groups(root: Path, controller: str) -> Iterator[Path]:
+    """Folders of the control groups that limit the process: its own, and all above it.
+
+    Of both versions of Linux: `0::PATH` below one folder, or `N:CONTROLLERS:PATH` below one for
+    each controller. Schedulers and services put processes into groups far below the root.
+    """
+    base = root / "sys/fs/cgroup"
+    paths = {base: "", base / controller: ""}
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers or controller in controllers.split(","):
+            paths[base / controller if controllers else base] = path
+    for top, path in paths.items():
+        group = top / path.lstrip("/")
+        yield from (group, *(above for above in group.parents if above.is_relative_to(top)))
 
 
 def _meminfo(path: Path) -> int:
@@ -104,18 +126,22 @@ def _number(path: Path) -> int | None:
 
 
 def available_workers(root: Path = Path("/")) -> int:
-    """Processors that the process may use, by affinity and by the quota of its control group."""
+    """Processors that the process may use, by affinity and by quotas of the groups it is in."""
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
     else:
         processors = os.cpu_count() or 1
+    quotas = [quota for group in _groups(root, "cpu") if (quota := _quota(group))]
+    return max(1, min([processors, *quotas]))
+
+
+def _quota(group: Path) -> int:
+    """Processors that a group may use, rounded up; 0 where nothing limits it."""
     try:
-        quota, period = (root / "sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = (group / "cpu.max").read_text().split()
     except (OSError, ValueError):
-        return processors
-    if not quota.isdigit():
-        return processors
-    return max(1, min(processors, -(-int(quota) // int(period))))
+        quota, period = (str(_number(group / f"cpu.cfs_{n}_us")) for n in ("quota", "period"))
+    return -(-int(quota) // int(period)) if quota.isdigit() and period.isdigit() else 0
 
 
 def give_back() -> None:
