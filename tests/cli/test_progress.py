@@ -1,14 +1,19 @@
 """What a terminal shows while work is done, and that a pipe shows nothing of it."""
 
+import io
 import os
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rich.progress
 from support import tiny
+
+from vcspec.cli.output import work_bar
 
 pty = pytest.importorskip("pty")  # of Unix
 
@@ -48,6 +53,37 @@ def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.S
     assert "60/60" in shown  # cells, all of them in the end
     assert "/s" in shown
     assert re.search(r"\d:\d\d:\d\d|-:--:--", shown)  # the time that is left
+
+
+def test_a_pass_that_follows_another_is_timed_from_its_own_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    now, bars = [0.0], []
+
+    class Timed(rich.progress.Progress):
+        def __init__(self, *columns: Any, **options: Any) -> None:
+            super().__init__(*columns, **options, get_time=lambda: now[0], auto_refresh=False)
+            bars.append(self)
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(rich.progress, "Progress", Timed)
+    with work_bar(quiet=False) as advance:
+        assert advance is not None
+        advance(0, 1_000, "checked")
+        now[0] += 100  # a slow store
+        advance(1_000, 1_000, "checked")
+        advance(0, 500, "checked")
+        now[0] += 1
+        advance(250, 500, "checked")
+        (task,) = bars[0].tasks
+        assert (task.completed, task.total, task.fields["rate"]) == (250, 500, "250/s")
+        now[0] += 1
+        advance(375, 500, "checked")
+        assert task.time_remaining == 1
 
 
 def test_publishing_shows_what_is_checked_sent_and_read_back(

@@ -48,7 +48,16 @@ def say(text: str, *, quiet: bool = False) -> None:
 def progress_bar(
     what: str, *, quiet: bool, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar that takes (done, in all), on a terminal only; None elsewhere."""
+    """A bar of one thing that takes (done, in all), on a terminal only; None elsewhere."""
+    with work_bar(quiet=quiet, in_bytes=in_bytes) as advance:
+        yield None if advance is None else lambda done, total: advance(done, total, what)
+
+
+@contextmanager
+def work_bar(
+    *, quiet: bool, in_bytes: bool = False
+) -> Iterator[Callable[[int, int, str], None] | None]:
+    """A bar with rate and time left that takes (done, in all, what), on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -58,46 +67,30 @@ def progress_bar(
         DownloadColumn,
         MofNCompleteColumn,
         Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
-    columns = (TextColumn(what), BarColumn(), amount, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextmanager
-def work_bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar with rate and time left that takes (done, in all, what), on a terminal only."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
+        TransferSpeedColumn,
     )
 
-    rate = TextColumn("{task.fields[rate]}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate)
+    counts = MofNCompleteColumn(), TextColumn("{task.fields[rate]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        *((DownloadColumn(), TransferSpeedColumn()) if in_bytes else counts),
+        TimeRemainingColumn(),
+    )
     tasks: dict[str, TaskID] = {}
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
 
         def advance(done: int, total: int, what: str) -> None:
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total, rate="")
-            seconds = bar.tasks[tasks[what]].elapsed
-            told = f"{done / seconds:,.0f}/s" if seconds and done else ""
-            bar.update(tasks[what], completed=done, total=total, rate=told)
+            task = bar.tasks[tasks[what]]
+            if done < task.completed:  # it has begun again, on another store
+                bar.reset(task.id, total=total)
+            told = f"{done / task.elapsed:,.0f}/s" if task.elapsed and done else ""
+            bar.update(task.id, completed=done, total=total, rate=told)
 
         yield advance
 
