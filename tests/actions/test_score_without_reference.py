@@ -12,6 +12,7 @@ from vcspec.actions.curate import write_dataset
 from vcspec.actions.score import score
 from vcspec.actions.validate import validate
 from vcspec.actions.verify import verify
+from vcspec.engine.settings import Settings
 from vcspec.model.errors import Invalid, Mismatch, UsageError
 from vcspec.render.scorecard_text import render_scorecard
 
@@ -66,6 +67,16 @@ def test_what_was_kept_gives_the_same_bytes_and_needs_no_dataset(
     kept.write_bytes(kept.read_bytes()[:100])
     with pytest.raises(UsageError, match="not-there"):
         score(alone / "model.zarr", **options)
+
+
+def test_a_cache_that_cannot_be_written_costs_no_score(card, alone, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "file" / "cache"))
+    said: list[str] = []
+    settings = Settings(announce=said.append)
+    options = {"dataset": alone / "data.zarr", "cached": True, "settings": settings}
+    assert score(alone / "model.zarr", **options).to_json() == card.to_json()
+    assert "set VCSPEC_CACHE" in said[-1]
 
 
 def test_another_dataset_is_refused(alone, tmp_path):

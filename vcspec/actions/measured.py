@@ -143,7 +143,13 @@ def measured(
     opened = _opened(dataset, settings)
     arrays = _taken(asked, opened)
     if cached:
-        kept("truth", name, arrays)
+        try:
+            kept("truth", name, arrays)
+        except OSError as error:
+            settings.say(
+                f"what was measured cannot be kept ({error}); "
+                "set VCSPEC_CACHE to a folder that can be written"
+            )
     return replace(asked.measured(arrays), subjects=(opened,))
 
 
