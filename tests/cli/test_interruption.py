@@ -66,7 +66,7 @@ def test_an_interrupted_score_leaves_nothing(large: Path, tmp_path: Path) -> Non
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert out == ""
     assert "vcspec: interrupted" in err
     assert "Traceback" not in err
