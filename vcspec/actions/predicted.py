@@ -1,7 +1,5 @@
 """The predicted side: one pass over a prediction, for its statistics and for its rules."""
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,13 +12,11 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.suites import Wanted
 from vcspec.engine.cells import Cells, StoredCells
 from vcspec.engine.controls import all_sorted
-from vcspec.engine.spill import Spill, SpilledCells, scratch_folder
+from vcspec.engine.spill import Spill, SpilledCells, require_room, scratch_folder
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
 from vcspec.metrics.changes import is_finite
-from vcspec.model.address import shown
 from vcspec.model.comparison import Expression, Side, Space
-from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import Array
 from vcspec.rules.subject import DEVIATION, Subject, bounds_of
 from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Taking, with_cellwise
@@ -209,45 +205,17 @@ def _spilled(
     stack: ExitStack, subject: Subject, grouped: Grouped, wants: Wants
 ) -> SpilledCells | None:
     """The rows brought together by condition on disk, and noted on the way; None if not sound."""
-    lengths = subject.reading(_row_lengths, subject)
-    rows, width = len(lengths), subject.store.width("/X")
+    store, settings = subject.store, subject.settings
+    lengths = subject.reading(store.row_lengths, "/X")
+    rows, width = len(lengths), store.width("/X")
     order = np.arange(rows) if grouped.order is None else grouped.order
     place = np.empty(rows, dtype=np.int64)
     place[order] = np.arange(rows)
-    data_type = np.dtype(subject.store.value_type("/X"))
-    _require_room(int(lengths.sum()) * (4 + data_type.itemsize), subject)
+    data_type = np.dtype(store.value_type("/X"))
+    size = store.scratch_bytes("/X") + int(lengths.sum()) * (4 + data_type.itemsize)
+    require_room(size, store.target, "rows of a condition do not stand together", settings)
     spill = Spill(stack.enter_context(scratch_folder()), lengths, place, width, data_type)
-    blocks, settings = subject.store.blocks("/X"), subject.settings
+    blocks = store.blocks("/X", settings.budget.entries())
     swept = subject.reading(lambda: look(blocks, "/X", wants, settings, rows=rows, also=spill.add))
     subject.keep("/X", swept)
     return spill.cells if wants.takes(swept.scan) else None
-
-
-def _row_lengths(subject: Subject) -> NDArray[np.int64]:
-    """(rows,) stored values of each row; of a matrix by columns they are counted."""
-    node = subject.node("/X")
-    if node is not None and node.encoding == "csr_matrix":
-        return np.diff(subject.store.row_ends("/X"))
-    return np.concatenate([np.diff(block.indptr) for block in subject.store.blocks("/X")])
-
-
-def _require_room(size: int, subject: Subject) -> None:
-    """Say that rows are brought together on disk, and that there is room for them.
-
-    Raises:
-        Unreadable: there is not.
-    """
-    folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
-    needed = f"{size / 1e6:,.0f} MB of scratch files in {folder}"
-    if size > free:
-        message = (
-            f"{subject.store.target}: rows of a condition do not stand together, and bringing them "
-            f"together takes {needed}, where {free / 1e6:,.0f} MB are free; set TMPDIR, or sort "
-            "the rows with `vcspec convert`"
-        )
-        raise Unreadable(message)
-    subject.settings.say(
-        f"{shown(subject.store.target)}: rows of a condition do not stand together; they are "
-        f"brought together first, with {needed}"
-    )

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.settings import Settings
+from vcspec.model.address import shown
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.statistics.kernels import narrow
@@ -120,6 +122,30 @@ class Spill:
                 lo, hi = int(rows.indptr[start]) * size, int(rows.indptr[stop]) * size
                 while lo < hi:
                     lo += file.write(data[lo:hi]) or 0
+
+
+def require_room(size: int, target: str, why: str, settings: Settings) -> None:
+    """Say that rows are brought together on disk first; and that there is room for them.
+
+    Args:
+        size: bytes of scratch files.
+        target: what is read.
+        why: they have to be, in words that follow the target.
+        settings: who is told.
+
+    Raises:
+        Unreadable: there is no room.
+    """
+    folder = gettempdir()
+    free = shutil.disk_usage(folder).free
+    needed = f"{size / 1e6:,.0f} MB of scratch files in {folder}"
+    if size > free:
+        message = (
+            f"{target}: {why}, and bringing rows together takes {needed}, where "
+            f"{free / 1e6:,.0f} MB are free; set TMPDIR, or write it anew with `vcspec convert`"
+        )
+        raise Unreadable(message)
+    settings.say(f"{shown(target)}: {why}; rows are brought together first, with {needed}")
 
 
 @contextmanager

@@ -258,14 +258,29 @@ class Store(Stored, Protocol):
             Damaged: they cannot be decoded, or contradict the matrix.
         """
 
+    def row_lengths(self, path: str) -> "NDArray[np.int64]":
+        """(rows,) values that `blocks` gives of each row of the matrix at `path`; CSC as well.
+
+        Raises:
+            Damaged: they cannot be decoded, or contradict the matrix.
+        """
+
     def width(self, path: str) -> int:
         """Number of columns of the matrix at `path`."""
 
     def value_type(self, path: str) -> str:
         """Data type of the values of the matrix at `path`."""
 
-    def blocks(self, path: str) -> "Iterator[Rows]":
-        """All rows of the matrix at `path`, in order, in blocks of bounded size; CSC as well."""
+    def scratch_bytes(self, path: str) -> int:
+        """Bytes of scratch files that `blocks` needs: 0 where rows are stored together."""
+
+    def blocks(self, path: str, entries: int | None = None) -> "Iterator[Rows]":
+        """All rows of the matrix at `path`, in order, in blocks of bounded size; CSC as well.
+
+        Args:
+            path: of the matrix.
+            entries: stored values that a block holds at most, or one row; None: some 4 million.
+        """
 
     def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
         """The bytes of shards of the array at `path` where their index should be, at their start.

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Damaged, Store
 
+SMALL = np.int32  # rows of a block, and columns
+ENTRY_BYTES = 2 * np.dtype(SMALL).itemsize  # in a scratch file, beside the value
+COUNTED = 1_048_576  # row numbers at a time
+
 Entries = tuple[NDArray[np.int64], NDArray[np.int64], AnyArray]  # row, column, value
 
 
@@ -20,25 +24,40 @@ def csc_blocks(store: Store, path: str, shape: Sequence[int], entries: int) -> I
     Raises:
         Damaged: the compressed structure contradicts itself.
     """
-    indptr = store.array(f"{path}/indptr").astype(np.int64)
-    if len(indptr) != int(shape[1]) + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
-        where = f"{path}/indptr"
-        raise Damaged(where, "not a monotone run with one step a column")
-    counts = np.zeros(int(shape[0]), dtype=np.int64)
-    for start, stop in spans(int(indptr[-1]), entries):
-        rows = store.span(f"{path}/indices", start, stop)
-        if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
-            where, reason = f"{path}/indices", f"row numbers outside 0..{int(shape[0]) - 1}"
-            raise Damaged(where, reason)
-        counts += np.bincount(rows.astype(np.int64), minlength=len(counts))
+    indptr = _column_ends(store, path, shape)
 
     def parts() -> Iterator[Entries]:
         for start, stop in spans(int(indptr[-1]), entries):
             column = np.searchsorted(indptr, np.arange(start, stop), side="right") - 1
             rows = store.span(f"{path}/indices", start, stop).astype(np.int64)
-            yield rows, column.astype(np.int64), store.span(f"{path}/data", start, stop)
+            yield rows, column, store.span(f"{path}/data", start, stop)
 
-    yield from gathered(parts(), counts, int(shape[1]), entries)
+    yield from gathered(parts(), store.row_lengths(path), int(shape[1]), entries)
+
+
+def row_counts(store: Store, path: str, shape: Sequence[int]) -> NDArray[np.int64]:
+    """(rows,) stored values of each row of a matrix compressed by columns.
+
+    Raises:
+        Damaged: the compressed structure contradicts itself.
+    """
+    counts = np.zeros(int(shape[0]), dtype=np.int64)
+    for start, stop in spans(int(_column_ends(store, path, shape)[-1]), COUNTED):
+        rows = store.span(f"{path}/indices", start, stop)
+        if len(rows) and (rows.min() < 0 or rows.max() >= shape[0]):
+            where, reason = f"{path}/indices", f"row numbers outside 0..{int(shape[0]) - 1}"
+            raise Damaged(where, reason)
+        counts += np.bincount(rows.astype(np.int64), minlength=len(counts))
+    return counts
+
+
+def _column_ends(store: Store, path: str, shape: Sequence[int]) -> NDArray[np.int64]:
+    """(columns + 1,) stored values before each column."""
+    indptr = store.array(f"{path}/indptr").astype(np.int64)
+    if len(indptr) != int(shape[1]) + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+        where = f"{path}/indptr"
+        raise Damaged(where, "not a monotone run with one step a column")
+    return indptr
 
 
 def spans(total: int, step: int) -> Iterator[tuple[int, int]]:
@@ -80,8 +99,8 @@ def gathered(
                 inside = bucket == found
                 np.savez(
                     scratch / f"{found}-{number:08d}.npz",
-                    row=row[inside],
-                    column=column[inside],
+                    row=(row[inside] - borders[found]).astype(SMALL),
+                    column=column[inside].astype(SMALL),
                     value=value[inside],
                 )
         for found, start in enumerate(borders[:-1]):
@@ -102,4 +121,4 @@ def _bucket(files: Sequence[Path], data_type: np.dtype[Any]) -> tuple[NDArray[np
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=data_type)
     rows, columns, values = (np.concatenate(part) for part in zip(*pieces, strict=True))
     order = np.argsort(rows, kind="stable")
-    return columns[order], values[order]
+    return columns[order].astype(np.int64), values[order]

@@ -92,6 +92,14 @@ class JsonStore:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 
+    def row_lengths(self, path: str) -> NDArray[np.int64]:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")
+
+    def scratch_bytes(self, path: str) -> int:
+        """There is none."""
+        raise Damaged(path, "a scorecard has no matrix")
+
     def value_type(self, path: str) -> str:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
@@ -100,6 +108,6 @@ class JsonStore:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")
 
-    def blocks(self, path: str) -> Iterator[Rows]:
+    def blocks(self, path: str, entries: int | None = None) -> Iterator[Rows]:
         """There is none."""
         raise Damaged(path, "a scorecard has no matrix")

@@ -16,7 +16,7 @@ from vcspec.statistics.compression import compressed
 from vcspec.statistics.kernels import narrow
 from vcspec.storage import columns
 from vcspec.storage.chunks import ChunkReader
-from vcspec.storage.compressed import csc_blocks, row_bounds, spans
+from vcspec.storage.compressed import ENTRY_BYTES, csc_blocks, row_bounds, row_counts, spans
 from vcspec.storage.kept import KeptObjects
 from vcspec.storage.object_store import ObjectStore
 from vcspec.storage.objects import LocalObjects, local_path
@@ -187,6 +187,30 @@ class ZarrStore(ObjectStore):
             raise Damaged(where, f"not a monotone run from 0 to at most {stored}")
         return ends
 
+    def row_lengths(self, path: str) -> NDArray[np.int64]:
+        """(rows,) values that are not 0, or stored so, of each row; counted but for CSR."""
+        node = self._node(path)
+        if node.encoding == "csr_matrix":
+            return np.diff(self.row_ends(path)).astype(np.int64, copy=False)
+        if path not in self._counted:
+            self._counted[path] = (
+                row_counts(self, path, node.attributes["shape"])
+                if node.encoding == "csc_matrix"
+                else np.concatenate([np.diff(block.indptr) for block in self.blocks(path)])
+            )
+        return self._counted[path]
+
+    @cached_property
+    def _counted(self) -> dict[str, NDArray[np.int64]]:
+        return {}
+
+    def scratch_bytes(self, path: str) -> int:
+        """Bytes of scratch files that `blocks` needs: 0 where rows are stored together."""
+        if self._node(path).encoding != "csc_matrix":
+            return 0
+        values = self._node(f"{path}/data")
+        return values.elements * (ENTRY_BYTES + np.dtype(values.data_type).itemsize)
+
     def width(self, path: str) -> int:
         """Number of columns of the matrix at `path`."""
         node = self._node(path)
@@ -216,21 +240,21 @@ class ZarrStore(ObjectStore):
     def _indptrs(self) -> dict[str, AnyArray]:
         return {}
 
-    def blocks(self, path: str) -> Iterator[Rows]:
+    def blocks(self, path: str, entries: int | None = None) -> Iterator[Rows]:
         """All rows of the matrix at `path`, in order, in blocks of bounded size."""
-        node = self._node(path)
+        node, most = self._node(path), BLOCK_ENTRIES if entries is None else entries
         if node.encoding == "csc_matrix":
-            yield from csc_blocks(self, path, node.attributes["shape"], BLOCK_ENTRIES)
+            yield from csc_blocks(self, path, node.attributes["shape"], most)
             return
-        for start, stop in self._block_bounds(node):
+        for start, stop in self._block_bounds(node, most):
             yield self.rows(path, start, stop)
 
-    def _block_bounds(self, node: Node) -> Iterator[tuple[int, int]]:
+    def _block_bounds(self, node: Node, entries: int) -> Iterator[tuple[int, int]]:
         """Row ranges of about equal stored size; they depend on the store's values alone."""
         if node.sort == "array":
-            yield from spans(node.shape[0], max(1, BLOCK_ENTRIES // max(node.shape[1], 1)))
+            yield from spans(node.shape[0], max(1, entries // max(node.shape[1], 1)))
             return
-        borders = row_bounds(np.diff(self._indptr(node.path)), BLOCK_ENTRIES)
+        borders = row_bounds(np.diff(self._indptr(node.path)), entries)
         yield from pairwise(borders.tolist())
 
 
