@@ -1,6 +1,8 @@
 import pickle
+import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -104,3 +106,33 @@ def test_scratch_files_that_a_worker_does_not_see_are_named() -> None:
             cells.rows(0, 9)
     with pytest.raises(Unreadable, match="not there; workers on other machines"):
         cells.rows(0, 9)
+
+
+def test_ctrl_c_is_passed_on_wherever_it_comes(tmp_path: Path) -> None:
+    """A signal is handled when a function begins; functions of NumPy's swallow some of them."""
+    rows, calls = drawn(0, 9, "f4"), 0
+
+    def interrupt(_: FrameType, event: str, __: Any) -> None:
+        nonlocal calls
+        if event == "call":
+            calls += 1
+            if calls == last:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            sys.setprofile(interrupt)
+            try:
+                cells = spilled(Path(folder), rows, np.arange(9)[::-1], 4)
+                len(cells.ends), cells.rows(2, 5)
+            finally:
+                sys.setprofile(None)
+
+    last = 0
+    work()
+    assert calls > 50
+    for last in range(1, calls + 1):  # noqa: B007 - `interrupt` reads it
+        calls = 0
+        with pytest.raises(KeyboardInterrupt):
+            work()

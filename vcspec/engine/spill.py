@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
 from tempfile import gettempdir
@@ -42,7 +43,8 @@ class SpilledCells:
     @property
     def ends(self) -> NDArray[np.int64]:
         """(rows + 1,) stored values before each row."""
-        return np.fromfile(self.folder / ENDS, np.int64)
+        path = self.folder / ENDS
+        return _part(path, np.dtype(np.int64), 0, path.stat().st_size // 8)
 
     def rows(self, start: int, stop: int) -> Rows:
         """Rows `start` to `stop`."""
@@ -56,21 +58,37 @@ class SpilledCells:
 def _part(path: Path, data_type: "np.dtype[Any]", start: int, stop: int) -> AnyArray:
     """Elements `start` to `stop` of a file.
 
+    `np.fromfile` and `tofile` would swallow a Ctrl-C that meets them looking at the path.
+
     Raises:
         Unreadable: they are not there.
     """
+    found = np.empty(stop - start, dtype=data_type)
     try:
-        found = np.fromfile(path, data_type, stop - start, offset=start * data_type.itemsize)
+        with path.open("rb", buffering=0) as file:
+            file.seek(start * data_type.itemsize)
+            read = _filled(file, memoryview(found.view(np.uint8).data))
     except FileNotFoundError as error:
         message = (
             f"the scratch file {path} is not there; workers on other machines see it where TMPDIR "
             "names a folder that all of them share"
         )
         raise Unreadable(message) from error
-    if len(found) != stop - start:
+    if read < found.nbytes:
         message = f"the scratch file {path} is shorter than what was written to it"
         raise Unreadable(message)
     return found
+
+
+def _filled(file: FileIO, target: memoryview) -> int:
+    """Read until the target is full or the file ends; how many bytes that were."""
+    done = 0
+    while done < len(target):
+        read = file.readinto(target[done:])
+        if not read:
+            break
+        done += read
+    return done
 
 
 class Spill:
@@ -96,7 +114,7 @@ class Spill:
         new = np.empty(len(lengths), dtype=np.int64)
         new[place] = lengths
         self._ends = np.concatenate([[0], np.cumsum(new)]).astype(np.int64)
-        self._ends.tofile(folder / ENDS)
+        (folder / ENDS).write_bytes(self._ends.data)
         self.cells = SpilledCells(folder, width, data_type)
 
     def add(self, rows: Rows) -> None:
