@@ -14,6 +14,7 @@ from vcspec.rules.book import rule
 from vcspec.standard import known_versions, standard
 
 SCORECARD = "scorecard.json"
+SPECIAL = {"", ".", ".."}  # segments of names
 
 
 @rule("VCS001")
@@ -88,9 +89,10 @@ def unsafe_object_name(subject: Artefact) -> Iterator[Fault]:
 
 def name_problem(name: str, most: int) -> str:
     """What is wrong with an object name; empty where nothing is."""
-    segments = name.split("/")
-    if any(segment in {"", ".", ".."} for segment in segments):
+    if not SPECIAL.isdisjoint(name.split("/")):
         return "a segment that is empty, `.` or `..`"
+    if name.isascii() and name.isprintable() and "\\" not in name:  # as almost all names are
+        return f"longer than {most} bytes" if len(name) > most else ""
     # Not `Cn`: which letters are assigned differs between versions of Unicode.
     control = {"Cc", "Cf", "Cs", "Co"}
     if "\\" in name or any(unicodedata.category(letter) in control for letter in name):
@@ -160,10 +162,14 @@ def decoded_chunk_bytes(node: Node) -> int:
 def expansion_over_limit(subject: Artefact) -> Iterator[Fault]:
     """Compare what large arrays decode to with what is stored of them."""
     limits = subject.standard.limits
-    stored: dict[str, int] = {}
+    own: dict[str, int] = {}
     for name, entry in subject.skeleton.objects.items():
-        for cut in _folders(name):
-            stored[cut] = stored.get(cut, 0) + entry.size
+        folder = name.rpartition("/")[0]
+        own[folder] = own.get(folder, 0) + entry.size
+    stored: dict[str, int] = {}
+    for folder, size in own.items():
+        for cut in _with_parents(folder):
+            stored[cut] = stored.get(cut, 0) + size
     for node in subject.arrays():
         chunks = prod(node.grid)
         decoded, kept = chunks * decoded_chunk_bytes(node), stored.get(node.path, 0)
@@ -172,8 +178,7 @@ def expansion_over_limit(subject: Artefact) -> Iterator[Fault]:
             yield Fault(node.path, found, f"at most {limits['expansion']} for each stored byte")
 
 
-def _folders(name: str) -> Iterator[str]:
-    folder = name.rpartition("/")[0]
+def _with_parents(folder: str) -> Iterator[str]:
     while folder:
         yield f"/{folder}"
         folder = folder.rpartition("/")[0]

@@ -117,17 +117,17 @@ class LocalObjects(_Tally):
     def listing(self) -> Mapping[str, StoredObject]:
         """Every file below the folder."""
         found: dict[str, StoredObject] = {}
-        pending = [self.root]
+        pending = [(os.fspath(self.root), "")]
         while pending:
             self._count(1)
-            with os.scandir(pending.pop()) as entries:
+            folder, prefix = pending.pop()
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     status = entry.stat(follow_symlinks=False)
                     if stat.S_ISDIR(status.st_mode):
-                        pending.append(Path(entry.path))
+                        pending.append((entry.path, f"{prefix}{entry.name}/"))
                         continue
-                    name = Path(entry.path).relative_to(self.root).as_posix()
-                    found[name] = _local_object(status)
+                    found[prefix + entry.name] = _local_object(status)
         return dict(sorted(found.items()))
 
     def size(self, name: str) -> int | None:
