@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 import rich.progress
 from support import tiny
 
+from vcspec.actions.curate import write_dataset
 from vcspec.cli.output import work_bar
 
 pty = pytest.importorskip("pty")  # of Unix
@@ -93,6 +95,42 @@ def test_publishing_shows_what_is_checked_sent_and_read_back(
     shown = on_a_terminal("publish", str(screen.dataset), str(tmp_path / "place"), *contact)
     for what in ("checked", "kB sent", "kB read back"):
         assert what in shown
+
+
+COMMANDS = {
+    "reference": (
+        ("split.zarr", "--dataset", "data.zarr", "-o", "out.zarr"),
+        ("conditions", "halves of conditions", "conditions of baselines"),
+    ),
+    "baseline": (
+        ("no-change", "--split", "split.zarr", "--dataset", "data.zarr", "-o", "out.zarr"),
+        ("checked", "conditions"),
+    ),
+    "probe": (("split.zarr",), ("submissions",)),
+    "difficulty": (("split.zarr",), ("test conditions", "train conditions")),
+    "audit": (("split.zarr", "--dataset", "data.zarr"), ("conditions",)),
+    "split": (
+        ("data.zarr", "--strategy", "holdout-perturbations", "--fraction", "0.5", "-o", "out.zarr"),
+        ("train conditions",),
+    ),
+    "merge": (("data.zarr", "other.zarr", "--id", "both", "-o", "out.zarr"), ("conditions read",)),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_other_long_work_shows_it_too(
+    command: str, screen: tiny.Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {screen.dataset: "data", screen.split: "split", screen.reference: "reference"}
+    for place, name in names.items():
+        shutil.copytree(place, tmp_path / f"{name}.zarr")
+    other = {**tiny.dataset_document(), "id": "other"}
+    write_dataset(tmp_path / "other.zarr", other, tiny.curated(seed=9), overwrite=False)
+    monkeypatch.chdir(tmp_path)
+    arguments, wanted = COMMANDS[command]
+    shown = on_a_terminal(command, *arguments, "--workers", "2")
+    for what in wanted:
+        assert re.search(rf"{what} +━.*?[1-9]\d*/\d+ .*?/s", shown), shown
 
 
 def test_a_pipe_shows_results_alone(screen: tiny.Screen, tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from vcspec.engine import controls as module
+from vcspec.engine.budget import Budget
 from vcspec.engine.cells import Scale
 from vcspec.engine.controls import StoredControl, all_sorted
+from vcspec.engine.settings import Settings
 from vcspec.model.matrix import Rows, rows_of_dense, stack
 from vcspec.statistics.moments import mean_profile
 from vcspec.statistics.ranksum import SortedControl
@@ -43,11 +44,10 @@ def same(found: SortedControl, wanted: SortedControl) -> None:
 
 @pytest.mark.parametrize("most", [50, 10_000])
 @pytest.mark.parametrize("ranges", [((0, 60),), ((3, 20), (40, 60))])
-def test_blocks_and_ranges_do_not_change_a_control(ranges, most, monkeypatch):
-    monkeypatch.setattr(module, "AT_ONCE", most)
+def test_blocks_and_ranges_do_not_change_a_control(ranges, most):
     cells = rows_of_dense(BLOCK)
     whole = stack([cells.slice(*pair) for pair in ranges])
-    control = StoredControl(Held(cells), ranges, SCALE)
+    control = StoredControl(Held(cells), ranges, SCALE, entries=most)
     same(control.sorted, SortedControl.of(whole))
     assert control.mean.tobytes() == mean_profile(whole).tobytes()
 
@@ -70,6 +70,9 @@ def test_a_mean_that_is_known_is_not_taken_again():
 def test_contexts_prepared_side_by_side_are_those_prepared_in_turn(workers):
     cells = rows_of_dense(BLOCK)
     ranges = [(0, 20), (20, 45), (45, 60)]
-    found = all_sorted([StoredControl(Held(cells), (pair,), SCALE) for pair in ranges], workers)
+    told: list[tuple[int, int, str]] = []
+    settings = Settings(budget=Budget(1, workers), progress=lambda *done: told.append(done))
+    found = all_sorted([StoredControl(Held(cells), (pair,), SCALE) for pair in ranges], settings)
+    assert told == [(done, 3, "controls sorted") for done in range(4)]
     for one, pair in zip(found, ranges, strict=True):
         same(one, SortedControl.of(cells.slice(*pair)))

@@ -14,6 +14,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.corpora import is_store, overlap
 from vcspec.actions.validate import by_digest, checked
 from vcspec.cards import conforming
+from vcspec.engine.settings import settings_in_force
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.matrix import AnyArray, Array
@@ -179,7 +180,7 @@ class _Reading:
         parts: dict[str, Identities] = {}
         control = self.table.control
         order = sorted(range(number), key=lambda at: self.conditions[at].perturbation != control)
-        for place in order:
+        for place in settings_in_force().counted(order, "conditions"):
             key = self.conditions[place].key
             if key in runs:
                 condition[runs[key].start : runs[key].stop] = place

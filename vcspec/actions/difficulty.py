@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.score import Reference, reference_of
 from vcspec.actions.validate import by_digest, checked
+from vcspec.engine.settings import settings_in_force
 from vcspec.metrics.calibration import ERRORS
 from vcspec.metrics.summary import REPLICATE, mean_of, summary
 from vcspec.model.comparison import Scores
@@ -165,7 +166,8 @@ class _Measured:
         self.rows: list[dict[str, Any]] = []
         self.changes: dict[str, list[tuple[Condition, Array]]] = {"test": [], "train": []}
         for role in self.changes:
-            for condition in allowed.table.having(role):
+            having = allowed.table.having(role)
+            for condition in settings_in_force().counted(having, f"{role} conditions"):
                 if condition.perturbation != control and condition.context_key in known:
                     self._measure(condition, role)
 

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import rfc8785
 
 from vcspec.actions.score import opened_predictions, score
-from vcspec.engine.settings import Settings
+from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model.errors import Invalid, Unreadable
 from vcspec.model.scorecard import Scorecard
 from vcspec.standard import CURRENT, standard
@@ -59,7 +59,9 @@ def disclose(
         UsageError: they are no predictions.
         Unreadable: they cannot be opened, or anything else went wrong, of which nothing is said.
     """
-    opened_predictions(os.fspath(predictions), split, settings or Settings(), partial=partial)
+    # What is told on the way is told of predictions and split alone, never of the reference.
+    chosen = settings or settings_in_force()
+    opened_predictions(os.fspath(predictions), split, chosen, partial=partial)
     try:
         card = score(
             predictions,
@@ -67,7 +69,7 @@ def disclose(
             reference=reference,
             suites=suites,
             partial=partial,
-            settings=settings,
+            settings=replace(chosen, progress=None, announce=None),
         )
     except Invalid:
         raise

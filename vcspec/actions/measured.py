@@ -260,13 +260,14 @@ def _opened(place: str, settings: Settings) -> Subject:
 def _controls(allowed: Allowed) -> dict[str, StoredControl]:
     """Context → its control cells, where they lie in the dataset."""
     cells, source = allowed.cells, StoredCells(allowed.dataset.store)
-    runs = cells.runs
+    runs, entries = cells.runs, allowed.dataset.settings.budget.entries()
     return {
         context: StoredControl(
             source,
             tuple((runs[key].start, runs[key].stop) for key in keys),
             cells.scale,
             cells.totals,
+            entries=entries,
         )
         for context, keys in allowed.control_keys.items()
     }
@@ -293,7 +294,7 @@ def _swept(
         lambda: sweep(
             StoredCells(dataset.store),
             groups,
-            all_sorted(controls, dataset.settings.budget.workers),
+            all_sorted(controls, dataset.settings),
             wants,
             dataset.settings,
             totals=cells.totals,

@@ -11,6 +11,7 @@ import numpy as np
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.validate import checked
+from vcspec.engine.settings import settings_in_force
 from vcspec.model.curated import Curated
 from vcspec.model.described import stated_creators
 from vcspec.model.errors import UsageError
@@ -145,7 +146,8 @@ class _Piece:
         self.columns = {*subject.condition_columns, "study"}
         self.is_counted = subject.document["values"]["space"] == "counts"
         cells = ConditionCells(subject, subject.document["values"])
-        self.whole = stack([cells.stored(run.key) for run in subject.runs])
+        runs = settings_in_force().counted(subject.runs, "conditions read")
+        self.whole = stack([cells.stored(run.key) for run in runs])
         self.places = {str(name): at for at, name in enumerate(subject.features)}
 
     @property

@@ -12,6 +12,7 @@ import numpy as np
 import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.validate import checked
+from vcspec.engine.settings import settings_in_force
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
@@ -265,7 +266,8 @@ def baseline(
     with opened.writer(
         target, model=name, version=__version__, level=level, training=training, overwrite=overwrite
     ) as out:
-        for row, condition in enumerate(out.conditions):
+        rows = list(enumerate(out.conditions))
+        for row, condition in settings_in_force().counted(rows, "conditions"):
             out[condition] = make(row, condition)
     return sealed_content(Path(target))
 

@@ -86,7 +86,7 @@ def predicted_side(
             grouped.borders[:-1], grouped.borders[1:], number[order], strict=True
         )
     ]
-    tested = all_sorted(controls, subject.settings.budget.workers) if is_cells else []
+    tested = all_sorted(controls, subject.settings) if is_cells else []
     taking = wanted.taking if is_cells else NOTHING_MORE
     wants = Wants(
         notes=True,

@@ -1,7 +1,7 @@
 """probe: the null panel on a split: which metric lets pass what knows nothing."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space, taki
 from vcspec.actions.validate import by_digest, checked
 from vcspec.baselines.arms import Scene, normal, submission
 from vcspec.baselines.cells import dispersed, drawn_rows
+from vcspec.engine.settings import settings_in_force
 from vcspec.metrics import compute
 from vcspec.metrics.contexts import of_contexts
 from vcspec.metrics.coverage import with_worst
@@ -29,7 +30,6 @@ from vcspec.standard import CURRENT, standard
 from vcspec.statistics.sides import Cells, Control
 
 Target = str | os.PathLike[str]
-Advance = Callable[[int, int, str], None] | None
 GAIN = 0.01  # share of (replicate - floor) that a transform may gain
 HONEST = 0.5  # share of the true change that the honest prediction knows
 ERROR = 0.5  # deviation of its error, as a share of the change's root mean square
@@ -63,7 +63,6 @@ def probe(
     dataset: Target | None = None,
     reference: Target | None = None,
     suites: Sequence[str] = DEFAULT,
-    advance: Advance = None,
 ) -> Probe:
     """Score the null panel on a split.
 
@@ -72,7 +71,6 @@ def probe(
         dataset: the one that it pins; looked for beside it by its digest.
         reference: of that split, for these suites; looked for beside it.
         suites: of metrics.
-        advance: told how many submissions of how many are scored.
 
     Raises:
         UsageError: split, dataset or reference are not found, or are not sound.
@@ -81,27 +79,22 @@ def probe(
     metrics = metrics_of(suites)
     stage = Stage.of(split, dataset, reference, metrics)
     arms = standard().arms
-    total, done = sum(len(entry["strengths"]) for entry in arms.values()), 0
+    submissions = [(name, strength) for name in arms for strength in arms[name]["strengths"]]
     honest = stage.scored(list(stage.scene.honest))
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in arms}
     offences: list[dict[str, Any]] = []
-    for name, entry in arms.items():
-        found[name] = []
-        for strength in entry["strengths"]:
-            scores = stage.scored(submission(name, stage.scene, strength))
-            told = {
-                metric: _verdict(stage, entry, metric, scores[metric], honest[metric])
-                for metric in metrics
-            }
-            found[name].append({"strength": strength, "metrics": told})
-            offences += [
-                {"arm": name, "strength": strength, "metric": metric, **one}
-                for metric, one in told.items()
-                if one["passes"]
-            ]
-            done += 1
-            if advance is not None:
-                advance(done, total, "submissions")
+    for name, strength in settings_in_force().counted(submissions, "submissions"):
+        scores = stage.scored(submission(name, stage.scene, strength))
+        told = {
+            metric: _verdict(stage, arms[name], metric, scores[metric], honest[metric])
+            for metric in metrics
+        }
+        found[name].append({"strength": strength, "metrics": told})
+        offences += [
+            {"arm": name, "strength": strength, "metric": metric, **one}
+            for metric, one in told.items()
+            if one["passes"]
+        ]
     headline = list(
         dict.fromkeys(m for suite in suites for m in standard().suites[suite]["headline"])
     )

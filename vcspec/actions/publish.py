@@ -14,7 +14,7 @@ import rfc8785
 
 from vcspec.actions.registry import read_release, refresh, versions_at
 from vcspec.actions.releasing import Prepared, Target, contact_of, now, prepared, release_of
-from vcspec.engine.settings import Settings
+from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.manifest import Entry
@@ -109,7 +109,7 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
         return replace(told, note=note)
     require_create_only(place, trusted=trusted)
     place.put(mark, _upload(release))
-    sent, sent_bytes = _brought(artefact, place, prefix, settings or Settings())
+    sent, sent_bytes = _brought(artefact, place, prefix, settings or settings_in_force())
     for entry, body in beside.values():
         place.put(entry["place"], body)
     standing = _committed(place, release)

@@ -167,13 +167,14 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
         profiles = allowed.baseline_profiles(name)
         if not profiles.native.any():
             continue
-        predicted = wanted.side(
+        tasks: list[tuple[Cells, Control]] = [
             (
                 partial(allowed.baseline_cells, name, condition, profiles),
                 allowed.controls[condition.context_key],
             )
             for condition in allowed.tested
-        )
+        ]
+        predicted = wanted.side(tasks, "conditions of baselines")
         names.append(name)
         values.append(
             _table(compute(metrics, compared(allowed, truth, predicted, wanted.space)), metrics)
@@ -231,7 +232,7 @@ def _halves(allowed: Allowed, wanted: Wanted, cut: int) -> tuple[Side, Side]:
         for condition in allowed.tested:
             control = controls[condition.context_key][number]
             tasks.append((partial(_half, allowed, condition.key, number, cut), control))
-        return wanted.side(tasks)
+        return wanted.side(tasks, "halves of conditions")
 
     return half(0), half(1)
 

@@ -28,7 +28,7 @@ from vcspec.actions.traffic import tell_traffic
 from vcspec.actions.validate import by_digest, checked, examined, pinned, require_valid
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
-from vcspec.engine.settings import Settings
+from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.metrics import compute
 from vcspec.metrics.changes import is_finite
 from vcspec.metrics.descriptors import systematic_variation
@@ -132,8 +132,9 @@ class Reference:
         cells, scale = StoredCells(self.subject.store, "/uns/control_cells"), Scale("log1p", 0)
         means = self.subject.array("/varm/control").T
         found = controls_of(in_store(self.subject), contexts)
+        entries = self.subject.settings.budget.entries()
         return [
-            StoredControl(cells, (pair,), scale, known=mean, taken=taken)
+            StoredControl(cells, (pair,), scale, known=mean, taken=taken, entries=entries)
             for pair, mean, taken in zip(pairwise(borders), means, found, strict=True)
         ]
 
@@ -217,13 +218,14 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
         UnknownName: the standard has no such suite.
     """
     metrics_of(suites)
-    chosen = settings or Settings()
-    subject = opened_predictions(os.fspath(predictions), split, chosen, partial=partial)
-    found = _truth(subject, reference, dataset, suites, cached=cached)
-    asked = tuple(suites) or tuple(found.suites[:1])
-    metrics = tuple(metrics_of(asked))
-    wanted = Wanted(list(metrics), taking_in(metrics, found.values), found.space)
-    side = _side(subject, found, wanted, partial=partial)
+    chosen = settings or settings_in_force()
+    with chosen.in_force():
+        subject = opened_predictions(os.fspath(predictions), split, chosen, partial=partial)
+        found = _truth(subject, reference, dataset, suites, cached=cached)
+        asked = tuple(suites) or tuple(found.suites[:1])
+        metrics = tuple(metrics_of(asked))
+        wanted = Wanted(list(metrics), taking_in(metrics, found.values), found.space)
+        side = _side(subject, found, wanted, partial=partial)
     tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
     pair = found.comparison(side)
     return _card(subject, found, asked, pair, compute(metrics, pair))

@@ -14,6 +14,7 @@ from vcspec.actions.beside import Beside, profiles_in
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.validate import checked
 from vcspec.cards import SplitCard, split_card
+from vcspec.engine.settings import settings_in_force
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.labels import keys_of
@@ -257,7 +258,7 @@ def context_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
     control, is_signed = subject.document["control"], cells.scale.space in SIGNED
     sums: dict[str, Array] = {}
     numbers: dict[str, int] = {}
-    for run in subject.runs:
+    for run in settings_in_force().counted(subject.runs, "conditions read"):
         condition = subject.condition_at(run.start)
         if (condition.perturbation == control) != is_signed:
             size = run.stop - run.start

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vcspec.engine.settings import settings_in_force
 from vcspec.metrics.suite import taking
 from vcspec.model.comparison import Side, Space
 from vcspec.model.errors import UnknownName
@@ -30,9 +31,17 @@ class Wanted:
     taking: Taking
     space: Space | None
 
-    def side(self, conditions: Iterable[tuple[Cells, Control]]) -> Side:
-        """Statistics of conditions, each from its cells and its control."""
-        return side(conditions, taking=self.taking, space=self.space)
+    def side(self, conditions: Iterable[tuple[Cells, Control]], what: str = "conditions") -> Side:
+        """Statistics of conditions, each from its cells and its control; `what` they are."""
+        tasks, settings = list(conditions), settings_in_force()
+        with settings.advancing(len(tasks), what) as advance:
+            return side(
+                tasks,
+                taking=self.taking,
+                space=self.space,
+                workers=settings.budget.workers,
+                advance=advance,
+            )
 
 
 def metrics_of(suites: Sequence[str]) -> list[str]:

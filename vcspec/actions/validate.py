@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vcspec.actions.traffic import tell_traffic
-from vcspec.engine.settings import Settings
+from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model import manifest
 from vcspec.model.errors import Invalid, Refused, Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
@@ -69,7 +69,7 @@ def examined(
     name = os.fspath(target)
     try:
         store = open_store(name, brief=level == "metadata")
-        subject = Subject(store, settings=settings or Settings())
+        subject = Subject(store, settings=settings or settings_in_force())
         subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
     except Refused as error:
         return _refused(name, level, str(error)), None
@@ -125,7 +125,7 @@ def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
         UsageError: it is of another kind.
         Invalid: it breaks a rule; the error carries the report, and ends with its exit code.
     """
-    subject = Subject(open_store(place))
+    subject = Subject(open_store(place), settings=settings_in_force().here)
     report = examine(subject, level, place)
     needed = f"a sound {kind} is needed (vcspec validate {place})"
     if report.errors:

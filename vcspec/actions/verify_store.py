@@ -4,7 +4,7 @@ import hashlib
 import os
 from dataclasses import replace
 
-from vcspec.engine.settings import Settings
+from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model import manifest
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Fault, Report, aggregate
@@ -35,7 +35,7 @@ def verify_store(target: Target, *, storage: str = "", settings: Settings | None
     """
     name = os.fspath(target)
     try:
-        subject = Artefact(open_stored(name), settings=settings or Settings())
+        subject = Artefact(open_stored(name), settings=settings or settings_in_force())
         report = examine(subject, "full", name, only=STORED)
         if storage and manifest.ROOT in subject.skeleton.objects:
             report = _held_against(report, subject.store.read(manifest.ROOT), storage)

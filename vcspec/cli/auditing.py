@@ -2,10 +2,19 @@
 
 import json
 import sys
+from typing import Any
 
 import click
 
-from vcspec.cli.output import colour, emit, quiet_option, say, width
+from vcspec.cli.output import (
+    chosen_settings,
+    colour,
+    emit,
+    limit_options,
+    quiet_option,
+    say,
+    width,
+)
 
 
 @click.command(
@@ -34,6 +43,8 @@ from vcspec.cli.output import colour, emit, quiet_option, say, width
     show_default=True,
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to FILE.")
+@limit_options
+@quiet_option
 def audit(
     split: str,
     dataset: str | None,
@@ -42,6 +53,9 @@ def audit(
     table: str | None,
     format_: str,
     output: str | None,
+    *,
+    quiet: bool,
+    **how: Any,
 ) -> None:
     """Look for ways in which the answer to SPLIT reaches a model.
 
@@ -52,9 +66,10 @@ def audit(
     from vcspec.actions.audit import audit as action
     from vcspec.render import render_report
 
-    report = action(
-        split, dataset=dataset, predictions=predictions, pretraining=pretraining, table=table
-    )
+    with chosen_settings(**how, quiet=quiet):
+        report = action(
+            split, dataset=dataset, predictions=predictions, pretraining=pretraining, table=table
+        )
     plain = format_ != "text" or output is not None
     text = render_report(
         report, format_, colour=colour() and not plain, width=None if plain else width()

@@ -1,6 +1,7 @@
 """`vcspec validate`."""
 
 import sys
+from typing import Any
 
 import click
 
@@ -51,13 +52,10 @@ def validate(
     dataset: str | None,
     format_: str,
     output: str | None,
-    memory: str | None,
-    workers: int | None,
-    engine: str,
-    scheduler: str | None,
     *,
     strict: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Say everything that is wrong with artefacts, or that nothing is.
 
@@ -67,11 +65,8 @@ def validate(
     from vcspec.actions.validate import validate as action
     from vcspec.render import render_reports
 
-    with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
-        reports = [
-            action(path, level=level, split=split, dataset=dataset, settings=settings)
-            for path in paths
-        ]
+    with chosen_settings(**how, quiet=quiet):
+        reports = [action(path, level=level, split=split, dataset=dataset) for path in paths]
     if not quiet or output or any(report.exit_code for report in reports):
         plain = format_ != "text" or output is not None
         text = render_reports(

@@ -54,12 +54,9 @@ def export(
     report: str | None,
     split: str | None,
     dataset: str | None,
-    memory: str | None,
-    workers: int | None,
-    engine: str,
-    scheduler: str | None,
     *,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Describe STORE in a format of others, from its own metadata.
 
@@ -73,8 +70,8 @@ def export(
         from vcspec.actions.attest import attest
 
         _refuse(format_, chosen)
-        with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
-            attested = attest(store, report=report, split=split, dataset=dataset, settings=settings)
+        with chosen_settings(**how, quiet=quiet):
+            attested = attest(store, report=report, split=split, dataset=dataset)
         _put(render_export(attested, format_), output)
         return
     from vcspec.actions.export import describe

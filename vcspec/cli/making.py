@@ -1,10 +1,18 @@
 """Commands that write artefacts: curate, reference, template, baseline, seal."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
+from vcspec.cli.output import (
+    chosen_settings,
+    limit_options,
+    overwrite_option,
+    progress_bar,
+    quiet_option,
+    say,
+)
 
 
 def named(target: str, content: str, *, quiet: bool) -> None:
@@ -56,6 +64,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
     help="A table of perturbation and phenotype, for metrics that ask for classes.",
 )
 @overwrite_option
+@limit_options
 @quiet_option
 def reference(
     split: str,
@@ -66,13 +75,15 @@ def reference(
     *,
     overwrite: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Compute what the scorer needs to know of the truth of SPLIT, with its anchors."""
     from vcspec.actions.reference import reference as action
 
-    content = action(
-        split, dataset, target, suites=suites, phenotypes=phenotypes, overwrite=overwrite
-    )
+    with chosen_settings(**how, quiet=quiet):
+        content = action(
+            split, dataset, target, suites=suites, phenotypes=phenotypes, overwrite=overwrite
+        )
     named(target, content, quiet=quiet)
 
 
@@ -110,14 +121,24 @@ def template(split: str, target: str, level: str, *, overwrite: bool, quiet: boo
 )
 @LEVEL
 @overwrite_option
+@limit_options
 @quiet_option
 def baseline(
-    name: str, split: str, dataset: str, target: str, level: str, *, overwrite: bool, quiet: bool
+    name: str,
+    split: str,
+    dataset: str,
+    target: str,
+    level: str,
+    *,
+    overwrite: bool,
+    quiet: bool,
+    **how: Any,
 ) -> None:
     """Write the predictions of the baseline NAME, such as no-change or additive."""
     from vcspec.actions.predict import baseline as action
 
-    content = action(name, split, dataset, target, level=level, overwrite=overwrite)
+    with chosen_settings(**how, quiet=quiet):
+        content = action(name, split, dataset, target, level=level, overwrite=overwrite)
     named(target, content, quiet=quiet)
 
 

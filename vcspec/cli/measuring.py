@@ -1,8 +1,10 @@
 """`vcspec difficulty`."""
 
+from typing import Any
+
 import click
 
-from vcspec.cli.output import colour, emit, width
+from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quiet_option, width
 
 
 @click.command(
@@ -22,6 +24,8 @@ from vcspec.cli.output import colour, emit, width
 )
 @click.option("--summary", is_flag=True, help="With JSON: leave single conditions out.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+@limit_options
+@quiet_option
 def difficulty(
     split: str,
     dataset: str | None,
@@ -30,6 +34,8 @@ def difficulty(
     output: str | None,
     *,
     summary: bool,
+    quiet: bool,
+    **how: Any,
 ) -> None:
     """Say how hard SPLIT is, and whether that goes along with what it holds out.
 
@@ -40,7 +46,8 @@ def difficulty(
     from vcspec.actions.difficulty import difficulty as action
     from vcspec.render.difficulty_text import render_difficulty
 
-    found = action(split, dataset=dataset, reference=reference)
+    with chosen_settings(**how, quiet=quiet):
+        found = action(split, dataset=dataset, reference=reference)
     if format_ == "json":
         emit(found.to_json(summary=summary), output)
         return

@@ -1,9 +1,11 @@
 """`vcspec merge`."""
 
+from typing import Any
+
 import click
 
 from vcspec.cli.making import named
-from vcspec.cli.output import overwrite_option, quiet_option, say
+from vcspec.cli.output import chosen_settings, limit_options, overwrite_option, quiet_option, say
 
 
 @click.command(
@@ -26,6 +28,7 @@ from vcspec.cli.output import overwrite_option, quiet_option, say
     help="Choose by the variance over this study's cells; may be repeated.",
 )
 @overwrite_option
+@limit_options
 @quiet_option
 def merge(
     datasets: tuple[str, ...],
@@ -38,6 +41,7 @@ def merge(
     *,
     overwrite: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Write several datasets as one, in the features that all have.
 
@@ -46,16 +50,17 @@ def merge(
     """
     from vcspec.actions.merge import merge as action
 
-    found = action(
-        datasets,
-        target,
-        id=id_,
-        version=version,
-        title=title,
-        features=features,
-        select_on=select_on,
-        overwrite=overwrite,
-    )
+    with chosen_settings(**how, quiet=quiet):
+        found = action(
+            datasets,
+            target,
+            id=id_,
+            version=version,
+            title=title,
+            features=features,
+            select_on=select_on,
+            overwrite=overwrite,
+        )
     named(target, found.content, quiet=quiet)
     for part in found.parts:
         say(

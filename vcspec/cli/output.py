@@ -11,6 +11,8 @@ import click
 
 from vcspec.model.address import without_secrets
 
+FAST = 10  # a second; slower rates are told with two digits
+
 
 def colour() -> bool:
     """Whether stdout is a terminal that shows colours, and nobody asked for none."""
@@ -81,7 +83,9 @@ def work_bar(
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
+    ) as bar:
 
         def advance(done: int, total: int, what: str) -> None:
             if what not in tasks:
@@ -89,14 +93,15 @@ def work_bar(
             task = bar.tasks[tasks[what]]
             if done < task.completed:  # it has begun again, on another store
                 bar.reset(task.id, total=total)
-            told = f"{done / task.elapsed:,.0f}/s" if task.elapsed and done else ""
+            rate = done / task.elapsed if task.elapsed else 0.0
+            told = f"{rate:,.0f}/s" if rate >= FAST else f"{rate:.2g}/s" if rate else ""
             bar.update(task.id, completed=done, total=total, rate=told)
 
         yield advance
 
 
-def engine_options(command: Any) -> Any:
-    """Options that say how passes over cells are run; none of them changes a result."""
+def limit_options(command: Any) -> Any:
+    """Options that say what work may take; none of them changes a result."""
     options = [
         click.option(
             "--memory",
@@ -105,6 +110,13 @@ def engine_options(command: Any) -> Any:
             "each worker, or a quarter of what is available where that is less.",
         ),
         click.option("--workers", type=int, metavar="N", help="By default one for each processor."),
+    ]
+    return _with(options, command)
+
+
+def engine_options(command: Any) -> Any:
+    """The same, and who works; neither changes a result."""
+    options = [
         click.option(
             "--engine",
             type=click.Choice(["threads", "dask"]),
@@ -119,6 +131,10 @@ def engine_options(command: Any) -> Any:
             "machine's own.",
         ),
     ]
+    return limit_options(_with(options, command))
+
+
+def _with(options: list[Any], command: Any) -> Any:
     for option in reversed(options):
         command = option(command)
     return command
@@ -128,24 +144,26 @@ def engine_options(command: Any) -> Any:
 def chosen_settings(
     memory: str | None,
     workers: int | None,
-    engine: str,
-    scheduler: str | None,
+    engine: str = "threads",
+    scheduler: str | None = None,
     *,
     quiet: bool,
-) -> Iterator[Any]:
-    """Settings of a command's passes over cells, with a progress bar while they run."""
+) -> Iterator[None]:
+    """In force within the block: settings by the options of a command, and a progress bar."""
     from vcspec.engine.budget import budget, parse_bytes
     from vcspec.engine.settings import Settings
 
     limits = budget(parse_bytes(memory) if memory else None, workers)
     with work_bar(quiet=quiet) as progress:
-        yield Settings(
+        chosen = Settings(
             engine="dask" if scheduler else engine,
             scheduler=scheduler or "",
             budget=limits,
             progress=progress,
             announce=lambda text: say(text, quiet=quiet),
         )
+        with chosen.in_force():
+            yield
 
 
 def overwrite_option(command: Any) -> Any:

@@ -1,10 +1,11 @@
 """`vcspec probe`."""
 
 import sys
+from typing import Any
 
 import click
 
-from vcspec.cli.output import colour, emit, quiet_option, width, work_bar
+from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quiet_option, width
 
 
 @click.command(
@@ -32,6 +33,7 @@ from vcspec.cli.output import colour, emit, quiet_option, width, work_bar
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
 @click.option("--all", "all_", is_flag=True, help="Print all metrics, not the headline alone.")
+@limit_options
 @quiet_option
 def probe(
     split: str,
@@ -43,6 +45,7 @@ def probe(
     *,
     all_: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Score what knows nothing, and say which metric lets it pass.
 
@@ -52,8 +55,8 @@ def probe(
     from vcspec.actions.probe import probe as action
     from vcspec.render.probe_text import render_probe
 
-    with work_bar(quiet=quiet) as advance:
-        found = action(split, dataset=dataset, reference=reference, suites=suites, advance=advance)
+    with chosen_settings(**how, quiet=quiet):
+        found = action(split, dataset=dataset, reference=reference, suites=suites)
     if format_ == "json":
         emit(found.to_json(), output)
     else:

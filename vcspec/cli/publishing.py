@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import emit, quiet_option, say, work_bar
+from vcspec.cli.output import chosen_settings, emit, limit_options, quiet_option, say
 from vcspec.model.errors import UsageError
 
 
@@ -48,6 +48,7 @@ what was interrupted. Credentials are the driver's own (AWS_PROFILE and so on)."
     is_flag=True,
     help="Remove what uploads left that were begun over a day ago and never became a release.",
 )
+@limit_options
 @quiet_option
 def publish(
     arguments: tuple[str, ...],
@@ -61,6 +62,7 @@ def publish(
     reveal: bool,
     abort_stale: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Publish a dataset, split or reference below URL, once and for all.
 
@@ -79,10 +81,9 @@ def publish(
         message = "readers need someone to ask; say --contact 'NAME <ADDRESS>'"
         raise UsageError(message)
     from vcspec.actions.publish import publish as action
-    from vcspec.engine.settings import Settings
     from vcspec.render.releases_text import plan, size
 
-    with work_bar(quiet=quiet) as progress:
+    with chosen_settings(**how, quiet=quiet):
         done = action(
             arguments[0],
             arguments[1],
@@ -93,7 +94,6 @@ def publish(
             dry_run=dry_run,
             trusted=trust_store,
             reveal=reveal,
-            settings=Settings(progress=progress),
         )
     name = f"{done.release['of']} {done.release['id']}@{done.release['version']}"
     if dry_run and not done.was_there:

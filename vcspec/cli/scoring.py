@@ -87,10 +87,6 @@ def score(
     output: str | None,
     table: str | None,
     disclose: str | None,
-    memory: str | None,
-    workers: int | None,
-    engine: str,
-    scheduler: str | None,
     *,
     cached: bool,
     contexts: bool,
@@ -98,6 +94,7 @@ def score(
     partial: bool,
     overwrite: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Score predictions against their split's reference.
 
@@ -113,13 +110,13 @@ def score(
     if disclose:
         beside = {"--table": table, "--contexts": contexts, "--strata": strata}
         _require_nothing({**beside, "--dataset": dataset, "--cached": cached})
-        with chosen_settings(memory, workers, engine, scheduler, quiet=True) as settings:
-            _disclose(predictions, format_, output, **truth, settings=settings)
+        with chosen_settings(**how, quiet=True):
+            _disclose(predictions, format_, output, **truth)
         return
     from vcspec.actions.score import score as action
 
-    with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
-        card = action(predictions, dataset=dataset, cached=cached, settings=settings, **truth)
+    with chosen_settings(**how, quiet=quiet):
+        card = action(predictions, dataset=dataset, cached=cached, **truth)
     if table:
         from vcspec.storage.score_table import write_score_table
 
@@ -216,31 +213,27 @@ def verify(
     mode: str,
     paths: tuple[str, ...],
     storage: str,
-    memory: str | None,
-    workers: int | None,
-    engine: str,
-    scheduler: str | None,
     *,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Recompute a scorecard, or compare every byte of a store with its manifest.
 
     TARGET is a scorecard (JSON), whose files are looked for beside it when they are not named, or a
     store (path or URL). Ends with 1 where a number or an object differs.
     """
-    with chosen_settings(memory, workers, engine, scheduler, quiet=quiet) as settings:
-        if not target.endswith(".json"):
-            _verify_store(target, settings, mode, paths, storage, quiet=quiet)
-            return
-        from vcspec.actions.verify import verify as action
+    if not target.endswith(".json"):
+        _verify_store(target, mode, paths, storage, how, quiet=quiet)
+        return
+    from vcspec.actions.verify import verify as action
 
+    with chosen_settings(**how, quiet=quiet):
         found = action(
             target,
             predictions=predictions,
             split=split,
             reference=reference,
             dataset=dataset,
-            settings=settings,
         )
     if found.identical:
         say(f"{target}: identical, byte for byte", quiet=quiet)
@@ -252,17 +245,24 @@ def verify(
 
 
 def _verify_store(
-    target: str, settings: Any, mode: str, paths: tuple[str, ...], storage: str, *, quiet: bool
+    target: str,
+    mode: str,
+    paths: tuple[str, ...],
+    storage: str,
+    how: dict[str, Any],
+    *,
+    quiet: bool,
 ) -> None:
     from vcspec.actions.verify_part import mode_of, stated_storage, verify_part
     from vcspec.actions.verify_store import verify_store
     from vcspec.render import render_report
 
     stated = stated_storage(target, storage)
-    if mode_of(mode).name == "full" and not paths:
-        report = verify_store(target, storage=stated, settings=settings)
-    else:
-        report = verify_part(target, mode_of(mode), paths=paths, storage=stated)
+    with chosen_settings(**how, quiet=quiet):
+        if mode_of(mode).name == "full" and not paths:
+            report = verify_store(target, storage=stated)
+        else:
+            report = verify_part(target, mode_of(mode), paths=paths, storage=stated)
     if report.exit_code:
         emit(render_report(report, "text", colour=colour(), width=width()))
         sys.exit(report.exit_code)

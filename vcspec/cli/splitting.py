@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vcspec.cli.making import named
-from vcspec.cli.output import overwrite_option, quiet_option, say
+from vcspec.cli.output import chosen_settings, limit_options, overwrite_option, quiet_option, say
 
 if TYPE_CHECKING:
     from vcspec.actions.split import Plan
@@ -78,11 +78,13 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
 @click.option(
     "--target-sum", default=10_000, show_default=True, help="Of log1p, for datasets of counts."
 )
+@limit_options
 @overwrite_option
 @quiet_option
 @click.pass_context
 def split(
     ctx: click.Context,
+    /,
     datasets: tuple[str, ...],
     target: str,
     card: str | None,
@@ -107,6 +109,7 @@ def split(
     measures: bool | None,
     overwrite: bool,
     quiet: bool,
+    **how: Any,
 ) -> None:
     """Decide who may see what of DATASET: one role for each condition.
 
@@ -125,35 +128,36 @@ def split(
         message = "--suite goes with --hidden; `vcspec reference` takes it otherwise"
         raise click.UsageError(message)
     _go_together(ctx, card=card, source=source, hidden=hidden)
-    if card and not hidden:
-        named(target, library_split(card, dataset, target, overwrite=overwrite), quiet=quiet)
-        _told(target, dataset, card=card, measures=measures, quiet=quiet)
-        return
-    held = {"fraction": fraction, "hold_out": hold_out, "fold": fold, "validation": validation}
-    plan = (
-        card_plan(split_card(card))
-        if card
-        else _plan(
-            dataset,
-            strategy or "imported",
-            {name: value for name, value in held.items() if value} | _named_settings(settings),
-            table,
-            id=id_,
-            version=version,
-            title=title,
-            seed=seed,
-            target_sum=target_sum,
-            cells_per_condition=cells,
+    with chosen_settings(**how, quiet=quiet):
+        if card and not hidden:
+            named(target, library_split(card, dataset, target, overwrite=overwrite), quiet=quiet)
+            _told(target, dataset, card=card, measures=measures, quiet=quiet)
+            return
+        held = {"fraction": fraction, "hold_out": hold_out, "fold": fold, "validation": validation}
+        plan = (
+            card_plan(split_card(card))
+            if card
+            else _plan(
+                dataset,
+                strategy or "imported",
+                {name: value for name, value in held.items() if value} | _named_settings(settings),
+                table,
+                id=id_,
+                version=version,
+                title=title,
+                seed=seed,
+                target_sum=target_sum,
+                cells_per_condition=cells,
+            )
         )
-    )
-    if hidden:
-        _hide(dataset, target, plan, suites, measures=measures, quiet=quiet)
-        return
-    if source:
-        _import(dataset, target, source, plan, claim, overwrite=overwrite, quiet=quiet)
-    else:
-        named(target, action(dataset, target, plan, overwrite=overwrite), quiet=quiet)
-    _told(target, dataset, measures=measures, quiet=quiet)
+        if hidden:
+            _hide(dataset, target, plan, suites, measures=measures, quiet=quiet)
+            return
+        if source:
+            _import(dataset, target, source, plan, claim, overwrite=overwrite, quiet=quiet)
+        else:
+            named(target, action(dataset, target, plan, overwrite=overwrite), quiet=quiet)
+        _told(target, dataset, measures=measures, quiet=quiet)
 
 
 CHOSEN = ("fraction", "hold_out", "fold", "validation", "table")

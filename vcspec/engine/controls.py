@@ -9,16 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.budget import FEWEST_ENTRIES
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import cut
+from vcspec.engine.settings import Settings
 from vcspec.model.comparison import Space
 from vcspec.model.matrix import Array, Rows
 from vcspec.statistics.cellwise import Cellwise, Piece, Taking, cellwise
 from vcspec.statistics.moments import add_to, mean_profile
 from vcspec.statistics.ranksum import SortedControl
 from vcspec.statistics.tree import TILE_ROWS
-
-AT_ONCE = 8_388_608  # stored values that are read together
 
 
 class Sortable(Protocol):
@@ -29,13 +29,15 @@ class Sortable(Protocol):
         """The cells, sorted."""
 
 
-def all_sorted(controls: Sequence[Sortable], workers: int) -> list[SortedControl]:
+def all_sorted(controls: Sequence[Sortable], settings: Settings) -> list[SortedControl]:
     """The cells of every control, sorted; several are read and sorted at a time.
 
     Threads of their own do it, and give back the memory that they read into.
     """
+    workers = settings.budget.workers
     with ThreadPoolExecutor(workers, thread_name_prefix="vcspec-controls") as pool:
-        return list(pool.map(lambda control: control.sorted, controls))
+        found = pool.map(lambda control: control.sorted, controls)
+        return [next(found) for _ in settings.counted(controls, "controls sorted")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,7 @@ class StoredControl:
         totals: (rows of all cells,) totals, where the scale needs them.
         known: (features,) mean profile, where somebody has it already.
         taken: what is wanted beyond it, where somebody has that already.
+        entries: stored values that are read at a time, at most, or one row.
     """
 
     cells: Cells
@@ -57,11 +60,14 @@ class StoredControl:
     totals: NDArray[np.float64] | None = None
     known: Array | None = None
     taken: Cellwise | None = None
+    entries: int = FEWEST_ENTRIES
 
     def blocks(self) -> Generator[Rows, None, None]:
         """The control cells as log1p values, block by block."""
         for start, stop in self.ranges:
-            for first, last in cut(self.cells.ends, start, stop, entries=AT_ONCE, tile=TILE_ROWS):
+            for first, last in cut(
+                self.cells.ends, start, stop, entries=self.entries, tile=TILE_ROWS
+            ):
                 totals = None if self.totals is None else self.totals[first:last]
                 yield self.scale.log1p(self.cells.rows(first, last), totals)
 
@@ -73,7 +79,9 @@ class StoredControl:
 
     def _pieces(self) -> Generator[Piece, None, None]:
         for start, stop in self.ranges:
-            for first, last in cut(self.cells.ends, start, stop, entries=AT_ONCE, tile=TILE_ROWS):
+            for first, last in cut(
+                self.cells.ends, start, stop, entries=self.entries, tile=TILE_ROWS
+            ):
                 totals = None if self.totals is None else self.totals[first:last]
                 yield self.scale.piece(self.cells.rows(first, last), totals)
 

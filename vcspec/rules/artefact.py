@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from vcspec.engine.settings import Settings
+from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model import manifest
 from vcspec.model.finding import Fault
 from vcspec.model.manifest import Entry
@@ -23,14 +23,14 @@ class Artefact:
         store: where it is read from.
         companions: other artefacts at hand, by kind.
         damage: what could not be read so far; rule VCS206 reports it.
-        settings: how passes over its cells are run.
+        settings: how passes over its cells are run; by default those in force.
         is_deep: whether its content digest will be asked for, so that one pass serves both.
     """
 
     store: Stored
     companions: Mapping[str, Any] = field(default_factory=dict)
     damage: list[Fault] = field(default_factory=list)
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=settings_in_force)
     is_deep: bool = False
     _foreseen: bool = field(default=False, init=False, repr=False)
 

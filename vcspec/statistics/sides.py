@@ -60,6 +60,7 @@ def side(
     taking: Taking = NOTHING_MORE,
     space: Space | None = None,
     workers: int | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Side:
     """Mean profile and differential expression of each condition, in the order given.
 
@@ -72,6 +73,7 @@ def side(
         taking: what is taken beyond means and tests.
         space: what drawn cells are seen in.
         workers: threads; None means one a processor.
+        advance: told of each condition that is done.
     """
     tasks = list(conditions)
     controls = list({id(control): control for _, control in tasks}.values())
@@ -90,7 +92,11 @@ def side(
         return mean_profile(rows), control.mean, test.z, test.p_value, more
 
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        results = list(pool.map(one, tasks))
+        results = []
+        for result in pool.map(one, tasks):
+            results.append(result)
+            if advance is not None:
+                advance(1)
         known = list(pool.map(lambda control: control.cellwise(taking, space), controls))
     mean, base, z, p_value = (np.array([row[at] for row in results]) for at in range(4))
     found = Side(mean, base, Expression(z, p_value, benjamini_hochberg(p_value)))
