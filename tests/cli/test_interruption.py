@@ -1,30 +1,39 @@
 """Ctrl-C while cells are read."""
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from support import tiny
 from support.reencode import Layout, reencode
 
 from vcspec.actions.predict import open_split
+from vcspec.actions.score import score
 
 CELLS = 400
 PATIENCE = 60.0
-SLOW = """
-import signal, time
+COMMAND = """
+import signal
 from vcspec.cli import main
-from vcspec.engine.spill import SpilledCells
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in background
+if __name__ == "__main__":
+    main()
+"""
+SLOW = f"""
+import time
+from vcspec.engine.spill import SpilledCells
 read = SpilledCells.rows
 SpilledCells.rows = lambda *which: time.sleep(2) or read(*which)
-main()
-"""
+{COMMAND}"""
 """The command, on a disk so slow that a signal comes in the middle of it."""
 
 
@@ -72,3 +81,59 @@ def test_an_interrupted_score_leaves_nothing(large: Path, tmp_path: Path) -> Non
     assert "Traceback" not in err
     assert list(scratch.iterdir()) == []
     assert sorted(place.name for place in tmp_path.iterdir()) == ["scratch"]
+
+
+@pytest.fixture
+def on_a_cluster(
+    screen: tiny.Screen, tmp_path: Path
+) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Starts a score on a cluster of its own; ends what is left of it afterwards."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        arguments = ("score", str(screen.predictions), "--engine", "dask", "--workers", "2")
+        command = [sys.executable, "-c", COMMAND, *arguments, "-o", str(tmp_path / "card.json")]
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a group, which a terminal would send Ctrl-C to as a whole
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_cluster_of_ones_own_gives_the_bytes_of_threads(
+    on_a_cluster: Callable[[], subprocess.Popen[str]], screen: tiny.Screen, tmp_path: Path
+) -> None:
+    process = on_a_cluster()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, f"wrote {tmp_path / 'card.json'}\n")
+    assert (tmp_path / "card.json").read_text() == score(screen.predictions).to_json()
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4])
+def test_a_cluster_of_ones_own_ends_with_its_command(
+    processes: int, on_a_cluster: Callable[[], subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    """While it starts, and when it has: one process sees to what is shared, two are workers."""
+    process = on_a_cluster()
+    family = psutil.Process(process.pid)
+    end = time.monotonic() + PATIENCE
+    while len(family.children(recursive=True)) < min(processes, 3) and time.monotonic() < end:
+        time.sleep(0.01)
+    if processes > 3:
+        time.sleep(0.5)  # they are there, and make themselves known
+    children = family.children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, out) == (130, ""), err
+    assert re.fullmatch(r"\s*vcspec: interrupted; [^\n]*\n", err)
+    assert not psutil.wait_procs(children, timeout=PATIENCE)[1]
+    assert not (tmp_path / "card.json").exists()

@@ -1,5 +1,6 @@
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -217,13 +218,37 @@ def test_damage_is_passed_on_from_any_worker() -> None:
         sweep(cells, groups([9], [-1]), [], EVERYTHING, Settings(budget=Budget(1, 3)))
 
 
+@pytest.mark.usefixtures("no_floor")
+@pytest.mark.parametrize("cells_of_one", [(300, 0), (0, 300)])
+def test_a_condition_in_pieces_is_given_up_where_the_pass_ends(
+    cells_of_one: tuple[int, int],
+) -> None:
+    """Damage in another condition, like Ctrl-C, ends the pass."""
+    damage = Damaged("/X", "gone")
+    lasting, first = max(cells_of_one), cells_of_one[0] == 0
+
+    class Slow(HeldCells):
+        def rows(self, start: int, stop: int) -> Rows:
+            if (start < 1) if first else (stop > lasting):
+                raise damage
+            time.sleep(0.01)
+            return super().rows(start, stop)
+
+    cells = Slow(rows_of_dense(counts(lasting + 1)), WIDTH, [])
+    sizes = [1, lasting] if first else [lasting, 1]
+    memory = 2 * 2 * WIDTH * budgets.ENTRY_BYTES  # two rows for each of two workers
+    wants = replace(EVERYTHING, leaves=False)
+    with pytest.raises(Damaged, match="gone"):
+        sweep(cells, groups(sizes, [-1, -1]), [], wants, Settings(budget=Budget(memory, 2)))
+    assert len(cells.read) < lasting / 20
+
+
 @pytest.mark.parametrize("ranges", [((0, 40),), ((0, 3), (3, 4), (10, 40))])
 def test_a_control_in_several_ranges_is_their_cells_together(
-    ranges: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
+    ranges: tuple[tuple[int, int], ...],
 ) -> None:
-    monkeypatch.setattr("vcspec.engine.controls.AT_ONCE", 20)
     dense = counts(40)
-    found = StoredControl(held(dense), ranges, Scale("counts", TARGET))
+    found = StoredControl(held(dense), ranges, Scale("counts", TARGET), entries=20)
     own = scaled(np.concatenate([dense[start:stop] for start, stop in ranges]))
     whole = SortedControl.of(rows_of_dense(own.astype(np.float32)))
     np.testing.assert_array_equal(found.sorted.values, whole.values)

@@ -1,7 +1,9 @@
 """Executors: who runs the visits. Results come in the order of the tasks, whoever it is."""
 
 import asyncio
+import logging
 import pickle
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
@@ -15,12 +17,14 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
 
+from vcspec.engine.stopping import deferred, heed
 from vcspec.model.errors import Unreadable, UsageError
 
 Result = TypeVar("Result")
 Advance = Callable[[int], None]  # told how much of the work has been done since the last call
 AHEAD = 2  # tasks in hand for each worker, so that none waits for its next
 LIVES = 4  # times that a task is handed out where workers die; as many as Dask itself allows
+ANY_PORT = "127.0.0.1:0"  # Dask serves pages even where nobody asks for them
 PATIENCE = "20s"  # for a scheduler to answer, and for its first worker
 
 
@@ -82,14 +86,18 @@ class Threads:
 
 @contextmanager
 def threads(workers: int) -> Iterator[Executor]:
-    """Threads of this process; what they have begun is awaited when the block ends."""
+    """Threads of this process; what they have begun ends at its next piece when the block ends."""
     if workers == 1:
         yield Inline()
         return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="vcspec")
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(
+        workers, thread_name_prefix="vcspec", initializer=heed, initargs=(stop,)
+    )
     try:
         yield Threads(pool, workers)
     finally:
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -123,10 +131,15 @@ def _client(stack: ExitStack, distributed: Any, scheduler: str, workers: int) ->
     place = scheduler or "this machine"
     try:
         if not scheduler:
-            cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=40
-            )
-            stack.enter_context(cluster)
+            with deferred():
+                cluster = distributed.LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address=ANY_PORT,
+                    worker_dashboard_address=ANY_PORT,
+                    silence_logs=logging.ERROR,
+                )
+                stack.callback(_closed, cluster)
         client = distributed.Client(scheduler or cluster, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         message = f"no Dask scheduler answers at {place} ({error})"
@@ -138,6 +151,11 @@ def _client(stack: ExitStack, distributed: Any, scheduler: str, workers: int) ->
         message = f"the Dask scheduler at {place} has no workers; start some, or wait for them"
         raise UsageError(message) from error
     return client
+
+
+def _closed(cluster: Any) -> None:
+    with deferred():
+        cluster.close()
 
 
 def unpacked(packed: bytes, shared: Any) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vcspec.engine.cells import Cells, Scale
 from vcspec.engine.plan import Block
+from vcspec.engine.stopping import go_on
 from vcspec.model.comparison import Space
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.store import Damaged
@@ -198,7 +199,13 @@ def _read(task: Task, start: int, stop: int) -> Rows:
     """The rows, and where tiles are digested those that complete the last tile."""
     whole = min(-(-stop // TILE_ROWS) * TILE_ROWS, task.rows)
     reach = whole if task.wants.leaves else stop
-    return task.cells.rows(start, reach)
+    return _rows(task, start, reach)
+
+
+def _rows(task: Task, start: int, stop: int) -> Rows:
+    """The rows, unless nobody waits for them any more."""
+    go_on()
+    return task.cells.rows(start, stop)
 
 
 def _looked_at(task: Task, read: Rows, own: Rows) -> tuple[Scan | None, tuple[bytes, ...], str]:
@@ -258,7 +265,7 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
 
     def pieces() -> Iterator[Rows]:
         for start, stop in task.block.pieces:
-            yield _scaled(task, scale, _finite(task.cells.rows(start, stop)), start)
+            yield _scaled(task, scale, _finite(_rows(task, start, stop)), start)
 
     control = against.control
     return _with(seen, control.compare_in_parts(pieces, parts=len(task.block.pieces)))
@@ -267,7 +274,7 @@ def _visit_in_pieces(task: Task, against: Against | None) -> Seen:
 def _cellwise_in_pieces(task: Task, scale: Scale, against: Against | None) -> Cellwise:
     def pieces() -> Iterator[Piece]:
         for start, stop in task.block.pieces:
-            rows = _finite(task.cells.rows(start, stop))
+            rows = _finite(_rows(task, start, stop))
             yield scale.piece(rows, _totals(task, start, len(rows)))
 
     space = against.space if against is not None else None
