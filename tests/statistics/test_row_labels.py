@@ -27,8 +27,9 @@ def plain(values: list[str]) -> Labels:
     return labels_of([Column("string", np.array(values, dtype=object))])
 
 
-@given(st.lists(LABELS, min_size=1), st.integers(1, 9), st.booleans())
-def test_labels_are_the_values(values, step, categorical):
+@given(st.lists(LABELS, min_size=1), st.integers(1, 20), st.integers(1, 99), st.booleans())
+def test_labels_are_the_values(values, times, step, categorical):
+    values = [value for value in values for _ in range(times)]
     found = labels_of(pieces(values, step, categorical=categorical))
     assert [found.of(row) for row in range(len(found))] == values
     assert sorted(found.names) == sorted(set(values))
@@ -49,8 +50,17 @@ def test_numbers_are_labels_as_they_are_written():
     assert labels_of([Column("integer", np.array([5, 7, 5]))]).names == ("5", "7")
 
 
-@given(TABLES)
-def test_stretches_are_rows_with_equal_keys(rows):
+def test_long_runs_take_no_memory_for_their_rows():
+    values = ["a"] * 500 + ["b"] * 500
+    found = labels_of(pieces(values, 300, categorical=True))
+    assert found.kept.tolist() == [0, 0, 1, 1, 1]
+    assert found.borders.tolist() == [0, 300, 500, 600, 900, 1_000]
+    assert stretches([found]).borders.tolist() == [0, 500, 1_000]
+
+
+@given(TABLES, st.integers(1, 12))
+def test_stretches_are_rows_with_equal_keys(rows, times):
+    rows = [row for row in rows for _ in range(times)]
     keys = ["|".join(row) for row in rows]
     found = stretches([plain(list(column)) for column in zip(*rows, strict=True)])
     groups = [(key, len(list(group))) for key, group in groupby(keys)]
@@ -65,5 +75,5 @@ def test_stretches_are_rows_with_equal_keys(rows):
 def test_many_columns_of_many_labels_are_told_apart():
     codes = np.repeat(np.arange(3_000, dtype=np.int32), 2)
     names = tuple(f"label {number}" for number in range(3_000))
-    found = stretches([Labels(codes, names)] * 8)
+    found = stretches([Labels(codes, None, names)] * 8)
     assert (len(found.keys), found.codes.tolist()) == (3_000, list(range(3_000)))

@@ -11,21 +11,42 @@ from vcspec.model.condition import FIELD_SEPARATOR
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Column
 
+Codes = NDArray[np.signedinteger[Any]]
+LONG = 8  # rows of a run, on average, from which runs take less memory than rows
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """A column of text.
+    """A column of text, of which runs of equal labels are kept where these are long.
 
     Attributes:
-        codes: (rows,) place of each row's label among `names`, in a small type.
+        kept: place among `names` of the label of each run, or of each row, in a small type.
+        borders: (runs + 1,) first row of each run, and the number of rows; None where rows are
+            kept.
         names: each label that a row has, once; a missing one is "".
     """
 
-    codes: NDArray[np.signedinteger[Any]]
+    kept: Codes
+    borders: NDArray[np.int64] | None
     names: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.kept) if self.borders is None else int(self.borders[-1])
+
+    @property
+    def codes(self) -> Codes:
+        """(rows,) place of each row's label among `names`."""
+        return _expanded(self.kept, self.borders)
+
+    def starts(self) -> NDArray[np.int64]:
+        """Rows among which are all whose label is not that of the row before, and the first."""
+        return _starts(self.kept) if self.borders is None else self.borders[:-1]
+
+    def at(self, rows: NDArray[np.int64]) -> Codes:
+        """Places among `names` of the labels of some rows."""
+        if self.borders is not None:
+            rows = np.searchsorted(self.borders, rows, side="right") - 1
+        return self.kept[rows]
 
     def are(self, label: str) -> NDArray[np.bool_]:
         """(rows,) whether the row has that label."""
@@ -34,17 +55,32 @@ class Labels:
 
     def of(self, row: int) -> str:
         """The label of a row."""
-        return self.names[int(self.codes[row])]
+        return self.names[int(self.at(np.array([row]))[0])]
 
 
 def labels_of(pieces: Iterable[Column]) -> Labels:
     """The labels of a column that comes in pieces."""
     known: dict[str, int] = {}
-    parts = []
+    parts: list[tuple[Codes, NDArray[np.int64] | None]] = []
     for piece in pieces:
         codes = _codes(piece, known)
-        parts.append(codes.astype(np.min_scalar_type(-len(known) - 1)))
-    return Labels(np.concatenate(parts), tuple(known))
+        starts = _starts(codes)
+        codes = codes.astype(np.min_scalar_type(-len(known) - 1))
+        in_runs = len(starts) * LONG <= len(codes)
+        parts.append((codes[starts], np.append(starts, len(codes))) if in_runs else (codes, None))
+    names = tuple(known)
+    if any(borders is None for _, borders in parts):
+        return Labels(np.concatenate([_expanded(*part) for part in parts]), None, names)
+    ends = np.concatenate([[0], *(np.diff(borders) for _, borders in parts if borders is not None)])
+    return Labels(np.concatenate([kept for kept, _ in parts]), np.cumsum(ends), names)
+
+
+def _starts(codes: Codes) -> NDArray[np.int64]:
+    return np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]])[: len(codes)])
+
+
+def _expanded(kept: Codes, borders: NDArray[np.int64] | None) -> Codes:
+    return kept if borders is None else np.repeat(kept, np.diff(borders))
 
 
 def _codes(piece: Column, known: dict[str, int]) -> NDArray[np.int32]:
@@ -117,12 +153,11 @@ class Grouped:
 def stretches(columns: Sequence[Labels]) -> Stretches:
     """Stretches of rows whose labels, joined, are one key; `columns` are those of a condition."""
     rows = len(columns[0])
-    is_first = np.ones(rows, dtype=bool)
-    is_first[1:] = False
+    is_first = np.zeros(rows, dtype=bool)
     for column in columns:
-        is_first[1:] |= column.codes[1:] != column.codes[:-1]
+        is_first[column.starts()] = True
     starts = np.flatnonzero(is_first)
-    first, place = _combinations([column.codes[starts] for column in columns])
+    first, place = _combinations([column.at(starts) for column in columns])
     known: dict[str, int] = {}
     keys = [FIELD_SEPARATOR.join(c.of(row) for c in columns) for row in starts[first].tolist()]
     codes = _numbered(keys, known).astype(np.int64)[place]

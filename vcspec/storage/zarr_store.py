@@ -224,9 +224,10 @@ class ZarrStore(ObjectStore):
     def _indptr(self, path: str) -> AnyArray:
         if path not in self._indptrs:
             found = self.array(f"{path}/indptr")
-            # Four bytes a row suffice where the store has them; differences need a sign.
-            is_small = found.dtype == np.int32
-            self._indptrs[path] = found if is_small else found.astype(np.int64, copy=False)
+            # Four bytes a row suffice for most; differences need a sign.
+            is_small = len(found) and found.min() >= 0 and found.max() <= np.iinfo(np.int32).max
+            kind = np.int32 if is_small else np.int64
+            self._indptrs[path] = found.astype(kind, copy=False)
         return self._indptrs[path]
 
     def _indptr_part(self, path: str, start: int, stop: int) -> AnyArray:
