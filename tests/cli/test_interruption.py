@@ -118,7 +118,7 @@ def test_a_cluster_of_ones_own_gives_the_bytes_of_threads(
     assert (tmp_path / "card.json").read_text() == score(screen.predictions).to_json()
 
 
-@pytest.mark.parametrize("processes", [2, 3, 4])
+@pytest.mark.parametrize("processes", [2, 4])
 def test_a_cluster_of_ones_own_ends_with_its_command(
     processes: int, on_a_cluster: Callable[[], subprocess.Popen[str]], tmp_path: Path
 ) -> None:

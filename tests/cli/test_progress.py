@@ -1,5 +1,6 @@
 """What a terminal shows while work is done, and that a pipe shows nothing of it."""
 
+import contextlib
 import io
 import os
 import re
@@ -15,6 +16,7 @@ import rich.progress
 from support import tiny
 
 from vcspec.actions.curate import write_dataset
+from vcspec.cli import cli
 from vcspec.cli.output import work_bar
 
 pty = pytest.importorskip("pty")  # of Unix
@@ -49,6 +51,13 @@ def on_a_terminal(*arguments: str) -> str:
     return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", b"".join(written)).decode()
 
 
+class Terminal(io.StringIO):
+    """What a terminal in this process would be told."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.Screen) -> None:
     shown = on_a_terminal("validate", str(screen.predictions), "--level", "full")
     assert "checked" in shown
@@ -60,10 +69,6 @@ def test_a_terminal_shows_what_is_done_how_far_it_is_and_how_fast(screen: tiny.S
 def test_a_pass_that_follows_another_is_timed_from_its_own_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     now, bars = [0.0], []
 
     class Timed(rich.progress.Progress):
@@ -128,7 +133,13 @@ def test_other_long_work_shows_it_too(
     write_dataset(tmp_path / "other.zarr", other, tiny.curated(seed=9), overwrite=False)
     monkeypatch.chdir(tmp_path)
     arguments, wanted = COMMANDS[command]
-    shown = on_a_terminal(command, *arguments, "--workers", "2")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "120")):
+        monkeypatch.setenv(name, value)
+    with contextlib.suppress(SystemExit):  # audit and probe end with a verdict
+        cli.main([command, *arguments, "--workers", "2"], standalone_mode=False)
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
     for what in wanted:
         assert re.search(rf"{what} +━.*?[1-9]\d*/\d+ .*?/s", shown), shown
 
