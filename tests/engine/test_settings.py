@@ -8,7 +8,7 @@ from support import tiny
 
 from vcspec.actions.reference import reference
 from vcspec.actions.score import score
-from vcspec.actions.validate import checked
+from vcspec.actions.validate import checked, examined
 from vcspec.engine.budget import Budget
 from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.rules.subject import Subject
@@ -50,6 +50,13 @@ def test_what_is_checked_on_the_way_is_read_here(screen: tiny.Screen) -> None:
     with elsewhere.in_force():
         found = checked(str(screen.dataset), "dataset", level="full").settings
     assert found == Settings("threads", "", elsewhere.budget, announce=print)
+
+
+def test_settings_that_are_given_reach_what_is_pinned(screen: tiny.Screen) -> None:
+    _, found = examined(screen.predictions, {}, level="axes", settings=OWN)
+    assert found is not None
+    assert found.settings is OWN
+    assert found.companions["split"].settings == OWN
 
 
 def test_the_truth_is_checked_by_the_settings_of_its_score(screen: tiny.Screen) -> None:

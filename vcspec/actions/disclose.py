@@ -61,7 +61,8 @@ def disclose(
     """
     # What is told on the way is told of predictions and split alone, never of the reference.
     chosen = settings or settings_in_force()
-    opened_predictions(os.fspath(predictions), split, chosen, partial=partial)
+    with chosen.in_force():
+        opened_predictions(os.fspath(predictions), split, partial=partial)
     try:
         card = score(
             predictions,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vcspec.actions.validate import examined, require_valid
-from vcspec.engine.settings import Settings, settings_in_force
+from vcspec.engine.settings import Settings
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.release import KINDS
@@ -80,7 +80,7 @@ def prepared(
         message = f"{name} is remote; fetch it first, and publish the local copy"
         raise UsageError(message)
     given = {"dataset": dataset, "split": split}
-    report, subject = examined(name, given, level="full", settings=settings or settings_in_force())
+    report, subject = examined(name, given, level="full", settings=settings)
     require_valid(report)
     if subject is None or subject.kind not in KINDS:
         message = f"{name} is of kind {report.kind!r}; what is published is a {_either(KINDS)}"

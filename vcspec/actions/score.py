@@ -220,7 +220,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     metrics_of(suites)
     chosen = settings or settings_in_force()
     with chosen.in_force():
-        subject = opened_predictions(os.fspath(predictions), split, chosen, partial=partial)
+        subject = opened_predictions(os.fspath(predictions), split, partial=partial)
         found = _truth(subject, reference, dataset, suites, cached=cached)
         asked = tuple(suites) or tuple(found.suites[:1])
         metrics = tuple(metrics_of(asked))
@@ -231,9 +231,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     return _card(subject, found, asked, pair, compute(metrics, pair))
 
 
-def opened_predictions(
-    name: str, split: Target | None, chosen: Settings, *, partial: bool
-) -> Subject:
+def opened_predictions(name: str, split: Target | None, *, partial: bool) -> Subject:
     """Predictions that are sound as far as their axes tell.
 
     Raises:
@@ -241,16 +239,16 @@ def opened_predictions(
         UsageError: they are of another kind.
         Unreadable: they cannot be opened.
     """
-    report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
+    report, subject = examined(name, {"split": split}, level="axes")
     if split is None and subject is not None and not subject.companions:
-        split = published("split", pinned(subject, "split"), settings=chosen)
+        split = published("split", pinned(subject, "split"), settings=subject.settings)
         if split is not None:
-            report, subject = examined(name, {"split": split}, level="axes", settings=chosen)
+            report, subject = examined(name, {"split": split}, level="axes")
     if report.kind and report.kind != "predictions":
         message = f"{name} is of kind {report.kind!r}; predictions are scored"
         raise UsageError(message)
     if not _passes(report, partial=partial):
-        whole = examined(name, {"split": split}, settings=chosen)[0]
+        whole = examined(name, {"split": split})[0]
         require_valid(whole)
     if subject is None:
         message = f"{name} could not be opened"

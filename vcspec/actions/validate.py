@@ -67,16 +67,16 @@ def examined(
         message = f"the level {level!r} does not exist; choose one of {', '.join(LEVELS)}"
         raise UsageError(message)
     name = os.fspath(target)
-    try:
-        store = open_store(name, brief=level == "metadata")
-        subject = Subject(store, settings=settings or settings_in_force())
-        subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
-    except Refused as error:
-        return _refused(name, level, str(error)), None
-    except (Unreadable, OSError) as error:
-        return unreadable(name, level, str(error)), None
-    subject.companions = companions(subject, given, level)
-    report = examine(subject, level, name)
+    with (settings or settings_in_force()).in_force():
+        try:
+            subject = Subject(open_store(name, brief=level == "metadata"))
+            subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
+        except Refused as error:
+            return _refused(name, level, str(error)), None
+        except (Unreadable, OSError) as error:
+            return unreadable(name, level, str(error)), None
+        subject.companions = companions(subject, given, level)
+        report = examine(subject, level, name)
     return replace(report, facts=_facts(subject, report)), subject
 
 
