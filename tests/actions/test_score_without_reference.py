@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import tiny
 
+from vcspec.actions import measured
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.score import score
 from vcspec.actions.validate import validate
@@ -99,3 +102,25 @@ def test_something_else_than_a_dataset_is_refused(alone):
     for place in (alone / "split.zarr", alone / "nothing.zarr"):
         with pytest.raises(UsageError, match="dataset"):
             score(alone / "model.zarr", dataset=place)
+
+
+def test_the_dataset_is_gone_when_the_predictions_are_read(card, alone, monkeypatch):
+    """What was noted on each of its rows would stay in memory beside the blocks."""
+    opened, alive = [], []
+    scoring = sys.modules[score.__module__]
+
+    def noted(*arguments):
+        found = subject_of(*arguments)
+        opened.append(weakref.ref(found))
+        return found
+
+    def side(*arguments, **options):
+        alive.append(opened[0]() is not None)
+        return predicted(*arguments, **options)
+
+    subject_of, predicted = measured._opened, scoring.predicted_side
+    monkeypatch.setattr(measured, "_opened", noted)
+    monkeypatch.setattr(scoring, "predicted_side", side)
+    found = score(alone / "model.zarr", dataset=alone / "data.zarr")
+    assert found.to_json() == card.to_json()
+    assert alive == [False]

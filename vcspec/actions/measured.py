@@ -1,7 +1,7 @@
 """Measured truth: what a reference would hold of the conditions, taken from the dataset itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.stored_side import conditions_of, controls_of, space_of, written
 from vcspec.actions.suites import metrics_of, needs_space, taking_in
+from vcspec.actions.traffic import Traffic, traffic_of
 from vcspec.actions.validate import require_valid
 from vcspec.engine.cells import StoredCells
 from vcspec.engine.controls import StoredControl, all_sorted
@@ -69,7 +70,7 @@ class Measured:
         taken: of each condition, what metrics ask for beyond means and tests.
         space: pinned feature spaces; None where no metric asks for one.
         suites: of metrics.
-        subjects: the dataset, where it was read.
+        traffic: what reading the dataset has cost.
     """
 
     keys: list[str]
@@ -85,7 +86,7 @@ class Measured:
     taken: list[Cellwise]
     space: Space | None
     suites: Sequence[str]
-    subjects: Sequence[Subject] = ()
+    traffic: Traffic = field(default_factory=Traffic)
 
     def comparison(self, prediction: Side) -> Comparison:
         """Truth beside prediction."""
@@ -150,7 +151,8 @@ def measured(
                 f"what was measured cannot be kept ({error}); "
                 "set VCSPEC_CACHE to a folder that can be written"
             )
-    return replace(asked.measured(arrays), subjects=(opened,))
+    # The dataset itself goes: what was noted on its rows would stay through the pass that follows.
+    return replace(asked.measured(arrays), traffic=traffic_of([opened]))
 
 
 class _Asked:

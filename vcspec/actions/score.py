@@ -24,7 +24,7 @@ from vcspec.actions.results import (
 from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
 from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, taking_in
-from vcspec.actions.traffic import tell_traffic
+from vcspec.actions.traffic import Traffic, tell_traffic, traffic_of
 from vcspec.actions.validate import by_digest, checked, examined, pinned, require_valid
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
@@ -73,8 +73,8 @@ class Truth(Protocol):
         """One for each context."""
 
     @property
-    def subjects(self) -> Sequence[Subject]:
-        """Artefacts that were opened for it, beside the split."""
+    def traffic(self) -> Traffic:
+        """What reading it has cost so far, beside the split."""
 
     @property
     def suites(self) -> Sequence[str]:
@@ -110,7 +110,6 @@ class Reference:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-        self.subjects = (subject,)
         self.keys = [str(key) for key in subject.column("obs", "_index").values]
         self.contexts = [condition.context_key for condition in subject.conditions]
         names = [str(name) for name in subject.array("/uns/contexts")]
@@ -120,6 +119,11 @@ class Reference:
         self.values: Mapping[str, Any] = subject.document["values"]
         self.space = space_of(in_store(subject))
         self.controls = self._controls(len(names))
+
+    @property
+    def traffic(self) -> Traffic:
+        """What reading it has cost so far."""
+        return traffic_of([self.subject])
 
     @cached_property
     def shown(self) -> Shown | None:
@@ -226,7 +230,8 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
         metrics = tuple(metrics_of(asked))
         wanted = Wanted(list(metrics), taking_in(metrics, found.values), found.space)
         side = _side(subject, found, wanted, partial=partial)
-    tell_traffic(chosen, [subject, *subject.companions.values(), *found.subjects])
+    own = traffic_of([subject, *subject.companions.values()])
+    tell_traffic(chosen, own, found.traffic)
     pair = found.comparison(side)
     return _card(subject, found, asked, pair, compute(metrics, pair))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from vcspec.actions.traffic import tell_traffic
+from vcspec.actions.traffic import tell_traffic, traffic_of
 from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model import manifest
 from vcspec.model.errors import Invalid, Refused, Unreadable, UsageError
@@ -47,7 +47,7 @@ def validate(
     given = {"split": split, "dataset": dataset}
     report, subject = examined(target, given, level=level, settings=settings)
     if subject is not None:
-        tell_traffic(subject.settings, [subject, *subject.companions.values()])
+        tell_traffic(subject.settings, traffic_of([subject, *subject.companions.values()]))
     return report
 
 
