@@ -16,14 +16,25 @@ from vcspec.actions.score import score
 
 PAGE = Path(__file__).parents[2] / "docs" / "clusters.md"
 PATIENCE = 120.0
-SBATCH = """#!/bin/sh
-setsid sh "$1" >>"$0.log" 2>&1 &
-echo $! >>"$0.jobs"
-echo "Submitted batch job $!"
+SBATCH = f"""#!{sys.executable}
+import subprocess, sys
+with open(sys.argv[0] + ".log", "ab") as log, open(sys.argv[0] + ".jobs", "a") as jobs:
+    job = subprocess.Popen(["sh", sys.argv[1]], stdout=log, stderr=log, start_new_session=True)
+    print(job.pid, file=jobs)
+print("Submitted batch job", job.pid)
 """
-SCANCEL = """#!/bin/sh
-for job; do echo "$job" >>"$0.jobs"; kill -TERM -- "-$job"; done
+SCANCEL = f"""#!{sys.executable}
+import os, signal, sys
+with open(sys.argv[0] + ".jobs", "a") as jobs:
+    for job in sys.argv[1:]:
+        print(job, file=jobs)
+        os.killpg(int(job), signal.SIGTERM)
 """
+LOOPBACK = next(
+    name
+    for name, addresses in psutil.net_if_addrs().items()
+    if any(address.address == "127.0.0.1" for address in addresses)
+)
 
 
 @pytest.fixture
@@ -54,7 +65,7 @@ def script(screen: tiny.Screen, folder: Path) -> str:
         if "SLURMCluster" in block
     )
     here = {
-        'interface="ib0"': 'interface="lo"',
+        'interface="ib0"': f'interface="{LOOPBACK}"',
         '"$TMPDIR"': repr(str(folder)),
         '"logs"': repr(str(folder / "logs")),
         '["module load python/3.11", "source venv/bin/activate"]': "[]",
@@ -72,7 +83,6 @@ def script(screen: tiny.Screen, folder: Path) -> str:
     return text
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="its jobs are process groups of Linux")
 def test_the_script_for_slurm_scores_and_ends_its_jobs(
     slurm: Path, screen: tiny.Screen, tmp_path: Path
 ) -> None:
