@@ -119,7 +119,10 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
         settings.advancing(len(ends) - 1, what) as advance,
     ):
         parts = run(executor, visit, tasks, advance)
-    return combined(parts, wants)  # when the workers have given their memory back
+    found = combined(parts, wants)  # when the workers have given their memory back
+    del parts
+    give_back()  # else what follows takes its memory beside what the blocks have left
+    return found
 
 
 def _warn(blocks: Sequence[Block], settings: Settings) -> None:
