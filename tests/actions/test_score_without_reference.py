@@ -111,11 +111,11 @@ def test_the_dataset_is_gone_when_the_predictions_are_read(card, alone, monkeypa
 
     def noted(*arguments):
         found = subject_of(*arguments)
-        opened.append(weakref.ref(found))
+        opened.extend([weakref.ref(found), weakref.ref(found.store)])
         return found
 
     def side(*arguments, **options):
-        alive.append(opened[0]() is not None)
+        alive.extend(one() is not None for one in opened)
         return predicted(*arguments, **options)
 
     subject_of, predicted = measured._opened, scoring.predicted_side
@@ -123,4 +123,4 @@ def test_the_dataset_is_gone_when_the_predictions_are_read(card, alone, monkeypa
     monkeypatch.setattr(scoring, "predicted_side", side)
     found = score(alone / "model.zarr", dataset=alone / "data.zarr")
     assert found.to_json() == card.to_json()
-    assert alive == [False]
+    assert alive == [False, False]

@@ -1,6 +1,6 @@
 """Boxes of arrays: which bytes they need, read together and decoded in place."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -63,7 +63,7 @@ class Step:
 class ChunkReader:
     """Reads and decodes boxes of the arrays of one store; any number of threads may ask."""
 
-    def __init__(self, objects: Objects, stored: Callable[[], Mapping[str, StoredObject]]) -> None:
+    def __init__(self, objects: Objects, stored: Mapping[str, StoredObject]) -> None:
         self._objects = objects
         self._stored = stored
         self._indices: dict[str, AnyArray] = {}
@@ -153,7 +153,7 @@ class ChunkReader:
         return max(0, whole - size), whole
 
     def _size(self, node: Node, name: str) -> int:
-        found = self._stored().get(name)
+        found = self._stored.get(name)
         if found is None:
             reason = f"the object {name} is absent"
             raise Absent(node.path, reason)

@@ -45,7 +45,7 @@ class ZarrStore(ObjectStore):
 
     @cached_property
     def _reader(self) -> ChunkReader:
-        return ChunkReader(self._objects, lambda: self.skeleton.objects)
+        return ChunkReader(self._objects, self.skeleton.objects)
 
     def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
         """The bytes of shards of the array at `path` where their index should be."""
