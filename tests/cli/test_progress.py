@@ -70,11 +70,15 @@ def test_a_pass_that_follows_another_is_timed_from_its_own_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now, bars = [0.0], []
+    frames: list[tuple[str, float]] = []
 
     class Timed(rich.progress.Progress):
         def __init__(self, *columns: Any, **options: Any) -> None:
             super().__init__(*columns, **options, get_time=lambda: now[0], auto_refresh=False)
             bars.append(self)
+
+        def refresh(self) -> None:
+            frames.extend((one.fields["rate"], one.completed) for one in self.tasks)
 
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(rich.progress, "Progress", Timed)
@@ -84,6 +88,7 @@ def test_a_pass_that_follows_another_is_timed_from_its_own_start(
         now[0] += 100  # a slow store
         advance(1_000, 1_000, "checked")
         advance(0, 500, "checked")
+        assert {rate for rate, done in frames if not done} == {""}  # never the rate of before
         now[0] += 1
         advance(250, 500, "checked")
         (task,) = bars[0].tasks

@@ -92,7 +92,7 @@ def work_bar(
                 tasks[what] = bar.add_task(what, total=total, rate="")
             task = bar.tasks[tasks[what]]
             if done < task.completed:  # it has begun again, on another store
-                bar.reset(task.id, total=total)
+                bar.reset(task.id, total=total, rate="")
             rate = done / task.elapsed if task.elapsed else 0.0
             told = f"{rate:,.0f}/s" if rate >= FAST else f"{rate:.2g}/s" if rate else ""
             bar.update(task.id, completed=done, total=total, rate=told)
