@@ -49,9 +49,10 @@ def one_pass(store):
     from vcspec.engine.visit import Wants
 
     cells, runs, scale = opened(store)
-    known = all_sorted([StoredControl(cells, (runs["control"],), scale)], 1)
+    settings = Settings()
+    known = all_sorted([StoredControl(cells, (runs["control"],), scale)], settings)
     groups = [Group(*run, -1 if label == "control" else 0) for label, run in runs.items()]
-    sweep(cells, groups, known, Wants(notes=True, scale=scale), Settings())
+    sweep(cells, groups, known, Wants(notes=True, scale=scale), settings)
 
 
 def moments(store):
