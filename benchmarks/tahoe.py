@@ -43,7 +43,7 @@ def plan(cells, controls, lines, stored, features):
         "requests": f"{2 * values / 262_144 * 17 / 16:,.0f}",
         "controls in a process, GB": f"{sorted_controls / 1e9:.1f}",
         f"memory of a process of {THREADS} threads, GB": (
-            f"{(150e6 + sorted_controls + 28 * BLOCK * THREADS) / 1e9:.1f}"
+            f"{(150e6 + sorted_controls + 24 * BLOCK * THREADS) / 1e9:.1f}"
         ),
         "core hours": f"{work / 3600:.1f}",
         "wall minutes of the pass": f"{work / (PROCESSES * THREADS) / 60:.1f}",

@@ -56,7 +56,7 @@ def test_rank_sums_have_the_same_bits(seed, cells, conditions, levels, stored):
 
 @pytest.mark.parametrize("clumped", [False, True])
 def test_rank_sums_of_large_blocks_have_the_same_bits(clumped):
-    """Large enough for lines, buckets and sorts by digits."""
+    """Large enough for lines of the cache, and for controls that are sorted in buckets."""
     draw = np.random.default_rng(0)
     values = draw.lognormal(0, 1, (3_000, 400))
     values = np.round(values) if clumped else values
@@ -73,6 +73,46 @@ def test_rank_sums_of_large_blocks_have_the_same_bits(clumped):
         values = getattr(found, name)
         np.testing.assert_array_equal(values[:4], getattr(wanted, name), err_msg=name)
         np.testing.assert_array_equal(values[4:], getattr(wanted, name), err_msg=name)
+
+
+def uneven(draw, cells, width, *, share, shift):
+    """Distinct values among which runs of equal ones stand, some longer than what is looked at."""
+    values = draw.lognormal(shift, 1, (cells, width))
+    values = np.where(draw.random(values.shape) < 0.4, np.round(values), values)
+    return np.where(draw.random(values.shape) < share, values, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("cells", "control_cells", "share", "shift"),
+    [
+        pytest.param(300, 800, 0.9, 0.0, id="as the control"),
+        pytest.param(300, 800, 0.9, 9.0, id="all above the control"),
+        pytest.param(300, 800, 0.9, -30.0, id="all below it"),
+        pytest.param(300, 7, 0.9, 0.0, id="a control smaller than what is looked at"),
+        pytest.param(300, 16, 1.0, 0.0, id="a control as large"),
+        pytest.param(300, 800, 0.02, 0.0, id="few values"),
+        pytest.param(1, 5_000, 0.3, 0.0, id="one cell against very many"),
+    ],
+)
+def test_wherever_values_lie_rank_sums_have_the_same_bits(cells, control_cells, share, shift):
+    draw = np.random.default_rng(1)
+    control = rows_of_dense(uneven(draw, control_cells, 30, share=0.9, shift=0.0))
+    rows = rows_of_dense(uneven(draw, 3 * cells, 30, share=share, shift=shift))
+    borders = np.arange(4) * cells
+    found = ranksum.SortedControl.of(control).compare_all(rows, borders)
+    with without_kernels():
+        wanted = ranksum.SortedControl.of(control).compare_all(rows, borders)
+    for name in ("u", "ties", "z", "p_value"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
+
+
+def test_values_that_all_lie_in_one_place_cost_no_more_than_sorting():
+    """Distinct values above the whole control: to meet each with all others would take hours."""
+    draw = np.random.default_rng(2)
+    control = rows_of_dense(draw.random((50, 1), dtype=np.float32))
+    rows = rows_of_dense(draw.permutation(1_000_000).astype(np.float32).reshape(-1, 1) + 2)
+    found = ranksum.SortedControl.of(control).compare(rows)
+    assert found.u.tolist() == [1_000_000 * 50]
 
 
 @DRAWN

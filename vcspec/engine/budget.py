@@ -13,7 +13,7 @@ from vcspec.model.errors import UsageError
 
 USUAL_MEMORY = 134_217_728  # of one worker; more makes it hardly faster
 SHARE = 4  # of the available memory, where that is less
-ENTRY_BYTES = 28  # of one stored value in flight: as decoded, as log1p, as a key to sort
+ENTRY_BYTES = 24  # of one stored value in flight: as decoded, as log1p, as a number to rank
 FEWEST_ENTRIES = 65_536
 MOST_ENTRIES = 16_777_216  # larger blocks save nothing
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}

@@ -19,7 +19,7 @@ from vcspec.statistics.placement import Landscape, cubic, distinct, keys_of
 
 EXACT_CELLS = 2**21  # beyond, the cubes of the kernel do not fit 64 bits
 MOST_CONDITIONS = 2**16  # that the kernel numbers in one call
-AT_ONCE = 2**24  # entries that are sorted together; memory for more costs more than it saves
+AT_ONCE = 2**24  # entries that are tested together; memory for more costs more than it saves
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,8 +169,8 @@ class SortedControl:
         block = (rows.indptr, narrow(rows.indices), _bits(rows), condition)
         own = (self.start, self.values, self.ties, self.cells)
         cells = np.ascontiguousarray(cells, dtype=np.int64)
-        keys = scratch("keys", len(rows.data), np.uint64)
-        tested = (len(cells), cells, keys)
+        values = scratch("values", len(rows.data), np.uint32)
+        tested = (len(cells), cells, values)
         call("vcs_rank_sums", len(rows), *block, self.width, *own, *tested, u, ties)
 
 

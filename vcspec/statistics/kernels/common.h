@@ -22,6 +22,13 @@
 #define WIDE
 #endif
 
+/* A loop that has the processor's registers for itself. */
+#if defined(__GNUC__)
+#define APART __attribute__((noinline))
+#else
+#define APART
+#endif
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif

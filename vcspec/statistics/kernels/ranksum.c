@@ -1,9 +1,10 @@
 /* Rank-sum tests of many conditions against one control that is sorted once.
 
-   A block of rows is transposed to features by counting; each entry becomes one number, value above
-   condition. Each feature's numbers are sorted, and one walk beside the sorted control counts, for
-   all conditions of the block at once, the pairs won and the ties. Zeros are never stored: they are
-   one tie in closed form, and negative values sort below it. */
+   A block of rows is transposed to features by counting; values become whole numbers in their
+   order. The values of a condition at a feature are not sorted: each is looked up among the sorted
+   control, which gives the pairs that it wins and how many it ties with. Ties within the condition
+   are met between the same two values of the control, where few others are. Zeros are never stored:
+   they are one tie in closed form, and negative values sort below it. */
 #include "common.h"
 
 #if defined(__SSE2__)
@@ -11,8 +12,13 @@
 #endif
 
 #define GATHERED 1048576 /* entries from which on a block is written line by line */
-#define SHORT 24     /* insertion sort up to here */
-#define LARGE 64     /* entries of a bucket from which on it is sorted by digits */
+#define SHORT 24        /* insertion sort up to here */
+#define LARGE 64        /* entries of a bucket from which on it is sorted by digits */
+#define LINE 16         /* values in a line of the cache */
+#define STEP 4          /* of the control's values, one of so many is in an index */
+#define WINDOW 16       /* values of the control that are looked at together */
+#define CHAIN 16        /* values between two of the control from which on a condition is sorted */
+#define NODE 24         /* bits of a number of a node, of which there are fewer than cells */
 
 static void insert_sort(uint64_t *x, int64_t n) {
     for (int64_t i = 1; i < n; i++) {
@@ -134,93 +140,20 @@ API int64_t vcs_sort_control(int64_t features, const int64_t *start, uint32_t *v
     return 0;
 }
 
-/* Entries of one feature that wait until they fill a line of the cache. */
-typedef struct { uint64_t key[8]; } Line;
+/* Values of one feature that wait until they fill a line of the cache. */
+typedef struct { uint32_t value[LINE]; } Line;
 
 /* Writes a whole line past the cache, which has no use for it. */
-static inline void flush(uint64_t *to, const Line *line) {
+static inline void flush(uint32_t *to, const Line *line) {
 #if defined(__SSE2__)
-    for (int j = 0; j < 8; j += 2)
-        _mm_stream_si128((__m128i *)(to + j), _mm_loadu_si128((const __m128i *)(line->key + j)));
+    for (int j = 0; j < LINE; j += 4)
+        _mm_stream_si128((__m128i *)(to + j), _mm_loadu_si128((const __m128i *)(line->value + j)));
 #else
     memcpy(to, line, sizeof *line);
 #endif
 }
 
-/* Transposes a block: key = ordered value above the number of the row's condition. */
-static int64_t transpose(int64_t rows, const int64_t *indptr, const int32_t *indices,
-                         const uint32_t *bits, const uint16_t *condition, int64_t features,
-                         int64_t *start, uint64_t *keys) {
-    int64_t stored = indptr[rows] - indptr[0];
-    memset(start, 0, (size_t)(features + 2) * sizeof *start);
-    if (vcs_count(stored, indices + indptr[0], bits + indptr[0], features,
-                  start + 2)) return -1;
-    for (int64_t g = 0; g < features; g++) start[g + 2] += start[g + 1];
-    Line *waiting = stored > GATHERED ? scratch(features * (int64_t)sizeof *waiting) : NULL;
-    for (int64_t r = 0; r < rows; r++) {
-        uint64_t own = condition[r];
-        for (int64_t k = indptr[r]; k < indptr[r + 1]; k++) {
-            if (!(bits[k] & MAGNITUDE)) continue;
-            int64_t g = indices[k], at = start[g + 1]++;
-            uint64_t key = (uint64_t)ordered(bits[k]) << 16 | own;
-            if (!waiting) { keys[at] = key; continue; }
-            waiting[g].key[at & 7] = key;
-            if ((at & 7) == 7) flush(keys + at - 7, waiting + g);
-        }
-    }
-    /* A line that two features share was written whole by either: the right parts go last. */
-    for (int64_t g = 0; waiting && g < features; g++) {
-        int64_t end = start[g + 1], from = g ? start[g] : 0;
-        from = (end & ~7) > from ? end & ~7 : from;
-        for (int64_t at = from; at < end; at++) keys[at] = waiting[g].key[at & 7];
-    }
-    free(waiting);
-    return 0;
-}
-
-/* What is known of one condition at one feature: twice the pairs won among the control's stored
-   values, ties, and how many values it has, those above zero in the upper half of the number. */
-typedef struct { int64_t wins; uint64_t ties, filled; } Tally;
-
-#define ABOVE 32
-
-static uint32_t count_below(const uint32_t *own, int64_t n, uint32_t value) {
-    int64_t low = 0, high = n;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (own[middle] < value) low = middle + 1;
-        else high = middle;
-    }
-    return (uint32_t)low;
-}
-
-/* For each sorted key, how many of the n sorted control values are below it. One value of either
-   side is passed at a time, without a branch that the processor would have to guess; the two ends
-   are worked on at once, as neither waits for the other. */
-static void place_keys(const uint64_t *keys, int64_t m, const uint32_t *own, int64_t n,
-                       uint32_t *below) {
-    int64_t i = 0, j = 0, k = m - 1, l = n - 1, steps = (m + n) / 2;
-    for (int64_t s = 0; s < steps && i < m && j < n && k >= 0 && l >= 0; s++) {
-        int up = own[j] < (uint32_t)(keys[i] >> 16), down = own[l] < (uint32_t)(keys[k] >> 16);
-        below[i] = (uint32_t)j;
-        below[k] = (uint32_t)(l + 1);
-        j += up;
-        i += !up;
-        l -= !down;
-        k -= down;
-    }
-    /* Where the ends have met, each has written over the last that the other had found. */
-    if (i == k + 1) {
-        if (k >= 0) below[k] = count_below(own, n, (uint32_t)(keys[k] >> 16));
-        if (i < m) below[i] = count_below(own, n, (uint32_t)(keys[i] >> 16));
-    }
-    for (; i <= k; i++) {
-        while (j < n && own[j] < (uint32_t)(keys[i] >> 16)) j++;
-        below[i] = (uint32_t)j;
-    }
-}
-
-/* Everything about the tested block but its keys. */
+/* Everything about the tested block but its entries. */
 typedef struct {
     int64_t features, conditions, control_cells;
     const int64_t *cells, *control_start;
@@ -229,79 +162,269 @@ typedef struct {
     double *u, *ties;
 } Test;
 
-static inline uint64_t cubic(uint64_t t) { return t * t * t - t; }
-
-/* Counts sorted keys `from` to `to`, each of which adds `unit` to its condition's values. */
-static void tally_keys(const uint64_t *key, int64_t from, int64_t to, const uint32_t *own,
-                       int64_t n, const uint32_t *below, uint64_t unit, Tally *tally) {
-    for (int64_t i = from; i < to; i++) {
-        Tally *one = tally + (key[i] & 65535);
-        int64_t rank = below[i], same = 1, met = 0;
-        uint32_t value = (uint32_t)(key[i] >> 16);
-        if ((rank < n && own[rank] == value) || (i + 1 < to && key[i + 1] == key[i])) {
-            for (int64_t j = rank; j < n && own[j] == value; j++) met++;
-            while (i + 1 < to && key[i + 1] == key[i]) { same++; i++; }
-            one->ties += cubic((uint64_t)(same + met)) - cubic((uint64_t)met);
+/* Transposes a block whose rows are in the order of their conditions: the values of each feature in
+   the order of the rows. count: (conditions, features) entries that are not zero. start: (features
+   + 2,) where the values of each feature after the first begin. */
+static int64_t transpose(int64_t rows, const int64_t *indptr, const int32_t *indices,
+                         const uint32_t *bits, const uint16_t *condition, const Test *test,
+                         int64_t *start, uint32_t *count, uint32_t *values) {
+    const int64_t features = test->features, stored = indptr[rows] - indptr[0];
+    for (int64_t r = 0; r < rows; r++) {
+        uint32_t *own = count + condition[r] * features;
+        for (int64_t k = indptr[r]; k < indptr[r + 1]; k++) {
+            if ((uint64_t)(uint32_t)indices[k] >= (uint64_t)features) return -1;
+            own[indices[k]] += (bits[k] & MAGNITUDE) != 0;
         }
-        one->wins += same * (2 * rank + met);
-        one->filled += (uint64_t)same * unit;
+    }
+    memset(start, 0, (size_t)(features + 2) * sizeof *start);
+    for (int64_t c = 0; c < test->conditions; c++)
+        for (int64_t g = 0; g < features; g++) start[g + 2] += count[c * features + g];
+    for (int64_t g = 0; g < features; g++) start[g + 2] += start[g + 1];
+    Line *waiting = stored > GATHERED ? scratch(features * (int64_t)sizeof *waiting) : NULL;
+    for (int64_t k = indptr[0]; k < indptr[rows]; k++) {
+        if (!(bits[k] & MAGNITUDE)) continue;
+        int64_t g = indices[k], at = start[g + 1]++;
+        uint32_t value = ordered(bits[k]);
+        if (!waiting) { values[at] = value; continue; }
+        waiting[g].value[at % LINE] = value;
+        if (at % LINE == LINE - 1) flush(values + at - (LINE - 1), waiting + g);
+    }
+    /* A line that two features share was written whole by either: the right parts go last. */
+    for (int64_t g = 0; waiting && g < features; g++) {
+        int64_t end = start[g + 1], from = g ? start[g] : 0;
+        int64_t line = end - end % LINE;
+        for (int64_t at = line > from ? line : from; at < end; at++)
+            values[at] = waiting[g].value[at % LINE];
+    }
+    free(waiting);
+    return 0;
+}
+
+/* How many of the n sorted values are below this one, without a branch that the processor would
+   have to guess. */
+static int64_t count_below(const uint32_t *own, int64_t n, uint32_t value) {
+    const uint32_t *from = own;
+    if (n == 0) return 0;
+    for (int64_t half; n > 1; n -= half) {
+        half = n / 2;
+        from += half & -(int64_t)(from[half - 1] < value);
+    }
+    return from - own + (*from < value);
+}
+
+/* How many of the n sorted values from `rank` on are equal to this one, below which none is. */
+static int64_t count_equal(const uint32_t *own, int64_t rank, int64_t n, uint32_t value) {
+    int64_t step = 1;
+    if (rank >= n || own[rank] != value) return 0;
+    while (rank + step < n && own[rank + step] == value) step *= 2;
+    int64_t from = rank + step / 2, end = rank + step < n ? rank + step : n;
+    return from - rank + count_below(own + from, end - from, value + 1);
+}
+
+/* Where to look for a value among n sorted ones: place[b] of them are surely below those whose
+   distance from the least, times the scale, is b. */
+typedef struct {
+    uint32_t least, most;
+    uint64_t scale;
+    uint32_t *place;
+} Index;
+
+static inline uint64_t bucket_of(const Index *index, uint32_t value) {
+    return (uint64_t)(value - index->least) * index->scale >> 32;
+}
+
+static void make_index(Index *index, const uint32_t *own, int64_t n) {
+    const int64_t buckets = 2 * (n / STEP);
+    index->least = own[0];
+    index->most = own[n - 1];
+    index->scale = ((uint64_t)buckets << 32) / ((uint64_t)(index->most - index->least) + 1);
+    memset(index->place, 0, (size_t)(buckets + 1) * sizeof *index->place);
+    const Index known = *index;
+    for (int64_t j = 0; j < n; j += STEP) known.place[bucket_of(&known, own[j]) + 1] = (uint32_t)j;
+    uint32_t last = 0;
+    for (int64_t b = 0; b < buckets; b++) {
+        last = index->place[b] > last ? index->place[b] : last;
+        index->place[b] = last;
     }
 }
 
-/* U and the sum of t^3 - t of each condition at one feature, from its m sorted keys. */
-static void tally_feature(const Test *test, int64_t g, const uint64_t *key, int64_t m, Tally *tally,
-                          uint32_t *below) {
-    int64_t n = test->control_start[g + 1] - test->control_start[g], negative = 0, first = 0;
+/* Of a window of sorted values, how many are below this one, and how many are not above it. */
+static inline void look(const uint32_t *window, uint32_t value, int64_t *below, int64_t *upto) {
+#if defined(__SSE2__)
+    const __m128i sign = _mm_set1_epi32((int)SIGN);
+    const __m128i own = _mm_xor_si128(_mm_set1_epi32((int)value), sign);
+    __m128i less[4], more[4];
+    for (int j = 0; j < 4; j++) {
+        __m128i four = _mm_loadu_si128((const __m128i *)(window + 4 * j));
+        less[j] = _mm_cmplt_epi32(_mm_xor_si128(four, sign), own);
+        more[j] = _mm_cmpgt_epi32(_mm_xor_si128(four, sign), own);
+    }
+    __m128i all_less = _mm_packs_epi16(_mm_packs_epi32(less[0], less[1]),
+                                       _mm_packs_epi32(less[2], less[3]));
+    __m128i all_more = _mm_packs_epi16(_mm_packs_epi32(more[0], more[1]),
+                                       _mm_packs_epi32(more[2], more[3]));
+    *below = __builtin_ctz(~(unsigned)_mm_movemask_epi8(all_less));
+    *upto = __builtin_ctz((unsigned)_mm_movemask_epi8(all_more) | 1u << WINDOW);
+#else
+    *below = *upto = 0;
+    for (int j = 0; j < WINDOW; j++) {
+        *below += window[j] < value;
+        *upto += window[j] <= value;
+    }
+#endif
+}
+
+/* A value's place: how many of the control are below it, and how many are equal. */
+typedef struct { uint32_t rank, met; } Place;
+
+static APART void place_all(const uint32_t *value, int64_t m, const uint32_t *own, int64_t n,
+                      const Index *index, Place *place) {
+    const int64_t end = n - WINDOW;
+    for (int64_t i = 0; i < m && !index; i++) {
+        int64_t rank = count_below(own, n, value[i]);
+        place[i] = (Place){(uint32_t)rank, (uint32_t)count_equal(own, rank, n, value[i])};
+    }
+    const Index known = index ? *index : (Index){0, 0, 0, NULL}; /* which no writing can change */
+    for (int64_t i = 0; i < m && index; i++) {
+        uint32_t inside = value[i] < known.least ? known.least : value[i];
+        inside = inside > known.most ? known.most : inside;
+        int64_t from = known.place[bucket_of(&known, inside)], below, upto;
+        from = from > end ? end : from;
+        look(own + from, value[i], &below, &upto);
+        while (below == WINDOW && from < end) {
+            from = from + WINDOW > end ? end : from + WINDOW;
+            look(own + from, value[i], &below, &upto);
+        }
+        int64_t rank = from + below, met = upto - below;
+        if (upto == WINDOW && met) met = count_equal(own, rank, n, value[i]); /* rare first */
+        place[i] = (Place){(uint32_t)rank, (uint32_t)met};
+    }
+}
+
+static inline uint64_t cubic(uint64_t t) { return t * t * t - t; }
+
+/* A value of a condition, how often it was met so far, and the number of another one that lies
+   between the same two of the control. */
+typedef struct { uint32_t value, seen, next; } Node;
+
+#define NONE UINT32_MAX
+
+/* What is known of one condition at one feature: twice the pairs won among the control's stored
+   values, the values above zero, and by how much the condition adds to the sum of t^3 - t. */
+typedef struct { int64_t wins, above; uint64_t ties; } Found;
+
+/* Memory for one condition at one feature. */
+typedef struct {
+    Place *place;
+    Node *node;
+    uint64_t *head; /* a visit above the number of a node, for each value of the control and one */
+    uint64_t visit; /* what heads of this condition at this feature are told by */
+    uint64_t *keys, *other;
+    uint32_t *count;
+    Index index;
+} Room;
+
+/* As `meet_all`, at a cost that no choice of values can raise. */
+static APART Found sort_all(const uint32_t *value, int64_t m, Room *room) {
+    Found found = {0, 0, 0};
+    uint64_t same = 0;
+    for (int64_t i = 0; i < m; i++) room->keys[i] = (uint64_t)value[i] << 32 | (uint64_t)i;
+    const uint64_t *key = sort_keys(room->keys, room->other, room->count, m, 32);
+    for (int64_t i = 0; i < m; i++) {
+        const Place *place = room->place + (key[i] & UINT32_MAX);
+        same = i && key[i] >> 32 == key[i - 1] >> 32 ? same + 1 : 0;
+        uint64_t t = place->met + same;
+        found.wins += 2 * (int64_t)place->rank + place->met;
+        found.above += key[i] >> 32 >= SIGN;
+        found.ties += 3 * t * (t + 1);
+    }
+    return found;
+}
+
+/* The m placed values of one condition. t^3 - t grows by 3 t (t + 1) when one joins t equal ones,
+   which are those of the control and those that were met before. */
+static APART Found meet_all(const uint32_t *value, int64_t m, Room *room) {
+    Found found = {0, 0, 0};
+    const uint64_t visit = ++room->visit;
+    uint32_t nodes = 0;
+    for (int64_t i = 0; i < m; i++) {
+        const Place place = room->place[i];
+        const uint64_t head = room->head[place.rank];
+        uint32_t first = head >> NODE == visit ? (uint32_t)(head & ((1u << NODE) - 1)) : NONE;
+        uint32_t at = first, steps = 0;
+        while (at != NONE && room->node[at].value != value[i]) {
+            if (++steps == CHAIN) return sort_all(value, m, room);
+            at = room->node[at].next;
+        }
+        uint64_t t = place.met;
+        if (at != NONE) {
+            t += room->node[at].seen++;
+        } else {
+            room->node[nodes] = (Node){value[i], 1, first};
+            room->head[place.rank] = visit << NODE | nodes++;
+        }
+        found.wins += 2 * (int64_t)place.rank + place.met;
+        found.above += value[i] >= SIGN;
+        found.ties += 3 * t * (t + 1);
+    }
+    return found;
+}
+
+/* U and the sum of t^3 - t of each condition at feature g, whose values are in their order. */
+static void test_feature(const Test *test, int64_t g, const uint32_t *value, int64_t stored,
+                         const uint32_t *count, Room *room) {
+    const int64_t n = test->control_start[g + 1] - test->control_start[g];
     const uint32_t *own = test->control + test->control_start[g];
-    double silent = (double)(test->control_cells - n);
-    for (int64_t c = 0; c < test->conditions; c++) tally[c] = (Tally){0, test->control_ties[g], 0};
-    while (negative < n && own[negative] < SIGN) negative++;
-    while (first < m && (uint32_t)(key[first] >> 16) < SIGN) first++;
-    place_keys(key, m, own, n, below);
-    tally_keys(key, 0, first, own, n, below, 1, tally);
-    tally_keys(key, first, m, own, n, below, 1 | (uint64_t)1 << ABOVE, tally);
+    const double silent = (double)(test->control_cells - n);
+    const double negative = (double)count_below(own, n, SIGN);
+    /* An index of one value in four costs about as much as the bisections of one in sixty. */
+    const Index *index = n >= WINDOW && n < 64 * stored ? &room->index : NULL;
+    if (index) make_index(&room->index, own, n);
     for (int64_t c = 0; c < test->conditions; c++) {
-        int64_t filled = (int64_t)(tally[c].filled & 0xffffffffu), at = c * test->features + g;
-        int64_t above = (int64_t)(tally[c].filled >> ABOVE), zeros = test->cells[c] - filled;
+        int64_t at = c * test->features + g, m = count[at], zeros = test->cells[c] - m;
+        place_all(value, m, own, n, index, room->place);
+        Found found = meet_all(value, m, room);
         uint64_t both = (uint64_t)(zeros + test->control_cells - n);
-        test->u[at] = 0.5 * (double)tally[c].wins + (double)above * silent
-                    + (double)zeros * ((double)negative + 0.5 * silent);
-        test->ties[at] = (double)(tally[c].ties + cubic(both));
+        test->u[at] = 0.5 * (double)found.wins + (double)found.above * silent
+                    + (double)zeros * (negative + 0.5 * silent);
+        test->ties[at] = (double)(test->control_ties[g] + found.ties + cubic(both));
+        value += m;
     }
 }
 
 /* Tests the conditions of a block. `condition` numbers each row's condition, rising from 0;
-   u and ties are (conditions, features). `keys` has room for every entry of the block. Exact as
+   u and ties are (conditions, features). `values` has room for every entry of the block. Exact as
    long as all cells together are below 2^21.
    -1: a column is none; -2: no memory. */
 API int64_t vcs_rank_sums(int64_t rows, const int64_t *indptr, const int32_t *indices,
                           const uint32_t *bits, const uint16_t *condition, int64_t features,
                           const int64_t *control_start, const uint32_t *control,
                           const uint64_t *control_ties, int64_t control_cells, int64_t conditions,
-                          const int64_t *cells, uint64_t *keys, double *u, double *ties) {
-    int64_t failed = -2;
-    int64_t *start = malloc((size_t)(features + 2) * sizeof *start);
-    uint64_t *other = NULL;
-    uint32_t *count = NULL, *below = NULL;
-    Tally *tally = malloc((size_t)(conditions + 1) * sizeof *tally);
-    if (!start || !tally) goto end;
-    failed = transpose(rows, indptr, indices, bits, condition, features, start, keys);
-    if (failed) goto end;
-    failed = -2;
-    int64_t most = longest(features, start);
-    other = malloc((size_t)(most + 1) * sizeof *other);
-    count = malloc((size_t)((most < 65536 ? most : 65536) + 2) * sizeof *count);
-    below = malloc((size_t)(most + 1) * sizeof *below);
-    if (!other || !count || !below) goto end;
+                          const int64_t *cells, uint32_t *values, double *u, double *ties) {
     Test test = {features, conditions, control_cells, cells, control_start, control, control_ties,
                  u, ties};
-    for (int64_t g = 0; g < features; g++) {
-        int64_t m = start[g + 1] - start[g];
-        const uint64_t *sorted = sort_keys(keys + start[g], other, count, m, 16);
-        tally_feature(&test, g, sorted, m, tally, below);
+    int64_t failed = -2, most = 0, own = longest(features, control_start);
+    for (int64_t c = 0; c < conditions; c++) most = cells[c] > most ? cells[c] : most;
+    int64_t *start = malloc((size_t)(features + 2) * sizeof *start);
+    uint32_t *count = calloc((size_t)(conditions * features + 1), sizeof *count);
+    Room room = {
+        .place = malloc((size_t)(most + 1) * sizeof *room.place),
+        .node = malloc((size_t)(most + 1) * sizeof *room.node),
+        .head = calloc((size_t)(own + 1), sizeof *room.head),
+        .keys = malloc((size_t)(most + 1) * sizeof *room.keys),
+        .other = malloc((size_t)(most + 1) * sizeof *room.other),
+        .count = malloc((size_t)(most + 2) * sizeof *room.count),
+        .index.place = malloc((size_t)(2 * (own / STEP) + 2) * sizeof *room.index.place),
+    };
+    if (!start || !count || !room.place || !room.node || !room.head || !room.keys || !room.other
+        || !room.count || !room.index.place) goto end;
+    failed = transpose(rows, indptr, indices, bits, condition, &test, start, count, values);
+    for (int64_t g = 0; g < features && !failed; g++) {
+        int64_t from = g ? start[g] : 0;
+        test_feature(&test, g, values + from, start[g + 1] - from, count, &room);
     }
-    failed = 0;
 end:
-    free(start); free(other); free(count); free(below); free(tally);
+    free(start); free(count); free(room.place); free(room.node); free(room.head);
+    free(room.keys); free(room.other); free(room.count); free(room.index.place);
     return failed;
 }
