@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from vcspec.actions.cells import ConditionCells
-from vcspec.baselines.cells import dispersed, shifted, unchanged
+from vcspec.baselines.cells import dispersed, shifted, typical, unchanged
 from vcspec.baselines.profiles import Profiles, predicted
 from vcspec.model.comparison import Space
 from vcspec.model.condition import Condition
@@ -124,5 +124,10 @@ class Allowed:
         row, values = self._places[condition], self.split.document["values"]
         if values["space"] in AS_MEASURED:
             return shifted(control, profiles.means[row], cells=number, key=condition.key)
-        most = float(np.log1p(values["target_sum"]))
-        return dispersed(control, profiles.means[row], cells=number, most=most, key=condition.key)
+        most, height = float(np.log1p(values["target_sum"])), self._heights[condition.context_key]
+        wanted, key = profiles.means[row], condition.key
+        return dispersed(control, wanted, cells=number, most=most, key=key, height=height)
+
+    @cached_property
+    def _heights(self) -> dict[str, float]:
+        return {context: typical(control.rows) for context, control in self.controls.items()}
