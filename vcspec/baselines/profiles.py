@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +81,8 @@ def _change_of(
     """Mean change of the perturbation over training contexts (or those in `contexts`)."""
     rows = [
         row
-        for row, condition in enumerate(training.conditions)
-        if condition.perturbation == perturbation
-        and (contexts is None or condition.context_key in contexts)
+        for row in training.rows.get(perturbation, ())
+        if contexts is None or training.conditions[row].context_key in contexts
     ]
     return np.asarray(training.deltas[rows].mean(axis=0)) if rows else None
 
@@ -115,23 +115,21 @@ def additive(training: Training, targets: Sequence[Condition]) -> Profiles:
 @baseline("nearest-context")
 def nearest_context(training: Training, targets: Sequence[Condition]) -> Profiles:
     """The control plus the perturbation's change in the training context with nearest control."""
+    contexts = training.controls
+    tells = {name: bool(profile.any()) for name, profile in contexts.items()}
+
+    @cache
+    def distance(name: str, here: str) -> float:
+        return float(np.linalg.norm(contexts[name] - contexts[here]))
 
     def change(target: Condition) -> Array | None:
-        here = training.controls[target.context_key]
-        known = {
-            condition.context_key
-            for condition in training.conditions
-            if condition.perturbation == target.perturbation
-            and condition.context_key != target.context_key
-        }
-        if not known:
-            return None
-        distance = {name: float(np.linalg.norm(training.controls[name] - here)) for name in known}
-        if not (here.any() or any(training.controls[name].any() for name in known)):
+        here = target.context_key
+        trained = training.rows.get(target.perturbation, ())
+        known = {training.conditions[row].context_key for row in trained} - {here}
+        if not any(tells[name] for name in {*known, here}):
             return None  # controls that are 0 by definition tell nothing apart
-        return _change_of(
-            training, target.perturbation, {min(known, key=lambda n: (distance[n], n))}
-        )
+        nearest = min(known, key=lambda name: (distance(name, here), name), default=None)
+        return None if nearest is None else _change_of(training, target.perturbation, {nearest})
 
     return _shifted(training, targets, change)
 

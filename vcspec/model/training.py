@@ -1,6 +1,6 @@
 """Training: what a split allows a baseline to see, as mean profiles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,6 +36,14 @@ class Training:
             return self.means
         control = np.array([self.controls[condition.context_key] for condition in self.conditions])
         return np.asarray(self.means - control)
+
+    @cached_property
+    def rows(self) -> Mapping[str, Sequence[int]]:
+        """Perturbation → numbers of its conditions."""
+        found: dict[str, list[int]] = {}
+        for row, condition in enumerate(self.conditions):
+            found.setdefault(condition.perturbation, []).append(row)
+        return found
 
     def centre(self, context: str) -> Array:
         """(features,) mean profile of the context's training perturbations.
