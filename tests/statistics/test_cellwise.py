@@ -9,7 +9,7 @@ import pytest
 from vcspec.model.comparison import Space
 from vcspec.model.matrix import rows_of_dense
 from vcspec.statistics.axes import pinned_space
-from vcspec.statistics.cellwise import Piece, Taking, cellwise, drawn
+from vcspec.statistics.cellwise import NOTHING_MORE, Cellwise, Piece, Taking, cellwise, drawn
 from vcspec.statistics.mixing import splitmix64
 from vcspec.statistics.normalise import log1p_rows
 
@@ -65,6 +65,13 @@ def naive_noise(matrix):
         for g in range(features)
     )
     return (cells - 1) / cells * away
+
+
+def test_where_nothing_is_wanted_no_cell_is_read():
+    def pieces():
+        raise AssertionError
+
+    assert vars(cellwise(pieces, 5, 3, NOTHING_MORE, space(3))) == vars(Cellwise())
 
 
 def test_spread_and_means_are_numpys():

@@ -126,7 +126,11 @@ def cellwise(
         width: number of features.
         taking: what is wanted.
         space: what drawn cells are seen in; None takes no sample.
+
+    Where nothing is wanted no cell is read.
     """
+    if not taking:
+        return Cellwise()
     moments, sums, normalised = (np.zeros((width, 2)) for _ in range(3))
     chosen, first = drawn(cells), 0
     projected: list[Array] = []
