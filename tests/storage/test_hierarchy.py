@@ -13,6 +13,7 @@ from vcspec.model.store import Node, Skeleton, StoredObject
 from vcspec.standard import standard
 from vcspec.storage import hierarchy
 from vcspec.storage.hierarchy import skeleton
+from vcspec.storage.object_store import ObjectStore
 from vcspec.storage.objects import LocalObjects, Unreached, Wanted
 
 
@@ -318,6 +319,36 @@ def test_a_document_that_cannot_be_read_spoils_no_other() -> None:
 def test_where_no_answer_came_nothing_is_said_about_the_document() -> None:
     with pytest.raises(Unreached):
         skeleton(Vanishing(MANY, {"c/zarr.json": Unreached("silence")}))
+
+
+@pytest.mark.parametrize(("listed", "is_brief"), [(19, False), (20, True)])
+def test_of_very_many_objects_metadata_are_read_without_a_listing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: int, *, is_brief: bool
+) -> None:
+    limits = {**standard().limits, "brief_objects": 19}
+    monkeypatch.setattr(hierarchy, "standard", lambda: SimpleNamespace(limits=limits))
+    nodes = [{"manifest": "manifest/1", "objects": number} for number in (listed - 12, 12)]
+    copy = {"metadata": {"a": GROUP, "a/b": GROUP}, "kind": "inline", "must_understand": False}
+    for name, document in {
+        "zarr.json": {**GROUP, "consolidated_metadata": copy},
+        "a/zarr.json": GROUP,
+        "a/b/zarr.json": GROUP,
+        "manifest.json": {"nodes": nodes},
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(document))
+    whole = ObjectStore(str(tmp_path)).skeleton
+    found = ObjectStore(str(tmp_path), brief=True).skeleton
+    assert set(found.nodes) == set(whole.nodes) == {"/", "/a", "/a/b"}
+    assert (whole.listed, found.listed) == (True, not is_brief)
+    assert len(found.objects) == (2 if is_brief else 4)
+
+
+@pytest.mark.parametrize("manifest", ["", "{}", "[]", '{"nodes": 3}', '{"nodes": [{}]}', "{"])
+def test_a_folder_without_a_sound_manifest_is_listed(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "zarr.json").write_text(json.dumps(GROUP))
+    (tmp_path / "manifest.json").write_text(manifest)
+    assert ObjectStore(str(tmp_path), brief=True).skeleton.listed
 
 
 def test_documents_are_held_a_few_at_a_time_and_large_ones_not_at_all(

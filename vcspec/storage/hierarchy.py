@@ -65,19 +65,23 @@ def _names(objects: Objects) -> tuple[Mapping[str, StoredObject], bool]:
         return found, False
 
 
-def brief_skeleton(objects: KeptObjects) -> Skeleton | None:
+def brief_skeleton(objects: Objects) -> Skeleton | None:
     """The nodes as the root's consolidated metadata tell them, however many objects there are.
 
     Nothing is listed: the root's document and the manifest are read.
 
     Returns:
-        None where the root has no such copy, or one that a reader would stumble over.
+        None where the root has no such copy, or one that a reader would stumble over, and for a
+        folder whose manifest lists few objects.
 
     Raises:
         OSError: a remote place gives no answer.
     """
     limits = standard().limits
-    body = objects.opening("zarr.json", limits["document_bytes"])
+    manifest = _opening(objects, ROOT, limits["document_bytes"])
+    if not isinstance(objects, KeptObjects) and _listed(manifest) <= limits["brief_objects"]:
+        return None
+    body = _opening(objects, "zarr.json", limits["document_bytes"])
     if body is None:
         return None
     try:
@@ -89,10 +93,29 @@ def brief_skeleton(objects: KeptObjects) -> Skeleton | None:
     inside = _mapping(root.get("consolidated_metadata") or {}).get("metadata")
     if not copy or len(copy) != len(_mapping(inside)) or any(map(climbs, copy)):
         return None
-    manifest = objects.opening(ROOT, limits["document_bytes"])
     found = {"zarr.json": body} | ({} if manifest is None else {ROOT: manifest})
     known = {name: StoredObject(len(body)) for name, body in found.items()}
     return Skeleton(known, dict(sorted(told.items())), consolidated=copy, listed=False)
+
+
+def _opening(objects: Objects, name: str, most: int) -> bytes | None:
+    """Bytes of an object; None where it is absent or larger."""
+    if isinstance(objects, KeptObjects):
+        return objects.opening(name, most)
+    try:
+        size = objects.size(name)
+        return objects.read(name) if size is not None and size <= most else None
+    except OSError:
+        return None
+
+
+def _listed(manifest: bytes | None) -> int:
+    """How many objects a manifest says that there are; 0 where it is none."""
+    try:
+        document = parse_document(manifest or b"", standard().limits)
+        return sum(int(node["objects"]) for node in document["nodes"])
+    except (NotStrict, KeyError, TypeError, ValueError):
+        return 0
 
 
 def _bodies(

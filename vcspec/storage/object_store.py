@@ -18,7 +18,8 @@ class ObjectStore:
     Args:
         target: the path or URL.
         objects: below it, where they have been opened.
-        brief: whether a remote store's nodes may be taken from the root's copy, without a listing.
+        brief: whether the nodes of a remote or very large store may be taken from the root's copy,
+            without a listing.
     """
 
     def __init__(self, target: str, objects: Objects | None = None, *, brief: bool = False) -> None:
@@ -31,10 +32,7 @@ class ObjectStore:
     def skeleton(self) -> Skeleton:
         """Objects and metadata."""
         objects = self._objects
-        found = None
-        if self._brief and isinstance(objects, KeptObjects):
-            found = brief_skeleton(objects)
-        return found or skeleton(objects)
+        return (brief_skeleton(objects) if self._brief else None) or skeleton(objects)
 
     def read(self, name: str) -> bytes:
         """The bytes of one object."""

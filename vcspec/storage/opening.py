@@ -16,8 +16,8 @@ def open_store(target: str, *, brief: bool = False) -> Store:
 
     Args:
         target: path or URL.
-        brief: whether nothing but metadata will be asked for, so that no remote store is listed
-            that has a copy of them at its root.
+        brief: whether nothing but metadata will be asked for, so that no remote or very large store
+            is listed that has a copy of them at its root.
 
     Raises:
         Unreadable: nothing is there, or it is neither.
