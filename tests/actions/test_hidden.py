@@ -2,27 +2,31 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from support import tiny
 
 import vcspec
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.disclose import disclose, disclosed
-from vcspec.actions.hidden import Hidden, hidden
+from vcspec.actions.hidden import Hidden, hidden, write_public
 from vcspec.actions.score import score
 from vcspec.actions.validate import checked, validate
 from vcspec.cli import main
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Invalid, Mismatch, Unreadable, UsageError
-from vcspec.model.matrix import stack
+from vcspec.model.matrix import rows_of_dense, stack
 from vcspec.storage.writing import copy_with_document
 from vcspec.storage.zarr_store import ZarrStore
 
 TESTED = ("G05", "G06", "G07")
+BOUND = {"split.zarr/zarr.json", "split.zarr/manifest.json", "split.zarr/manifest/node.sha256"}
+"""What binds whoever withholds the truth to it, and the manifest over that."""
 
 
 def plan() -> Any:
@@ -78,9 +82,13 @@ def test_models_are_trained_and_predict_from_the_public_part_alone(
 
 def other_truth(seed: int, factor: int) -> Curated:
     """The tiny dataset with other values, and `factor` times the cells, where it is withheld."""
-    whole, other = tiny.curated(), tiny.curated(seed=seed)
-    label = whole.obs["perturbation"]
-    withheld = np.isin(label, [*TESTED, "G04+G05"])
+    whole = tiny.curated()
+    withheld = np.isin(whole.obs["perturbation"], [*TESTED, "G04+G05"])
+    return otherwise(whole, tiny.curated(seed=seed), withheld, factor)
+
+
+def otherwise(whole: Curated, other: Curated, withheld: NDArray[np.bool_], factor: int) -> Curated:
+    """`whole` with the values of `other`, and `factor` times the cells, where it is withheld."""
     kept, gone = np.flatnonzero(~withheld), np.tile(np.flatnonzero(withheld), factor)
     rows = stack([whole.rows.take(kept), other.rows.take(gone)])
     order = np.concatenate([kept, gone])
@@ -102,16 +110,73 @@ def test_the_public_part_is_the_same_to_the_byte_whatever_the_truth_is(
     hidden(place, tmp_path / "hidden", plan())
     one, two = files(made / "hidden" / "public"), files(tmp_path / "hidden" / "public")
     assert one.keys() == two.keys()
-    differing = {name for name in one if one[name] != two[name]}
-    assert differing == {
-        "split.zarr/zarr.json",
-        "split.zarr/manifest.json",
-        "split.zarr/manifest/node.sha256",
-    }
+    assert {name for name in one if one[name] != two[name]} == BOUND
     documents = [json.loads(part["split.zarr/zarr.json"]) for part in (one, two)]
     digests = [found["attributes"]["vcspec"].pop("withheld") for found in documents]
     assert documents[0] == documents[1]
     assert digests[0] != digests[1]
+
+
+def small(seed: int = 0) -> Curated:
+    """The tiny screen in three contexts, with three cells of each condition."""
+    whole = tiny.curated(seed=seed, contexts=("liver", "lung", "skin"))
+    key = [f"{c}|{p}" for c, p in zip(whole.obs["context"], whole.obs["perturbation"], strict=True)]
+    number = np.array([key[:at].count(name) for at, name in enumerate(key)])
+    rows = np.flatnonzero(number < 3)
+    obs = {name: column[rows] for name, column in whole.obs.items()}
+    return Curated(whole.rows.take(rows), whole.cells[rows], whole.features, obs)
+
+
+@pytest.fixture(scope="module")
+def smaller(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("small") / "data.zarr"
+    write_dataset(place, tiny.dataset_document(), small(), overwrite=False)
+    return place
+
+
+def publicly(dataset: Path, folder: Path, chosen: Any) -> dict[str, bytes]:
+    (folder / "public").mkdir(parents=True)
+    vcspec.split(dataset, folder / "split.zarr", chosen)
+    write_public(folder / "public", folder / "split.zarr", dataset, f"sha256:{0:064}")
+    return files(folder / "public")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "parameters"),
+    [
+        ("holdout-contexts", {"hold_out": "skin"}),
+        ("holdout-context-branches", {"fraction": "0.3"}),
+        ("few-shot-contexts", {"hold_out": "skin"}),
+        ("transfer-covariates", {"fraction": "0.3"}),
+        ("holdout-combinations", {"hold_out": "G00+G01"}),
+        ("holdout-one-member", {"hold_out": "G00"}),
+        ("holdout-singles-of-combinations", {"hold_out": "G00"}),
+        ("holdout-contexts-and-perturbations", {"hold_out": "skin"}),
+    ],
+)
+def test_no_strategy_lets_the_truth_show(
+    strategy: str, parameters: dict[str, str], smaller: Path, tmp_path: Path
+) -> None:
+    chosen = tiny.plan(strategy=strategy, parameters=parameters, cells_per_condition=0)
+    one = publicly(smaller, tmp_path / "one", chosen)
+    table = ZarrStore(str(tmp_path / "one" / "split.zarr"))
+    hidden_keys = {
+        str(key)
+        for key, role in zip(
+            table.column("/obs", "_index").values, table.column("/obs", "role").values, strict=True
+        )
+        if role in {"test", "excluded"}
+    }
+    whole = small()
+    key = [f"{c}|{p}" for c, p in zip(whole.obs["context"], whole.obs["perturbation"], strict=True)]
+    withheld = np.isin(key, sorted(hidden_keys))
+    assert withheld.any()
+    other = tmp_path / "other.zarr"
+    changed = otherwise(whole, small(5), withheld, 3)
+    write_dataset(other, tiny.dataset_document(), changed, overwrite=False)
+    two = publicly(other, tmp_path / "two", chosen)
+    assert one.keys() == two.keys()
+    assert {name for name in one if one[name] != two[name]} == BOUND
 
 
 def test_no_name_of_a_withheld_cell_is_public(made: Path) -> None:
@@ -272,3 +337,29 @@ def test_an_open_source_is_warned_of(tmp_path: Path) -> None:
     found = hidden(place, tmp_path / "hidden", plan())
     assert isinstance(found, Hidden)
     assert found.open_sources == ("https://example.org/all.h5ad",)
+    assert found.leaks == ()
+    assert (
+        checked(str(tmp_path / "hidden" / "public" / "dataset.zarr"), "dataset").document["sources"]
+        == []
+    )
+
+
+def test_a_feature_counted_in_withheld_cells_alone_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = tiny.curated()
+    counts = whole.rows.dense()
+    counts[~np.isin(whole.obs["perturbation"], TESTED), 40] = 0
+    counts[np.isin(whole.obs["perturbation"], TESTED), 40] = 3
+    place = tmp_path / "data.zarr"
+    changed = replace(whole, rows=rows_of_dense(counts))
+    write_dataset(place, tiny.dataset_document(), changed, overwrite=False)
+    code = run(
+        monkeypatch, "split", place, "--strategy", "holdout-perturbations", "--no-difficulty",
+        *(word for name in TESTED for word in ("--hold-out", name)),
+        "--hidden", "-o", tmp_path / "h",
+    )  # fmt: skip
+    assert code == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warned) == 1
+    assert "the public part may tell of the truth: VCS706 answer-dependent-features, " in warned[0]

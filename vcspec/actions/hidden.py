@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from vcspec.actions.audit import audit
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.reference import reference
 from vcspec.actions.split import Plan, split
 from vcspec.actions.validate import checked, validate
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Invalid, UsageError
+from vcspec.model.finding import Finding
 from vcspec.model.matrix import Rows
 from vcspec.rules.split import SHOWN_ROLES, Table
 from vcspec.rules.subject import Subject
@@ -27,6 +29,8 @@ from vcspec.storage.writing import copy_with_document
 Path_ = str | os.PathLike[str]
 TELLING = ("summary", "caveats", "columns")
 """Members of a dataset's document that may tell of the whole, such as its number of cells."""
+TOLD_BY_FEATURES = ("VCS704", "VCS705", "VCS706", "VCS715", "VCS723")
+"""Leaks by which features, and what was fitted on cells, tell of the truth."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,13 @@ class Hidden:
         split: content digest of the public split.
         reference: what the split states of the withheld reference.
         open_sources: addresses from which the whole dataset can be had by anybody.
+        leaks: what an audit found by which the features of the public part may tell of the truth.
     """
 
     split: str
     reference: str
     open_sources: tuple[str, ...]
+    leaks: tuple[Finding, ...]
 
 
 def hidden(
@@ -82,16 +88,34 @@ def hidden(
         split(dataset, private / "split.zarr", plan, withholds=True)
         whole, opened = private / "reference-of-whole.zarr", private / "split.zarr"
         reference(opened, dataset, whole, suites=suites, phenotypes=phenotypes)
-        subject, data = checked(str(opened), "split"), checked(os.fspath(dataset), "dataset")
-        _write_dataset(public / "dataset.zarr", data, Table(subject))
+        found = audit(opened, dataset=dataset).findings
         promised = commitment(checked(str(whole), "reference").content.elements)
-        _write_split(public, subject, data, promised)
+        data = write_public(public, opened, dataset, promised)
         _write_reference(private / "reference.zarr", whole, public)
         shutil.rmtree(whole)
         _proved(public, private)
         draft.rename(place)
     sources = tuple(s["url"] for s in data.document["sources"] if s["url"].startswith("http"))
-    return Hidden(sealed_content(place / "public" / "split.zarr"), promised, sources)
+    leaks = tuple(finding for finding in found if finding.code in TOLD_BY_FEATURES)
+    return Hidden(sealed_content(place / "public" / "split.zarr"), promised, sources, leaks)
+
+
+def write_public(public: Path, opened: Path, dataset: Path_, promised: str) -> Subject:
+    """Write what models may see in the folder `public`.
+
+    Args:
+        public: gets `dataset.zarr` and `split.zarr`.
+        opened: the split of the whole dataset.
+        dataset: the whole.
+        promised: digest that binds to the reference.
+
+    Returns:
+        The whole dataset.
+    """
+    subject, data = checked(str(opened), "split"), checked(os.fspath(dataset), "dataset")
+    _write_dataset(public / "dataset.zarr", data, Table(subject))
+    _write_split(public, subject, data, promised)
+    return data
 
 
 def _write_dataset(target: Path, whole: Subject, table: Table) -> None:
@@ -137,6 +161,8 @@ def _dataset_document(whole: Subject) -> dict[str, Any]:
         **kept,
         "id": f"{stated['id']}-public",
         "title": f"What models may see of {stated['id']}",
+        # Digests of the whole files would confirm a guess of the truth.
+        "sources": [],
         "curation": [
             f"Conditions of {stated['id']}@{stated['version']} with the roles "
             f"{', '.join(SHOWN_ROLES)}; cells numbered anew."

@@ -257,6 +257,9 @@ def _hide(
     say(f"withheld: {target}/private/reference.zarr  {found.reference}", quiet=quiet)
     for url in found.open_sources:
         say(f"warning: anybody can take the truth from {url}: it is withheld, not secret")
+    for leak in found.leaks:
+        what = f"{leak.code} {leak.name}, {leak.found}"
+        say(f"warning: the public part may tell of the truth: {what}")
     _told(f"{target}/private/split.zarr", dataset, measures=measures, quiet=quiet)
 
 
