@@ -73,6 +73,38 @@ def test_columns_that_are_not_read_are_told(screen: tiny.Screen, tmp_path: Path)
     assert "columns of the file that are left out: sample_count" in found.notes
 
 
+def test_a_table_of_conditions_becomes_the_split_that_it_is_of(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    whole = anndata.read_zarr(screen.split).obs
+    text = whole[["context", "perturbation", "role", "reason"]].to_csv(index=False)
+    found = imported(screen, tmp_path, text, "conditions.csv", claim="unseen-perturbation")
+    assert found.notes == ()
+    own = anndata.read_zarr(tmp_path / "split.zarr").obs
+    for name in ("role", "reason"):
+        assert list(own[name].astype(str)) == list(whole[name].astype(str))
+
+
+def test_a_header_of_unknown_words_is_left_out_and_told(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    text = "my_cells,kind\n" + cells_of(screen)
+    found = imported(screen, tmp_path, text, "s.csv", claim="unseen-perturbation")
+    told = "the first line looks like a header, and is left out: my_cells, kind"
+    assert told in found.notes
+    assert not any("not in the dataset" in note for note in found.notes)
+
+
+def test_labels_in_another_spelling_are_read_and_told(screen: tiny.Screen, tmp_path: Path) -> None:
+    other = {side: [n.lower().replace("+", "_") for n in names] for side, names in GEARS.items()}
+    found = imported(screen, tmp_path, json.dumps(other), "s.json", claim="unseen-perturbation")
+    own, whole = (
+        anndata.read_zarr(place).obs["role"] for place in (tmp_path / "split.zarr", screen.split)
+    )
+    assert list(own.astype(str)) == list(whole.astype(str))
+    assert any("labels are read as the dataset spells them" in note for note in found.notes)
+
+
 def cells_of(screen: tiny.Screen, word: str = "test") -> str:
     obs = anndata.read_zarr(screen.dataset).obs
     lines = [

@@ -3,7 +3,8 @@ from collections import Counter
 import pytest
 from test_strategies import conditions
 
-from vcspec.splitting.imported import by_cells, by_labels, canonical, side_of
+from vcspec.model.sides import side_of
+from vcspec.splitting.imported import by_cells, by_conditions, by_labels, canonical
 
 
 @pytest.mark.parametrize(
@@ -92,3 +93,65 @@ def test_cells_decide_for_their_condition() -> None:
     lenient = by_cells(found, "c", counted, sizes, 0.1)
     assert roles(lenient, found)["x|B"] == ("test", "-")
     assert "went where most of their cells are: x|B" in lenient.notes[1]
+
+
+def test_labels_in_another_case_or_with_underscores_are_found_and_told() -> None:
+    found = conditions("x|c x|A x|B x|A+B x|D_E x|gG x|Gg")
+    sides = {"train": ["a", "ctrl", "B_ctrl", "D_E"], "test": ["b_a"], "validation": ["GG"]}
+    made = by_labels(found, "c", sides)
+    assert roles(made, found)["x|A+B"] == ("test", "-")
+    assert {key for key, (role, _) in roles(made, found).items() if role == "train"} == {
+        "x|c", "x|A", "x|B", "x|D_E",
+    }  # fmt: skip
+    assert made.notes == [
+        "1 labels that the dataset has not: GG",
+        "3 labels are read as the dataset spells them: B_ctrl as B, a as A, b_a as A+B",
+        "2 conditions excluded: not in the imported split: x|gG, x|Gg",
+    ]
+
+
+def test_a_table_of_conditions_is_taken_as_it_is() -> None:
+    found = conditions("x|c x|A x|B y|c y|A y|B z|c")
+    rows = [
+        {"context": c, "perturbation": p, "role": role, "reason": reason, "group": "-"}
+        for c, p, role, reason in (
+            ("x", "c", "train", "-"),
+            ("x", "A", "Training", ""),
+            ("x", "B", "excluded", "few cells"),
+            ("y", "c", "anchor", "-"),
+            ("y", "A", "test", "-"),
+            ("y", "B", "later", "-"),
+            ("w", "A", "test", "-"),
+        )
+    ]
+    made = by_conditions(found, "c", rows)
+    assert roles(made, found) == {
+        "x|c": ("train", "-"),
+        "x|A": ("train", "-"),
+        "x|B": ("excluded", "few cells"),
+        "y|c": ("anchor", "-"),
+        "y|A": ("test", "-"),
+        "y|B": ("excluded", "not in the imported split"),
+        "z|c": ("excluded", "control of a context without a role"),
+    }
+    assert made.notes == [
+        "not a side, and left out: 'later'",
+        "1 conditions of the file that the dataset has not: w|A",
+        "1 conditions excluded: not in the imported split: y|B",
+    ]
+
+
+def test_a_table_without_contexts_holds_in_all_of_them() -> None:
+    found = conditions("x|c x|A x|B y|c y|B")
+    rows = [
+        {"perturbation": label, "role": role}
+        for label, role in (("ctrl", "train"), ("A", "train"), ("B", "test"))
+    ]
+    made = by_conditions(found, "c", rows)
+    assert roles(made, found) == {
+        "x|c": ("train", "-"),
+        "x|A": ("train", "-"),
+        "x|B": ("test", "-"),
+        "y|c": ("inference-input", "-"),
+        "y|B": ("test", "-"),
+    }

@@ -1,9 +1,12 @@
+import collections
+import gzip
 import hashlib
 import json
 import os
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vcspec.model.errors import Refused, Unreadable
@@ -17,7 +20,7 @@ def test_json_and_pickles_of_dictionaries_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "s.pkl").write_bytes(pickle.dumps({**SIDES, "test": {"B+ctrl"}}))
     for name in ("s.json", "s.pkl"):
         found = read_split_file(tmp_path / name)
-        assert (found.name, dict(found.groups), found.rows) == (name, SIDES, ())
+        assert (found.name, dict(found.groups), found.table.rows) == (name, SIDES, ())
         assert len(found.sha256) == 64
 
 
@@ -30,7 +33,7 @@ def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
     trap = Path("/tmp/vcspec-was-run")
     trap.unlink(missing_ok=True)
     (tmp_path / "s.pkl").write_bytes(pickle.dumps({"train": Running()}))
-    with pytest.raises(Refused, match="only dictionaries, lists, sets and text"):
+    with pytest.raises(Refused, match="only dictionaries, lists, sets, arrays"):
         read_split_file(tmp_path / "s.pkl")
     assert not trap.exists()
 
@@ -77,7 +80,7 @@ def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
         ("c1,train\n", []),
     ):
         (tmp_path / "s.csv").write_text(text)
-        assert read_split_file(tmp_path / "s.csv").left_out == left_out
+        assert read_split_file(tmp_path / "s.csv").table.left_out == left_out
 
 
 @pytest.mark.parametrize(
@@ -88,11 +91,112 @@ def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
         "cell_id,split\nc1,train\nc2,test\n",
         "batch\tCELL\tRole\nb\tc1\ttrain\nb\tc2\ttest\n",
         "\ufeffbarcode,split,sample_count\nc1,train,1\nc2,test,3\n",
+        "cell_barcode,batch,split_1\nc1,b,train\nc2,b,test\n",
+        ",batch,transfer_split_seed1\nc1,b,train\nc2,b,test\n",
+        ",cell_id,split\n0,c1,train\n1,c2,test\n",
+        "my_cells,split_1,batch\nc1,train,b\nc2,test,b\n",
+        "split_cell;side\nc1;train\nc2;test\n",
+        "cell;split\nc1;train\nc2;test\n",
+        "cell\tsplit\nc1\ttrain\nc2\ttest\n",
+        "# made by somebody, in 2024\n#\ncell,split\nc1,train\nc2,test\n",
+        ",perturbation,split\nc1,A,train\nc2,A,test\n",
     ],
 )
 def test_tables_of_cells_are_read_with_and_without_a_header(text: str, tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text(text, encoding="utf-8")
-    assert read_split_file(tmp_path / "s.csv").rows == [("c1", "train"), ("c2", "test")]
+    assert read_split_file(tmp_path / "s.csv").table.rows == [("c1", "train"), ("c2", "test")]
+
+
+def test_a_cell_whose_name_has_split_in_it_is_no_header(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("split-1,train\nsplit-2,test\n")
+    found = read_split_file(tmp_path / "s.csv").table
+    assert found.rows == [("split-1", "train"), ("split-2", "test")]
+
+
+def test_a_header_of_unknown_words_is_told_as_one(tmp_path: Path) -> None:
+    for text, assumed in (
+        ("my_cells,fold_kind\nc1,train\nc2,test\n", "my_cells, fold_kind"),
+        ("c1,later\nc2,test\nc3,later\n", ""),
+        ("c1,later\n", ""),
+    ):
+        (tmp_path / "s.csv").write_text(text)
+        found = read_split_file(tmp_path / "s.csv").table
+        assert (found.assumed, len(found.rows)) == (assumed, text.count("\nc") + (not assumed))
+
+
+@pytest.mark.parametrize("name", ["s.csv.gz", "s.csv", "s.json.gz", "s.pkl.gz"])
+def test_packed_files_are_read(name: str, tmp_path: Path) -> None:
+    data = {
+        "json": json.dumps(SIDES).encode(),
+        "pkl": pickle.dumps(SIDES),
+        "csv": b"cell,split\nc1,train\n",
+    }[name.split(".")[1]]
+    packed = gzip.compress(data)
+    (tmp_path / name).write_bytes(packed)
+    found = read_split_file(tmp_path / name)
+    assert found.sha256 == hashlib.sha256(packed).hexdigest()
+    assert found.groups == SIDES if "csv" not in name else found.table.rows == [("c1", "train")]
+
+
+def test_subgroups_lie_beside_packed_sides(tmp_path: Path) -> None:
+    (tmp_path / "n_0.75.pkl.gz").write_bytes(gzip.compress(pickle.dumps(SIDES)))
+    parts = gzip.compress(pickle.dumps({"test_subgroup": {"seen1": ["B+D"]}}))
+    (tmp_path / "n_0.75_subgroup.pkl.gz").write_bytes(parts)
+    assert read_split_file(tmp_path / "n_0.75.pkl.gz", "seen1").groups["test"] == ["B+D"]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "left_out"),
+    [
+        (
+            "context,perturbation,role,reason\nx,A,test,-\nx,B,excluded,why\n",
+            ["context", "perturbation", "role", "reason"],
+            [],
+        ),
+        (
+            ",perturbation,my_split,note\n0,A,test,n\n1,B,train,n\n",
+            ["perturbation", "role"],
+            ["number 1", "note"],
+        ),
+    ],
+)
+def test_tables_of_conditions_are_read_by_their_columns(
+    text: str, columns: list[str], left_out: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "s.csv").write_text(text)
+    found = read_split_file(tmp_path / "s.csv", columns=["context", "perturbation"]).table
+    assert [sorted(row) for row in found.conditions] == [sorted(columns)] * 2
+    assert [row["perturbation"] for row in found.conditions] == ["A", "B"]
+    assert (found.rows, found.left_out) == ((), left_out)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_pickles_of_numpy_are_read(protocol: int, tmp_path: Path) -> None:
+    held = collections.defaultdict(list)
+    held["train"] = np.array(["ctrl", "A+ctrl"])
+    held["val"] = np.array([], dtype=object)
+    held["test"] = [np.str_("B+ctrl")]
+    held["seed"] = np.int64(3)
+    held["test_subgroup"] = {"seen": np.array(["B+ctrl"], dtype=object), "new": np.array([b"A+B"])}
+    (tmp_path / "s.pkl").write_bytes(pickle.dumps(held, protocol=protocol))
+    assert read_split_file(tmp_path / "s.pkl").groups == SIDES
+    assert read_split_file(tmp_path / "s.pkl", "new").groups["test"] == ["A+B"]
+
+
+def test_arrays_of_several_axes_and_other_types_are_no_names(tmp_path: Path) -> None:
+    for array in (np.array([["A"]]), np.array(["2020-01-01"], dtype="M8[D]")):
+        (tmp_path / "s.pkl").write_bytes(pickle.dumps({"train": array}))
+        with pytest.raises(Unreadable, match=r"one axis is expected|arrays of 'M8' are not read"):
+            read_split_file(tmp_path / "s.pkl")
+
+
+@pytest.mark.parametrize(
+    "found", [np.ma.array([1]), np.random.default_rng(0), collections.OrderedDict(), range(3)]
+)
+def test_nothing_else_of_numpy_is_read(found: object, tmp_path: Path) -> None:
+    (tmp_path / "s.pkl").write_bytes(pickle.dumps({"train": found}))
+    with pytest.raises(Refused, match="the pickle asks for"):
+        read_split_file(tmp_path / "s.pkl")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +210,8 @@ def test_tables_of_cells_are_read_with_and_without_a_header(text: str, tmp_path:
         ("s.csv", b"c1,train\nc2\n", "2 fields, as its first row, in row 2"),
         ("s.csv", b"\xff\xfe", "not UTF-8"),
         ("s.csv", b"", "fewer than two columns"),
+        ("s.csv", b"c1," + 200_000 * b"x", "is no table"),
+        ("s.csv.gz", gzip.compress(b"c1,train\n")[:-9], "no whole gzip file"),
     ],
 )
 def test_what_is_no_split_is_an_error(name: str, data: bytes, match: str, tmp_path: Path) -> None:

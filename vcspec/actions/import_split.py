@@ -9,8 +9,9 @@ from pathlib import Path
 from vcspec.actions.split import Plan, write_split
 from vcspec.actions.validate import checked, validate
 from vcspec.model.errors import Invalid, UsageError
+from vcspec.model.sides import side_of
 from vcspec.rules.subject import Subject
-from vcspec.splitting.imported import Imported, by_cells, by_labels, canonical, side_of
+from vcspec.splitting.imported import Imported, Spelling, by_cells, by_conditions, by_labels
 from vcspec.standard import standard
 from vcspec.storage.opening import open_store
 from vcspec.storage.sealing import sealed_content
@@ -48,14 +49,14 @@ def import_split(
     """Write the split that the file `source` describes.
 
     Dictionaries of sides hold labels of perturbations (GEARS, scPerturBench), or names of cells;
-    tables hold a cell and its side in each row (PerturBench, CSV). What is given cell by cell gets
-    one role for each condition; a condition with cells on several sides is excluded, unless all but
-    a share `minority` of them are on one.
+    tables hold a cell and its side in each row (PerturBench, CSV), or a condition and its. What is
+    given cell by cell gets one role for each condition; a condition with cells on several sides is
+    excluded, unless all but a share `minority` of them are on one.
 
     Args:
         dataset: a sound dataset.
         target: of the split.
-        source: JSON, pickle, CSV or TSV.
+        source: JSON, pickle, CSV or TSV, gzipped or not.
         plan: id, version, title; its parameters `minority` (a share) and `subgroup` (of a split of
             GEARS, whose file of subgroups lies beside `source`).
         claim: of the standard; where none is given, the one that the roles support.
@@ -73,7 +74,8 @@ def import_split(
         raise UsageError(message)
     subject = checked(os.fspath(dataset), "dataset")
     options = dict(plan.parameters)
-    found = read_split_file(Path(source), str(options.get("subgroup", "")))
+    subgroup, columns = str(options.get("subgroup", "")), subject.document["condition"]
+    found = read_split_file(Path(source), subgroup, columns)
     imported = _imported(subject, found, _minority(plan))
     _require_sides(imported, found)
     stated = {**options, "file": found.name, "sha256": found.sha256}
@@ -107,24 +109,36 @@ def _minority(plan: Plan) -> float:
 def _imported(subject: Subject, found: SplitFile, minority: float) -> Imported:
     control = subject.document["control"]
     conditions = [subject.condition_at(run.start) for run in subject.runs]
-    known = {condition.perturbation for condition in conditions}
+    table = found.table
+    left_out = _notes_of(found)
+    if table.conditions:
+        return _noting(by_conditions(conditions, control, table.conditions), left_out)
+    spelled = Spelling({condition.perturbation for condition in conditions}, control)
     names = [name for group in found.groups.values() for name in group]
-    are_labels = any(canonical(name, control) in known for name in names)
-    if found.groups and are_labels:
-        aside = {canonical(name, control) for name in found.groups.get("", ())}
+    if any(spelled(name) in spelled.known for name in names):
         labels = {side_of(side) or "": group for side, group in found.groups.items()}
         strange = [side for side in found.groups if side and side_of(side) is None]
+        aside = found.groups.get("", ())
         made = by_labels(conditions, control, {r: n for r, n in labels.items() if r}, aside)
         return _noting(made, [f"not a side, and left out: {side}" for side in strange])
-    rows = found.rows or [(name, side) for side, group in found.groups.items() for name in group]
+    rows = table.rows or [(name, side) for side, group in found.groups.items() for name in group]
     counted, notes = _counted(subject, dict(rows))
-    if found.left_out:
-        notes.append(f"columns of the file that are left out: {', '.join(found.left_out)}")
+    notes += left_out
     if len(dict(rows)) < len(rows):
         again = len(rows) - len(dict(rows))
         notes.append(f"{again} cells are named more than once; the last time counts")
     sizes = {run.key: run.stop - run.start for run in subject.runs}
     return _noting(by_cells(conditions, control, counted, sizes, minority), notes)
+
+
+def _notes_of(found: SplitFile) -> list[str]:
+    """What of a table was not read."""
+    notes = []
+    if found.table.left_out:
+        notes.append(f"columns of the file that are left out: {', '.join(found.table.left_out)}")
+    if found.table.assumed:
+        notes.append(f"the first line looks like a header, and is left out: {found.table.assumed}")
+    return notes
 
 
 def _noting(imported: Imported, notes: Sequence[str]) -> Imported:

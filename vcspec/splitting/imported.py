@@ -1,20 +1,23 @@
 """Splits that others have made: labels or cells on sides, mapped to one role for each condition."""
 
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vcspec.model.condition import MEMBER_SEPARATOR, Condition, canonical_perturbation
+from vcspec.model.condition import (
+    FIELD_SEPARATOR,
+    MEMBER_SEPARATOR,
+    Condition,
+    canonical_perturbation,
+)
+from vcspec.model.sides import side_of
 from vcspec.splitting.strategies import INPUT, TEST, TRAIN, VALIDATION, Assignment, excluded
 from vcspec.standard import standard
 
-SIDES: Mapping[str, Assignment] = {
-    **dict.fromkeys(("train", "training"), TRAIN),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), VALIDATION),
-    **dict.fromkeys(("test", "testing", "ood", "holdout", "heldout", "held-out"), TEST),
-}
-"""Word for a side, in lower case → role."""
+BY_ROLE: Mapping[str, Assignment] = {one.role: one for one in (TRAIN, VALIDATION, TEST)}
 CONTROL_WORDS = frozenset(standard().vocabularies["control-word"])
+ROLES = frozenset(standard().vocabularies["role"])
+ABSENT = "not in the imported split"
 SHOWN = 5
 
 
@@ -31,12 +34,6 @@ class Imported:
     notes: list[str]
 
 
-def side_of(word: str) -> str | None:
-    """Role of a side, however it is spelled; None for what is no side."""
-    found = SIDES.get(word.strip().casefold())
-    return found.role if found else None
-
-
 def canonical(label: str, control: str) -> str:
     """A label as the dataset spells it: control words out, members sorted."""
     members = [
@@ -46,11 +43,54 @@ def canonical(label: str, control: str) -> str:
     return canonical_perturbation(MEMBER_SEPARATOR.join(members), control)
 
 
+class Spelling:
+    """Labels of others, as a dataset spells them.
+
+    A label that the dataset has not is looked for whatever its case, and with `_` for `+`; one
+    that fits several is left as it is.
+
+    Args:
+        known: labels of the dataset.
+        control: its control.
+
+    Attributes:
+        changed: label → the dataset's, where it was found in such a way.
+    """
+
+    def __init__(self, known: Iterable[str], control: str) -> None:
+        self.known = frozenset(known)
+        self.control = control
+        self.changed: dict[str, str] = {}
+        self._folded: dict[str, list[str]] = {}
+        for label in self.known:
+            self._folded.setdefault(self._fold(label), []).append(label)
+
+    def __call__(self, label: str) -> str:
+        """The dataset's spelling, or the canonical one of a label that it has not."""
+        own = canonical(label, self.control)
+        if own in self.known:
+            return own
+        for other in (label, label.replace("_", MEMBER_SEPARATOR)):
+            found = self._folded.get(self._fold(other), [])
+            if len(found) == 1:
+                self.changed[label] = found[0]
+                return found[0]
+        return own
+
+    def notes(self) -> list[str]:
+        """What was found in such a way, a sentence."""
+        told = [f"{label} as {found}" for label, found in sorted(self.changed.items())]
+        return _told(told, "labels are read as the dataset spells them")
+
+    def _fold(self, label: str) -> str:
+        return canonical(canonical(label, self.control).casefold(), self.control.casefold())
+
+
 def by_labels(
     conditions: Sequence[Condition],
     control: str,
     labels: Mapping[str, Sequence[str]],
-    aside: Container[str] = (),
+    aside: Iterable[str] = (),
 ) -> Imported:
     """Roles from a dictionary of sides: role → labels of perturbations, for every context.
 
@@ -58,24 +98,81 @@ def by_labels(
         conditions: of the dataset.
         control: its control.
         labels: role → labels as the dictionary spells them.
-        aside: canonical labels that are tested in another part of the split.
+        aside: labels that are tested in another part of the split.
     """
-    sides: dict[str, Counter[str]] = {}
+    known = {condition.perturbation for condition in conditions}
+    spelled = Spelling(known, control)
+    elsewhere = {spelled(name) for name in aside}
+    sides: dict[str, Counter[Assignment]] = {}
     for role, names in labels.items():
         for name in names:
-            sides.setdefault(canonical(name, control), Counter())[role] += 1
-    known = {condition.perturbation for condition in conditions}
+            sides.setdefault(spelled(name), Counter())[BY_ROLE[role]] += 1
     strange = sorted(sides.keys() - known)
-    notes = _told(strange, "labels that the dataset has not")
+    notes = [*_told(strange, "labels that the dataset has not"), *spelled.notes()]
     found = {c: sides.get(c.perturbation, Counter()) for c in conditions}
-    placed = _placed(control, found, notes, "not in the imported split")
+    placed = _placed(control, found, notes, ABSENT)
     assigned = [
         excluded("tested in another subgroup")
-        if one.role == "excluded" and condition.perturbation in aside
+        if one.role == "excluded" and condition.perturbation in elsewhere
         else one
         for condition, one in zip(conditions, placed.assigned, strict=True)
     ]
     return Imported(assigned, placed.notes)
+
+
+def by_conditions(
+    conditions: Sequence[Condition], control: str, rows: Sequence[Mapping[str, str]]
+) -> Imported:
+    """Roles from a table of conditions.
+
+    What the table has columns for tells its conditions apart: one without a context holds in all
+    of them. Roles of the standard are taken as they are, with reason and group where these are
+    given; controls have theirs where the table has all columns of the dataset's conditions.
+
+    Args:
+        conditions: of the dataset, one at least.
+        control: its control.
+        rows: column → value, with the word for a side as `role`; of one and the same columns.
+    """
+    columns = [name for name, _ in conditions[0].fields]
+    shared = [name for name in columns if rows and name in rows[0]]
+    spelled = Spelling({condition.perturbation for condition in conditions}, control)
+    sides: dict[tuple[str, ...], Counter[Assignment]] = {}
+    strange: set[str] = set()
+    for row in rows:
+        given = {**row, "perturbation": spelled(row["perturbation"])}
+        one = _stated(row)
+        if one is None:
+            strange.add(row["role"])
+        else:
+            sides.setdefault(tuple(given[name] for name in shared), Counter())[one] += 1
+    keys = {condition: tuple(condition.get(name) for name in shared) for condition in conditions}
+    lacking = sorted(FIELD_SEPARATOR.join(key) for key in sides.keys() - set(keys.values()))
+    notes = [
+        *(f"not a side, and left out: {word!r}" for word in sorted(strange)),
+        *_told(lacking, "conditions of the file that the dataset has not"),
+        *spelled.notes(),
+    ]
+    found = {condition: sides.get(key, Counter()) for condition, key in keys.items()}
+    placed = _placed(control, found, notes, ABSENT)
+    if shared != columns:
+        return placed
+    assigned = [
+        next(iter(found[condition])) if len(found[condition]) == 1 else one
+        for condition, one in zip(conditions, placed.assigned, strict=True)
+    ]
+    return Imported(assigned, placed.notes)
+
+
+def _stated(row: Mapping[str, str]) -> Assignment | None:
+    word = row["role"].casefold()
+    role = side_of(word) or (word if word in ROLES else None)
+    if role is None:
+        return None
+    reason = row.get("reason", "") or "-"
+    if role == "excluded" and reason == "-":
+        reason = "excluded in the imported split"
+    return Assignment(role, reason, row.get("group", "") or "-")
 
 
 def by_cells(
@@ -94,7 +191,10 @@ def by_cells(
         sizes: key of a condition → number of its cells in the dataset.
         minority: share of a condition's cells that may be on other sides than most of them.
     """
-    found = {condition: Counter(counted.get(condition.key, {})) for condition in conditions}
+    found = {
+        condition: Counter({BY_ROLE[r]: n for r, n in counted.get(condition.key, {}).items()})
+        for condition in conditions
+    }
     lost = sum(sizes.values()) - sum(sum(counter.values()) for counter in found.values())
     notes = [f"{lost} cells of the dataset are on no side"] if lost else []
     return _placed(control, found, notes, "no cell on any side", minority=minority)
@@ -102,7 +202,7 @@ def by_cells(
 
 def _placed(
     control: str,
-    found: Mapping[Condition, Counter[str]],
+    found: Mapping[Condition, Counter[Assignment]],
     notes: list[str],
     absent: str,
     *,
@@ -134,15 +234,19 @@ def _placed(
     return Imported(roles, notes)
 
 
-def _role(sides: Counter[str], absent: str, minority: float) -> Assignment:
+def _role(sides: Counter[Assignment], absent: str, minority: float) -> Assignment:
     if not sides:
         return excluded(absent)
-    (role, most), *others = sides.most_common()
+    (one, most), *others = sides.most_common()
     rest = sum(number for _, number in others)
     if rest > minority * (most + rest):
-        told = ", ".join(f"{name} {number}" for name, number in sorted(sides.items()))
+        told = ", ".join(f"{side.role} {n}" for side, n in sorted(sides.items(), key=_by_role))
         return excluded(f"on several sides: {told}")
-    return SIDES[role]
+    return one
+
+
+def _by_role(counted: tuple[Assignment, int]) -> str:
+    return counted[0].role
 
 
 def _of_control(

@@ -1,19 +1,22 @@
 """Files of splits that others have made: dictionaries (JSON, pickle) and tables of cells."""
 
-import csv
+import gzip
 import hashlib
 import io
 import json
-import pickle
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vcspec.model.errors import Refused, Unreadable
+from vcspec.storage.split_pickles import unpickled
+from vcspec.storage.split_tables import SplitTable, split_table
 
 Sides = Mapping[str, Sequence[str]]
 MOST_BYTES = 2**31
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -24,65 +27,48 @@ class SplitFile:
         name: of the file.
         sha256: of its bytes.
         groups: word for a side → names, of a dictionary; empty for a table.
-        rows: (name, word for a side), of a table; empty for a dictionary.
-        left_out: columns of a table that were not read.
+        table: of a table; empty for a dictionary.
         subgroups: name and SHA-256 of the file beside it that the tested part was taken from.
     """
 
     name: str
     sha256: str
     groups: Sides
-    rows: Sequence[tuple[str, str]] = ()
-    left_out: Sequence[str] = ()
+    table: SplitTable = field(default_factory=SplitTable)
     subgroups: tuple[str, str] | None = None
 
 
-class _Data(pickle.Unpickler):
-    """Reads dictionaries, lists and text; whatever would run code is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in {("builtins", "set"), ("builtins", "frozenset")}:
-            return set
-        message = (
-            f"the pickle asks for {module}.{name}; only dictionaries, lists, sets and text are "
-            "read, since a pickle can run anything. Save the dictionary as JSON"
-        )
-        raise Refused(message)
-
-    def persistent_load(self, _: Any) -> Any:
-        message = "the pickle refers to objects outside it; save the dictionary as JSON"
-        raise Refused(message)
-
-
-def read_split_file(path: Path, subgroup: str = "") -> SplitFile:
-    """A split in a file: JSON or pickle of a dictionary of sides, or CSV or TSV of cells.
+def read_split_file(path: Path, subgroup: str = "", columns: Sequence[str] = ()) -> SplitFile:
+    """A split in a file: JSON or pickle of a dictionary of sides, or a table; gzipped or not.
 
     Args:
         path: of the file.
         subgroup: part of `test_subgroup` that is tested; where a dictionary has none, that of the
             file beside it is read whose name ends in `_subgroup`, as GEARS saves it.
+        columns: of conditions, for a table of conditions.
 
     Raises:
         Unreadable: it cannot be read, or holds no split.
         Refused: a pickle that would run code.
     """
-    data = _bytes(path)
-    digest = hashlib.sha256(data).hexdigest()
+    stored = _bytes(path)
+    data, digest = _inflated(stored, path), hashlib.sha256(stored).hexdigest()
     found = _dictionary(data, path)
     if found is None:
         _require_no_subgroup(path, subgroup)
-        rows, left_out = _rows(_text(data, path), path)
-        return SplitFile(path.name, digest, {}, rows, left_out)
+        return SplitFile(path.name, digest, {}, split_table(_text(data, path), path, columns))
     if not subgroup:
         return SplitFile(path.name, digest, _plain(found, path))
-    beside = path.with_name(f"{path.stem}_subgroup{path.suffix}")
+    packed = ".gz" if path.suffix.lower() == ".gz" else ""
+    inside = path.with_suffix("") if packed else path
+    beside = path.with_name(f"{inside.stem}_subgroup{inside.suffix}{packed}")
     if "test_subgroup" in found or not beside.exists():
         parts = _parts(found, path, subgroup, f"; nor is there a file {beside.name} beside it")
         return SplitFile(path.name, digest, _of_part(_plain(found, path), parts, subgroup))
-    data = _bytes(beside)
-    parts = _parts(_dictionary(data, beside) or {}, beside, subgroup)
+    stored = _bytes(beside)
+    parts = _parts(_dictionary(_inflated(stored, beside), beside) or {}, beside, subgroup)
     sides = _of_part(_plain(found, path), parts, subgroup)
-    source = (beside.name, hashlib.sha256(data).hexdigest())
+    source = (beside.name, hashlib.sha256(stored).hexdigest())
     return SplitFile(path.name, digest, sides, subgroups=source)
 
 
@@ -99,9 +85,25 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
+def _inflated(data: bytes, path: Path) -> bytes:
+    """The bytes, unpacked where they are gzipped."""
+    if not data.startswith(GZIP):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            found = file.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        message = f"{path} is no whole gzip file ({error}); fetch or pack it again"
+        raise Unreadable(message) from error
+    if len(found) > MOST_BYTES:
+        message = f"{path} unpacks to more than {MOST_BYTES} bytes, the most for a file of a split"
+        raise Unreadable(message)
+    return found
+
+
 def _dictionary(data: bytes, path: Path) -> Mapping[Any, Any] | None:
     """Of a pickle or JSON; None for a table."""
-    if path.suffix.lower() in {".pkl", ".pickle"}:
+    if {suffix.lower() for suffix in path.suffixes[-2:]} & {".pkl", ".pickle"}:
         found = _unpickled(data, path)
     else:
         text = _text(data, path)
@@ -116,7 +118,7 @@ def _dictionary(data: bytes, path: Path) -> Mapping[Any, Any] | None:
 
 def _unpickled(data: bytes, path: Path) -> Any:
     try:
-        return _Data(io.BytesIO(data)).load()
+        return unpickled(data)
     except Refused:
         raise
     except Exception as error:
@@ -177,28 +179,3 @@ def _require_no_subgroup(path: Path, subgroup: str) -> None:
     if subgroup:
         message = f"{path} is a table, which has no subgroup {subgroup!r}; leave subgroup out"
         raise Unreadable(message)
-
-
-CELL = frozenset({"", "cell", "cell_id", "cellid", "barcode", "index", "obs_names", "cell_name"})
-SIDE = frozenset({"split", "role", "set", "side", "partition", "subset"})
-
-
-def _rows(text: str, path: Path) -> tuple[Sequence[tuple[str, str]], Sequence[str]]:
-    """(cell, side) of each row, with a header or without one; and the other columns."""
-    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
-    if not rows or len(rows[0]) < 2:
-        message = f"{path} has fewer than two columns; expected cells and their sides"
-        raise Unreadable(message)
-    head = [name.strip().casefold() for name in rows[0]]
-    cell = next((at for at, name in enumerate(head) if name in CELL), 0)
-    named = next((at for at, name in enumerate(head) if name in SIDE), None)
-    has_head = named is not None or head[cell] in CELL
-    side = named if named is not None else next(at for at in range(len(head)) if at != cell)
-    uneven = [number for number, row in enumerate(rows, 1) if len(row) != len(head)]
-    if uneven:
-        message = f"{path} has not {len(head)} fields, as its first row, in row {uneven[0]}"
-        raise Unreadable(message)
-    names = rows[0] if has_head else [f"number {number}" for number in range(1, len(head) + 1)]
-    others = [name.strip() for at, name in enumerate(names) if at not in {cell, side}]
-    return [(row[cell].strip(), row[side].strip()) for row in rows[has_head:]], others
