@@ -206,11 +206,31 @@ def test_another_reference_than_the_withheld_one_is_found_out(made: Path, tmp_pa
     assert validate(shown, level="full", split=public / "split.zarr").verdict == "valid"
 
 
-def test_the_whole_dataset_beside_the_public_split_is_found_out(made: Path) -> None:
-    report = validate(
-        made / "hidden" / "public" / "split.zarr", level="full", dataset=made / "data.zarr"
-    )
-    assert "VCS406" in report.codes
+def test_the_dataset_that_was_promised_is_known_when_it_is_shown(made: Path) -> None:
+    split = made / "hidden" / "public" / "split.zarr"
+    report = validate(split, level="full", dataset=made / "data.zarr")
+    assert (report.verdict, report.codes, report.skipped) == ("valid", (), ())
+    assert report.facts["dataset"] == "the withheld dataset, as promised"
+    public = validate(split, level="full", dataset=made / "hidden" / "public" / "dataset.zarr")
+    assert (public.codes, "dataset" in public.facts) == ((), False)
+    assert "dataset" not in validate(split, level="axes", dataset=made / "data.zarr").facts
+
+
+def test_another_dataset_than_the_promised_one_is_found_out(made: Path, tmp_path: Path) -> None:
+    split = made / "hidden" / "public" / "split.zarr"
+    other = tmp_path / "other.zarr"
+    write_dataset(other, tiny.dataset_document(), other_truth(5, 1), overwrite=False)
+    report = validate(split, level="full", dataset=other)
+    assert report.codes == ("VCS406",)
+    assert "pinned" in report.findings[0].expected
+    assert "dataset" not in report.facts
+    # One that only claims the digest of the promised one.
+    stated = json.loads((other / "manifest.json").read_bytes())
+    claimed = checked(str(made / "data.zarr"), "dataset").claimed_content()
+    (other / "manifest.json").write_text(json.dumps({**stated, "content": claimed}))
+    report = validate(split, level="full", dataset=other)
+    assert report.codes == ("VCS406",)
+    assert report.findings[0].expected == f"withheld: {claimed}"
 
 
 def test_nothing_is_written_where_something_is_wrong(made: Path, tmp_path: Path) -> None:

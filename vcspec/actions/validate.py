@@ -77,7 +77,7 @@ def examined(
             return unreadable(name, level, str(error)), None
         subject.companions = companions(subject, given, level)
         report = examine(subject, level, name)
-    return replace(report, facts=_facts(subject, report)), subject
+    return replace(report, facts=_facts(subject, report) | _promise(subject, report)), subject
 
 
 def _refused(name: str, level: str, reason: str) -> Report:
@@ -201,6 +201,15 @@ def _facts(subject: Subject, report: Report) -> dict[str, str | int]:
         digest = hashlib.sha256(subject.store.read(manifest.ROOT)).hexdigest()
         facts["storage"] = f"vcs1s-sha256:{digest}"
     return facts
+
+
+def _promise(subject: Subject, report: Report) -> dict[str, str | int]:
+    """Whether the dataset at hand is the one that the split withholds."""
+    from vcspec.rules.split import is_the_withheld
+
+    compared = "VCS406" in report.checked and "VCS406" not in report.codes
+    is_kept = compared and is_the_withheld(subject)
+    return {"dataset": "the withheld dataset, as promised"} if is_kept else {}
 
 
 def require_valid(report: Report) -> None:

@@ -131,18 +131,28 @@ held_out_donor_in_train = _held_out_in_train("VCS420", "donor")
 held_out_batch_in_train = _held_out_in_train("VCS421", "batch")
 
 
+def is_the_withheld(subject: Subject) -> bool:
+    """Whether the dataset at hand claims to be the one that the split withholds, not the pinned."""
+    claimed = subject.companions["dataset"].claimed_content()
+    promised = subject.document.get("withheld", {}).get("dataset")
+    return claimed == promised != subject.document["datasets"][0]["content"]
+
+
 @rule("VCS406")
 def dataset_pin_differs(subject: Subject) -> Iterator[Fault]:
-    """Compare the pinned digest with that of the dataset at hand."""
-    pinned = subject.document["datasets"][0]["content"]
-    found = subject.companions["dataset"].claimed_content()
-    if found != pinned:
-        yield Fault(
-            "/",
-            f"the dataset at hand is {found}",
-            f"pinned: {pinned}",
-            pointer="/vcspec/datasets/0/content",
-        )
+    """Compare the digest of the dataset at hand with the pinned, or the withheld one's."""
+    dataset = subject.companions["dataset"]
+    if is_the_withheld(subject):
+        # What proves a promise is computed, not claimed.
+        found, pointer = dataset.content.digest, "/vcspec/withheld/dataset"
+        stated = f"withheld: {dataset.claimed_content()}"
+        differs = found != dataset.claimed_content()
+    else:
+        found, pointer = dataset.claimed_content(), "/vcspec/datasets/0/content"
+        pinned = subject.document["datasets"][0]["content"]
+        stated, differs = f"pinned: {pinned}", found != pinned
+    if differs:
+        yield Fault("/", f"the dataset at hand is {found}", stated, pointer=pointer)
 
 
 def _dataset_keys(subject: Subject) -> set[str]:
@@ -169,7 +179,7 @@ def condition_unknown(subject: Subject) -> Iterator[Fault]:
 @rule("VCS427")
 def withheld_condition_present(subject: Subject) -> Iterator[Fault]:
     """Look for conditions that models may not see among the dataset's."""
-    if "withheld" in subject.document:
+    if "withheld" in subject.document and not is_the_withheld(subject):
         known, table = _dataset_keys(subject), Table(subject)
         shown = set(table.having(*SHOWN_ROLES))
         bad = [c for c in table.conditions if c not in shown and c.key in known]
