@@ -36,6 +36,13 @@ def test_another_word_for_a_thing_is_answered_with_its_name() -> None:
         found["Pomme"]
 
 
+def test_another_word_for_a_thing_has_the_name_of_the_standard() -> None:
+    found: Catalog[object] = Catalog("fruit", {"apple": {"also": ["pomme"]}, "pear": {}})
+    assert [found.named(name) for name in ("apple", "Pomme", "pear")] == ["apple", "apple", "pear"]
+    with pytest.raises(UnknownName, match="no fruit 'poire'"):
+        found.named("poire")
+
+
 def test_a_name_is_claimed_once() -> None:
     found = catalog()
     found.claim("apple")(1)

@@ -44,6 +44,16 @@ class Catalog(Generic[Code]):
         self._known(name)
         return self._claims[name]
 
+    def named(self, name: str) -> str:
+        """The standard's name for `name`: itself, or what an entry is called beside it (`also`).
+
+        Raises:
+            UnknownName: the standard has no such name, and no entry is called so.
+        """
+        found = name if name in self.names else self._also.get(name.casefold(), name)
+        self._known(found)
+        return found
+
     def unclaimed(self) -> frozenset[str]:
         """Names of the standard that no code implements."""
         return self.names - self._claims.keys()

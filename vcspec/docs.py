@@ -196,13 +196,15 @@ def strategies(known: Standard) -> str:
         (
             name,
             entry["says"],
+            ", ".join(entry.get("also", ())),
             entry["claim"],
             ", ".join(entry["parameters"]),
             ", ".join(entry["guarantees"]),
         )
         for name, entry in known.strategies.items()
     )
-    return _table(("strategy", "what it does", "claim", "parameters", "guarantees"), rows)
+    head = ("strategy", "what it does", "also called", "claim", "parameters", "guarantees")
+    return _table(head, rows)
 
 
 def claims(known: Standard) -> str:

@@ -53,6 +53,18 @@ def test_a_split_pins_the_dataset_and_says_how_it_was_made(
     assert (found["claim"], found["simulated"]) == ("unseen-perturbation", True)
 
 
+def test_a_strategy_is_taken_by_another_word_for_it_and_stated_by_its_name(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    for word, name in (
+        ("unseen_single", "holdout-perturbations"),
+        ("Combo_Seen2", "holdout-combinations"),
+    ):
+        target = tmp_path / f"{word}.zarr"
+        split(screen.dataset, target, tiny.plan(strategy=word, parameters={"fraction": "0.5"}))
+        assert open_split(target).document["strategy"]["name"] == name
+
+
 def test_a_split_is_valid_and_the_same_every_time(screen: tiny.Screen, tmp_path: Path) -> None:
     one = split(screen.dataset, tmp_path / "one.zarr", tiny.plan())
     two = split(screen.dataset, tmp_path / "two.zarr", tiny.plan())

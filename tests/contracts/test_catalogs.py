@@ -56,6 +56,13 @@ def test_no_code_implements_two_names(table: str) -> None:
         assert by_code.setdefault(id(catalog[name]), name) == name or table == "metrics"
 
 
+def test_another_word_for_a_strategy_means_one_alone() -> None:
+    also = [word for entry in standard().strategies.values() for word in entry.get("also", ())]
+    assert len(also) == len(set(also))
+    assert not set(also) & {*standard().strategies, *standard().claims}
+    assert all(word == word.casefold() for word in also)
+
+
 def test_what_tables_say_of_each_other_is_there() -> None:
     known = standard()
     for name, strategy in known.strategies.items():

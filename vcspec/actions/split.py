@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from vcspec.model.labels import keys_of
 from vcspec.model.matrix import Array
 from vcspec.model.spaces import AS_MEASURED, SIGNED
 from vcspec.rules.subject import Subject
-from vcspec.splitting.strategies import Assignment, Choice, Setting, assign
+from vcspec.splitting.strategies import STRATEGIES, Assignment, Choice, Setting, assign
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.moments import mean_profile
 from vcspec.storage.artefacts import write_arrays
@@ -38,7 +38,7 @@ class Plan:
         id: `dataset/name`.
         version: semantic version.
         title: one line.
-        strategy: a strategy of the standard.
+        strategy: a strategy of the standard, by its name or another word for it (`also`).
         parameters: of the strategy, as text or lists of text.
         seed: of its draws.
         target_sum: of the value space that predictions are scored in.
@@ -92,6 +92,7 @@ def split(
         UsageError: the dataset is not sound, or the plan matches nothing, or asks for the truth.
         UnknownName: there is no such strategy.
     """
+    plan = replace(plan, strategy=STRATEGIES.named(plan.strategy))
     subject = checked(os.fspath(dataset), "dataset")
     conditions = [subject.condition_at(run.start) for run in subject.runs]
     setting = Setting(

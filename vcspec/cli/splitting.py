@@ -31,7 +31,9 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
 )
 @click.option("--card", metavar="ID", help="A split of the library, instead of a strategy.")
 @click.option(
-    "--strategy", metavar="NAME", help="A strategy; `vcspec explain holdout-contexts` tells more."
+    "--strategy",
+    metavar="NAME",
+    help="A strategy, or another word for it, such as iid; `vcspec explain iid` tells more.",
 )
 @click.option(
     "--from", "source", metavar="FILE", help="A split of others: GEARS, PerturBench, CSV of cells."
@@ -206,7 +208,9 @@ def _plan(
 ) -> "Plan":
     from vcspec.actions.beside import Beside, read_table
     from vcspec.actions.split import Plan
+    from vcspec.splitting.strategies import STRATEGIES
 
+    strategy = strategy if strategy == "imported" else STRATEGIES.named(strategy)
     fold = parameters.get("fold", "")
     # Folds are made to stand side by side: each needs an id of its own.
     part = f"-fold-{fold.replace('/', '-of-')}" if fold else ""
