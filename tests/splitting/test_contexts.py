@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import numpy as np
 import pytest
 from test_strategies import conditions, roles
@@ -93,6 +95,28 @@ def test_transferred_pairs_are_a_share_of_each_context_and_leave_a_context_to_ea
         assert "train" in {role for key, role in found.items() if key.endswith(f"|{label}")}
     few = roles("transfer-covariates", LINES, fraction=0.3, options={"most": "1"})
     assert list(few.values()).count("test") == 6
+
+
+def test_a_share_of_the_transferred_pairs_of_each_context_is_validated_on() -> None:
+    plain = roles("transfer-covariates", LINES, fraction=0.4)
+    found = roles(
+        "transfer-covariates", LINES, fraction=0.4, options={"validation_of_drawn": "0.5"}
+    )
+    for context in "uvwxyz":
+        own = [role for key, role in found.items() if key.startswith(f"{context}|")]
+        assert (own.count("test"), own.count("validation")) == (2, 2)
+    held = {key for key, role in plain.items() if role == "test"}
+    assert {key for key, role in found.items() if role in {"test", "validation"}} == held
+    # Naively: of each context the half with the smallest SHA-256 of "seed:pair", of another seed.
+    own = [key.split("|")[::-1] for key in held if key.startswith("u|")]
+    digests = {f"u|{name}": sha256(f"2:{name}|{place}".encode()).hexdigest() for name, place in own}
+    first = sorted(digests, key=digests.__getitem__)[:2]
+    assert {key for key in digests if found[key] == "validation"} == set(first)
+    few = roles("transfer-covariates", LINES, options={"most": "1", "validation_of_drawn": "0.9"})
+    assert "validation" not in few.values()
+    for more in ({"names": ("A|u",)}, {"fold": (1, 3)}):
+        with pytest.raises(UsageError, match="is a share of drawn pairs"):
+            roles("transfer-covariates", LINES, options={"validation_of_drawn": "0.5"}, **more)
 
 
 def test_transfer_leaves_perturbations_of_one_context_in_training() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from vcspec.model.condition import Condition
+from vcspec.model.errors import UsageError
 from vcspec.splitting.branches import branches_of
 from vcspec.splitting.draw import dealt
 from vcspec.splitting.holding import held_out, held_out_groups, spread
@@ -24,6 +25,8 @@ FEW = 0.3  # of a context's perturbations; as in STATE, doi:10.1101/2025.06.26.6
 MOST = 200  # perturbations held out of a context; as in PerturBench, arXiv:2408.10609
 TRANSFERRED = 0.3  # of a context's perturbations, likewise
 NEW = 0.3  # of the perturbations
+OF_DRAWN = "validation_of_drawn"
+HALF = 0.5  # of the pairs held out of a context, likewise
 
 
 @strategy("holdout-contexts")
@@ -134,9 +137,18 @@ def transfer_covariates(setting: Setting) -> list[Assignment]:
         found.setdefault(condition.perturbation, set()).add(condition.context_key)
     places = {name: sorted(known) for name, known in sorted(found.items()) if len(known) > 1}
     choice = setting.choice
-    if not (choice.names or choice.fold):
+    drawn = not (choice.names or choice.fold)
+    if OF_DRAWN in choice.options and not drawn:
+        message = (
+            f"{OF_DRAWN} is a share of drawn pairs; leave it out where they are named or dealt"
+        )
+        raise UsageError(message)
+    if drawn:
         choice = _pairs(places, choice)
     test, validation = spread("pairs of perturbation and context", places, choice)
+    if OF_DRAWN in choice.options:
+        moved = _validated(test, choice)
+        test, validation = test - moved, validation | moved
 
     def role(condition: Condition) -> Assignment:
         pair = (condition.perturbation, condition.context_key)
@@ -145,6 +157,17 @@ def transfer_covariates(setting: Setting) -> list[Assignment]:
         return VALIDATION if pair in validation else TRAIN
 
     return _of_seen_contexts(setting, [role(condition) for condition in setting.conditions])
+
+
+def _validated(test: set[tuple[str, str]], choice: Choice) -> set[tuple[str, str]]:
+    """Drawn pairs that are validated on: a share of each context's, rounded; one stays a test."""
+    share = choice.share(OF_DRAWN, HALF)
+    moved: set[tuple[str, str]] = set()
+    for context in sorted({place for _, place in test}):
+        own = {f"{name}|{place}": (name, place) for name, place in test if place == context}
+        wanted = min(len(own) - 1, round(share * len(own)))
+        moved |= {own[key] for key in dealt(choice.seed + 2, list(own))[:wanted]}
+    return moved
 
 
 def _pairs(places: Mapping[str, list[str]], choice: Choice) -> Choice:
