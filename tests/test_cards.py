@@ -250,6 +250,32 @@ def test_a_difficulty_of_something_else_is_refused(
         cards.split_difficulty(replace(real, folder=tmp_path))
 
 
+def test_a_split_without_an_audit_has_none(library: Path) -> None:
+    put(library / "splits/toy/unseen", "card.toml", CARD)
+    assert cards.split_audit(cards.split_card("toy/unseen")) is None
+
+
+def test_every_published_split_has_a_published_audit() -> None:
+    for name in cards.split_ids():
+        assert cards.split_audit(cards.split_card(name)) is not None, name
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "no document of an audit"),
+        ('{"codes": []}', "no document of an audit"),
+        ('{"codes": [], "content": "another"}', "audit the split again"),
+        ('{"codes": ["VCS999"], "content": "CONTENT"}', "a code that is none of a leak"),
+    ],
+)
+def test_an_audit_of_something_else_is_refused(text: str, says: str, tmp_path: Path) -> None:
+    real = cards.split_card("kang-ifnb/unseen-context")
+    put(tmp_path, "audit.json", text.replace("CONTENT", real.document["content"]))
+    with pytest.raises(Unreadable, match=says):
+        cards.split_audit(replace(real, folder=tmp_path))
+
+
 def test_a_difficulty_that_is_no_json_is_refused(tmp_path: Path) -> None:
     real = cards.split_card("kang-ifnb/unseen-context")
     put(tmp_path, "difficulty.json", "{")

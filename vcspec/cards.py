@@ -23,6 +23,7 @@ from vcspec.standard import Table, packaged, standard
 
 CARD = "card.toml"
 DIFFICULTY = "difficulty.json"
+AUDIT = "audit.json"
 Recipe = Callable[[Mapping[str, Path], Mapping[str, Any]], Curated]
 
 
@@ -203,6 +204,31 @@ def split_difficulty(card: SplitCard) -> Table | None:
             )
             raise Unreadable(message)
     return found
+
+
+def split_audit(card: SplitCard) -> tuple[str, ...] | None:
+    """Codes of the leaks that an audit finds in the split; None where that is not published.
+
+    Raises:
+        Unreadable: the document beside the card is none of codes, or is of another split.
+    """
+    path = card.folder / AUDIT
+    if not path.is_file():
+        return None
+    known = standard().leaks
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        codes, content = tuple(map(str, found["codes"])), found["content"]
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"{path} is no document of an audit ({error}); expected codes and content"
+        raise Unreadable(message) from error
+    if content != card.document["content"] or not set(codes) <= known.keys():
+        message = (
+            f"{path} is of {content}, its card publishes {card.document['content']!r}, or it names "
+            f"a code that is none of a leak ({', '.join(codes)}); audit the split again"
+        )
+        raise Unreadable(message)
+    return codes
 
 
 def _ids(root: Path, pattern: str) -> tuple[str, ...]:

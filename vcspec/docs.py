@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vcspec.cards import split_card, split_difficulty, split_ids
+from vcspec.cards import split_audit, split_card, split_difficulty, split_ids
 from vcspec.render.scorecard_text import number
 from vcspec.standard import CURRENT, Standard, definition_digest, known_versions, packaged, standard
 
@@ -234,8 +234,9 @@ def units(known: Standard) -> str:
 
 def difficulty(_: Standard) -> str:
     """How hard the published splits are, and what readers of scores are warned of."""
-    published = [split_difficulty(split_card(name)) for name in split_ids()]
-    found = [document for document in published if document is not None]
+    cards = [split_card(name) for name in split_ids()]
+    published = [(split_difficulty(card), split_audit(card)) for card in cards]
+    known = [(document, audit) for document, audit in published if document is not None]
     head = (
         "split",
         "conditions",
@@ -247,13 +248,21 @@ def difficulty(_: Standard) -> str:
         "headline metric",
         "best baseline",
         "replicate",
+        "audit",
     )
+    rows = ((*_difficulty(document), _codes(audit)) for document, audit in known)
     warned = "\n".join(
         f"- **{document['split']['id']}**: {text}."
-        for document in found
+        for document, _ in known
         for text in document["warnings"]
     )
-    return f"{_table(head, map(_difficulty, found))}\n\n{warned}"
+    return f"{_table(head, rows)}\n\n{warned}"
+
+
+def _codes(audit: tuple[str, ...] | None) -> str:
+    if audit is None:
+        return "not published"
+    return ", ".join(audit) or "nothing"
 
 
 def _difficulty(found: Mapping[str, Any]) -> tuple[str, ...]:

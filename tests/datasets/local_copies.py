@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from vcspec.actions.curate import curate, dataset_document, write_dataset
 from vcspec.cards import DatasetCard, dataset_card, recipe
 from vcspec.model.curated import Curated
 from vcspec.storage.r_data import Experiment
@@ -103,6 +104,16 @@ COPIES: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
 def absent(card: DatasetCard) -> list[str]:
     """Sources that are not at hand."""
     return [s.name for s in card.sources if not (MIRROR / urlsplit(s.url).path[1:]).is_file()]
+
+
+def built(name: str, target: Path) -> None:
+    """Write the dataset, from its sources or else from a copy of them; skips where neither is."""
+    missing = absent(dataset_card(name))
+    if missing:
+        document = dataset_document(dataset_card(name))
+        write_dataset(target, document, copied(name, missing), overwrite=False)
+    else:
+        curate(name, target)
 
 
 def copied(name: str, missing: Sequence[str] = ()) -> Curated:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from local_copies import absent, copied
+from local_copies import built
 
 import vcspec
 from vcspec.actions.audit import audit
-from vcspec.actions.curate import dataset_document, write_dataset
 from vcspec.actions.split import library_split
 from vcspec.cards import (
     dataset_card,
+    split_audit,
     split_card,
     split_conditions,
     split_difficulty,
@@ -36,13 +36,7 @@ def made(tmp_path_factory, source_mirror):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("VCSPEC_SOURCE_MIRROR", str(source_mirror))
                 patch.setenv("VCSPEC_CACHE", str(folder / "cache"))
-                missing = absent(dataset_card(dataset))
-                if missing:
-                    document = dataset_document(dataset_card(dataset))
-                    curated = copied(dataset, missing)
-                    write_dataset(stores[dataset], document, curated, overwrite=False)
-                else:
-                    vcspec.curate(dataset, stores[dataset])
+                built(dataset, stores[dataset])
         return stores[dataset]
 
     return make
@@ -87,6 +81,13 @@ def test_a_published_difficulty_is_measured_again(name, derived):
         place: pytest.approx(value, rel=1e-6, abs=1e-9) if isinstance(value, float) else value
         for place, value in leaves(published).items()
     }
+
+
+@pytest.mark.parametrize("name", split_ids())
+def test_a_published_audit_finds_the_same_again(name, derived):
+    dataset, split, _ = derived(name)
+    found = audit(split, dataset=dataset).codes
+    assert found == split_audit(split_card(name)), "tests/datasets/audit_splits.py writes it anew"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Audits every published split again and writes `audit.json` beside its card.
+
+`python tests/datasets/audit_splits.py [DATASET/NAME …]`, then `python -m vcspec.docs`.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from local_copies import built
+
+from vcspec.actions.audit import audit
+from vcspec.actions.split import library_split
+from vcspec.cards import AUDIT, split_card, split_ids
+
+
+def main(names: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        os.environ["VCSPEC_CACHE"] = str(folder / "cache")
+        for number, name in enumerate(names or split_ids()):
+            card = split_card(name)
+            dataset = folder / f"{card.document['dataset']}.zarr"
+            if not dataset.exists():
+                built(card.document["dataset"], dataset)
+            made = folder / f"split-{number}.zarr"
+            content = library_split(name, dataset, made)
+            found = {"codes": list(audit(made, dataset=dataset).codes), "content": content}
+            (card.folder / AUDIT).write_text(json.dumps(found) + "\n", encoding="utf-8")
+            print(name, *found["codes"], flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
