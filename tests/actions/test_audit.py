@@ -633,6 +633,47 @@ def test_contamination_has_a_verdict(screen: Screen) -> None:
     assert verdict(screen, before(), pretraining=[training]) == "likely"  # the accession is listed
 
 
+TESTED = ["tiny", "Tiny@1.0.0", "tiny@0.9.0", "data/tiny.zarr", "GSE1.1", "geo/GSE1", " GSE1 "]
+TESTED += ["https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi?acc=GSE1&targ=self", "GSE1_RAW.tar"]
+OTHERS = [
+    "GSE10",
+    "GEO:GSE10.1",
+    "SGSE1",
+    "https://www.ncbi.nlm.nih.gov/geo/query/acc.cgi?acc=GSE11",
+]
+OTHERS += ["tiny-molecules", "a tiny set", "x-tiny@1.0.0", "tiny2", "10.1000/gse.1"]
+
+
+@pytest.mark.parametrize("cited", ["GEO:GSE1", "GSE1.2", "https://ncbi.gov/acc.cgi?acc=GSE1"])
+def test_the_tested_dataset_is_known_by_every_name_that_it_goes_by(
+    cited: str, screen: Screen
+) -> None:
+    screen.document["citations"] = [{"title": "A screen", "accession": cited}]
+    screen.write()
+    pinned = vcspec.open_split(screen.place).document["datasets"][0]["content"]
+    for names, codes, said in (
+        ([*TESTED, pinned], ("VCS716", "VCS721"), "likely"),
+        (OTHERS, (), "unlikely"),
+    ):
+        declared = {"accessions": ["GEO:GSE2"], "corpora": names}
+        training = {"datasets": [], "corpora": [], "priors": names, "pretraining": declared}
+        report = screen.audit(predictions=model(screen, training))
+        assert report.codes == codes
+        assert all(finding.count == len(names) for finding in report.findings)
+        assert report.facts["contamination"] == said
+
+
+def test_an_accession_of_digits_alone_is_known_behind_its_archive(screen: Screen) -> None:
+    screen.document["citations"] = [{"title": "A screen", "accession": "zenodo:704"}]
+    screen.write()
+    for names, expected in (
+        (["https://zenodo.org/records/704"], "likely"),
+        (["704 cells"], "unlikely"),
+    ):
+        declared = {**NOTHING, "pretraining": {"accessions": names, "corpora": []}}
+        assert verdict(screen, declared) == expected
+
+
 @pytest.fixture
 def foreign(tmp_path: Path) -> Screen:
     """Another screen over the same features, with other cells."""

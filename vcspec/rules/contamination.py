@@ -1,6 +1,8 @@
 """VCS716 and 72x: whether a model has seen the test before it was fitted on the split."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 SURE = 1e-6  # expected chance matches below which one match confirms
 FOUND = (
     ("VCS720", "confirmed", "tested cells were trained on"),
-    ("VCS721", "likely", "an accession of the tested dataset was used"),
+    ("VCS721", "likely", "the tested dataset was used, by its name or accession"),
     ("VCS724", "likely", "near copies of tested cells were trained on"),
 )
 """(code, verdict that it asks for, reason), the strongest first."""
@@ -40,13 +42,47 @@ def accessions_of(document: Mapping[str, Any], conditions: Iterable[Condition]) 
     ]
 
 
-def _known_as(evidence: Evidence) -> set[str]:
-    """Id and accessions of what is tested, in lower case; with and without the archive's prefix."""
-    assert evidence.dataset is not None
-    document = evidence.dataset.document
-    found = accessions_of(document, evidence.table.having("test"))
-    names = [str(document["id"]), *found, *(name.rpartition(":")[2] for name in found)]
-    return {name.casefold() for name in names}
+@dataclass(frozen=True)
+class _Tested:
+    """Names that the tested dataset is known by.
+
+    Attributes:
+        names: id and content digest, and accessions that are no code, in lower case; whole, or set
+            off by signs of an address, or by a version.
+        codes: accessions of letters and digits, such as gse1, in lower case; set off by any sign.
+    """
+
+    names: frozenset[str]
+    codes: frozenset[str]
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> "_Tested":
+        """Those of the dataset, and of the citations of what is tested."""
+        assert evidence.dataset is not None
+        document = evidence.dataset.document
+        cited = accessions_of(document, evidence.table.having("test"))
+        stems = {_stem(accession) for accession in cited} - {""}
+        codes = {stem for stem in stems if re.search(r"[a-z]", stem) and re.search(r"[0-9]", stem)}
+        own = {str(document["id"]), evidence.dataset.claimed_content()}
+        pinned = {str(one["content"]) for one in evidence.split.document["datasets"]}
+        return cls(frozenset(own | pinned | (stems - codes)), frozenset(codes))
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that are one of these, whatever stands beside it, in any version."""
+        whole = "|".join(map(re.escape, sorted(self.names)))
+        codes = "|".join(map(re.escape, sorted(self.codes))) or "(?!)"
+        known = re.compile(
+            rf"(?:^|[:/=])(?:{whole})(?:$|[@:/?&#]|\.zarr|\.h5ad)"
+            rf"|(?<![a-z0-9])(?:{codes})(?![a-z0-9])"
+        )
+        return [name for name in names if known.search(name.strip().casefold())]
+
+
+def _stem(accession: str) -> str:
+    """An accession in lower case, without archive, address and version: gse1 of GEO:GSE1.1."""
+    text = accession.strip().casefold()
+    text = re.split(r"[:=]|//", text.rstrip("/"))[-1]
+    return re.sub(r"^([a-z]+[0-9]+)\.[0-9]+$", r"\1", text.rpartition("/")[2] or text)
 
 
 def _declared(evidence: Evidence) -> Mapping[str, Any]:
@@ -54,16 +90,10 @@ def _declared(evidence: Evidence) -> Mapping[str, Any]:
     return dict(evidence.predictions.document.get("training") or {})
 
 
-def _named(names: Any, known: set[str]) -> list[str]:
-    """Those of the names that are, or end in, a known one."""
-    return [name for name in names if {name.casefold(), name.casefold().rpartition(":")[2]} & known]
-
-
 @leak("VCS716")
 def prior_holds_test(evidence: Evidence) -> Iterator[Fault]:
     """Compare declared priors with the dataset's id and accessions."""
-    assert evidence.dataset is not None
-    bad = _named(_declared(evidence).get("priors", ()), _known_as(evidence))
+    bad = _Tested.of(evidence).among(_declared(evidence).get("priors", ()))
     yield from fault("/", bad, "{n} priors are made of the tested dataset")
 
 
@@ -121,15 +151,14 @@ def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
 @leak("VCS721")
 def pretraining_likely(evidence: Evidence) -> Iterator[Fault]:
     """Compare declared and listed accessions with the dataset's."""
-    assert evidence.dataset is not None
     stated = _declared(evidence).get("pretraining")
     names = [*(stated or {}).get("accessions", ()), *(stated or {}).get("corpora", ())]
     names += [name for one in evidence.manifests for name in sorted(one.accessions)]
     if stated is None and not evidence.manifests:
         message = "pretraining is not declared"
         raise NotLooked(message)
-    bad = _named(names, _known_as(evidence))
-    yield from fault("/", bad, "{n} accessions of the tested dataset were used in pretraining")
+    bad = _Tested.of(evidence).among(names)
+    yield from fault("/", bad, "{n} names of the tested dataset are of what was pretrained on")
 
 
 @leak("VCS722")
