@@ -499,6 +499,57 @@ def case_718(screen: Screen) -> Report:
     return screen.write().audit(predictions=model(screen, NONE_BEFORE, "G05"))
 
 
+def predicting(screen: Screen, make: Callable[[np.ndarray], np.ndarray], *, of: str = "") -> Path:
+    """What `make` says of the log1p values of each condition, or of those of `of`: all its cells,
+    or one profile."""
+    opened, data = vcspec.open_split(screen.place), anndata_of(screen)
+    values = np.asarray(data.X.todense(), dtype=float)
+    values = np.log1p(values * tiny.TARGET_SUM / values.sum(axis=1, keepdims=True))
+    found = {}
+    for condition in opened.conditions:
+        label = of or condition.perturbation
+        is_own = (data.obs["context"] == condition.context) & (data.obs["perturbation"] == label)
+        found[condition] = make(values[is_own.to_numpy()]).astype(np.float32)
+    level = "cells" if next(iter(found.values())).ndim == 2 else "profiles"
+    target = screen.folder / "model.zarr"
+    with opened.writer(target, training=NONE_BEFORE, level=level, overwrite=True) as writer:
+        for condition, matrix in found.items():
+            writer[condition] = matrix[: opened.cells_per_condition] if level == "cells" else matrix
+    return target
+
+
+def noisy(values: np.ndarray) -> np.ndarray:
+    return values * (1 + 1e-3 * np.random.default_rng(4).standard_normal(values.shape))
+
+
+def test_predictions_that_are_no_counts_are_not_compared(screen: Screen) -> None:
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    report = screen.write().audit(predictions=predicting(screen, noisy))
+    because = {one.code: one.because for one in report.skipped}
+    assert {"VCS717", "VCS718"} <= because.keys()
+    assert because["VCS717"].startswith("0 of 20 predicted and 24 of 24 measured cells can be")
+
+
+@pytest.mark.parametrize(
+    ("make", "of", "codes"),
+    [
+        (lambda cells: cells.mean(axis=0), "", ("VCS717",)),
+        (lambda cells: noisy(cells.mean(axis=0)), "", ("VCS717",)),
+        (lambda cells: cells.mean(axis=0), "G05", ("VCS718",)),
+        (lambda cells: cells.mean(axis=0), "control", ()),
+        (lambda cells: cells[::2].mean(axis=0), "", ()),  # as good as another measurement
+    ],
+)
+def test_profiles_are_held_against_measured_means(
+    make: Callable[[np.ndarray], np.ndarray], of: str, codes: tuple[str, ...], screen: Screen
+) -> None:
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    report = screen.write().audit(predictions=predicting(screen, make, of=of))
+    assert report.codes == codes
+    assert {"VCS717", "VCS718"} <= set(report.checked)
+    assert all(finding.count == 2 for finding in report.findings)
+
+
 def listed(screen: Screen, **more: Any) -> Path:
     found = training_manifest([screen.folder / "data.zarr"], id="corpus", **more)
     place = screen.folder / "corpus.json"

@@ -3,7 +3,7 @@ import pytest
 
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import rows_of_dense, stack
-from vcspec.statistics.moments import mean_profile
+from vcspec.statistics.moments import mean_profile, moments
 
 CELLS = np.random.default_rng(0).poisson(0.7, (40, 25)).astype(np.float32) * np.float32(0.1)
 
@@ -27,3 +27,14 @@ def test_a_feature_that_nobody_has_is_zero():
 def test_no_cells_have_no_mean():
     with pytest.raises(UsageError, match="without cells"):
         mean_profile(rows_of_dense(CELLS).slice(3, 3))
+
+
+@pytest.mark.parametrize("cells", [2, 40])
+def test_the_error_of_a_mean_is_that_of_the_cells(cells):
+    variance = CELLS[:cells].astype(float).var(axis=0, ddof=1)
+    expected = np.sqrt((variance / cells).sum())
+    assert moments(rows_of_dense(CELLS[:cells])).error == pytest.approx(expected, rel=1e-6)
+
+
+def test_of_one_cell_no_error_is_known():
+    assert moments(rows_of_dense(CELLS[:1])).error == 0.0

@@ -74,6 +74,7 @@ def audit(
         cells=_Reading(opened, data).evidence() if data is not None else None,
         predictions=predicted,
         predicted=_predicted(predicted),
+        profiles=_profiles(opened, predicted),
         relatives=_relatives(opened, table),
         manifests=tuple(read_training_manifest(p) for p in pretraining if not is_store(p)),
         overlaps=_overlaps(opened, data, [p for p in pretraining if is_store(p)]),
@@ -250,3 +251,11 @@ def _predicted(predictions: Subject | None) -> tuple[Hashes, NDArray[np.bool_]] 
     blocks = predictions.store.blocks("/X")
     found = Identities.together([identities(block, names, space) for block in blocks])
     return found.hashes, found.known
+
+
+def _profiles(split: Subject, predictions: Subject | None) -> AnyArray | None:
+    if predictions is None or predictions.document["level"] != "profiles":
+        return None
+    cells = ConditionCells(predictions, split.document["values"])
+    empty = np.empty((0, len(predictions.features)), dtype=np.float32)
+    return np.concatenate([empty, *(cells.of(key).dense() for key in cells.runs)])

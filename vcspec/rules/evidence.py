@@ -93,7 +93,8 @@ class Evidence:
         dataset: that it pins.
         cells: of the dataset.
         predictions: of the split.
-        predicted: hashes of the predicted cells, and whether they are known.
+        predicted: hashes of the predicted cells, and whether they are known; None for profiles.
+        profiles: (predictions, features) log1p values of predicted profiles; None for cells.
         relatives: what a perturbation is related by → perturbation → group; of tables.
         manifests: of training.
         overlaps: with datasets of training.
@@ -104,6 +105,7 @@ class Evidence:
     cells: CellEvidence | None = None
     predictions: Subject | None = None
     predicted: tuple[Hashes, NDArray[np.bool_]] | None = None
+    profiles: AnyArray | None = None
     relatives: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     manifests: Sequence[TrainingManifest] = ()
     overlaps: Sequence[Overlap] = ()

@@ -20,6 +20,9 @@ STOPPED = f"none of the {LOOKED_AT} pairs that were compared is near, and there 
 FEWEST = 5  # conditions over which a correlation is tested
 BY_CHANCE = 0.01  # features that are expressed in tested cells alone, expected by chance
 TOLD = 0.01  # p below which counts tell the effect
+COPIED = 0.05  # of the sampling error of a mean, within which no prediction lies
+ROUNDED = 1e-6  # of the length of a profile, that storing it may move it
+ALONG = 6.0  # deviations that a difference may have on a ray of normal coordinates
 
 
 def _roles(evidence: Evidence, *roles: str) -> NDArray[np.bool_]:
@@ -254,35 +257,65 @@ def _telling(
 
 @leak("VCS717")
 def predicted_cells_are_tested_cells(evidence: Evidence) -> Iterator[Fault]:
-    """Compare hashes of predicted cells with those of tested ones."""
-    assert evidence.predictions is not None
-    if evidence.predicted is None:
-        message = "the predictions hold profiles, not cells"
-        raise NotLooked(message)
-    hashes, known = evidence.predicted
-    tested, _ = sides(evidence)
-    rows = np.flatnonzero(known)
-    places, _ = shared(hashes[rows], _cells(evidence).identities.hashes[tested])
-    if len(places):
-        names = evidence.predictions.row_names(rows[places])
-        yield Fault(
-            "/X", f"{len(places)} predicted cells are tested cells", "none", names, len(places)
-        )
+    """Compare hashes of predicted cells with those of tested ones; or profiles with their means."""
+    which = _roles(evidence, "test") & ~evidence.is_control
+    if evidence.profiles is not None:
+        yield from _copied_profiles(evidence, which, "{n} predicted profiles are tested means")
+        return
+    yield from _copied_cells(evidence, _roles(evidence, "test"), "predicted cells are tested cells")
 
 
 @leak("VCS718")
 def predicted_cells_are_training_cells(evidence: Evidence) -> Iterator[Fault]:
-    """Compare hashes of predicted cells with those of perturbed cells that models may see."""
+    """Compare the same with perturbed cells that models may see, and with their means."""
+    which = _roles(evidence, *SHOWN_ROLES) & ~evidence.is_control
+    if evidence.profiles is not None:
+        found = "{n} predicted profiles are means of perturbed conditions of training"
+        yield from _copied_profiles(evidence, which, found)
+        return
+    yield from _copied_cells(evidence, which, "predicted cells are perturbed cells of training")
+
+
+def _copied_cells(evidence: Evidence, which: NDArray[np.bool_], found: str) -> Iterator[Fault]:
     assert evidence.predictions is not None
-    if evidence.predicted is None:
-        message = "the predictions hold profiles, not cells"
-        raise NotLooked(message)
+    assert evidence.predicted is not None
     hashes, known = evidence.predicted
     cells, rows = _cells(evidence), np.flatnonzero(known)
-    seen = evidence.cells_with(_roles(evidence, *SHOWN_ROLES) & ~evidence.is_control)
-    seen = seen[cells.identities.known[seen]]
-    places, _ = shared(hashes[rows], cells.identities.hashes[seen])
+    every = evidence.cells_with(which)
+    measured = every[cells.identities.known[every]]
+    places, _ = shared(hashes[rows], cells.identities.hashes[measured])
     if len(places):
         names = evidence.predictions.row_names(rows[places])
-        found = f"{len(places)} of {len(hashes)} predicted cells are perturbed cells of training"
-        yield Fault("/X", found, "none", names, len(places))
+        text = f"{len(places)} of {len(hashes)} {found}"
+        yield Fault("/X", text, "none", names, len(places))
+    elif too_few(len(rows), len(hashes)) or (len(every) and too_few(len(measured), len(every))):
+        message = (
+            f"{len(rows)} of {len(hashes)} predicted and {len(measured)} of {len(every)} measured "
+            f"cells can be compared: those with {ENOUGH}"
+        )
+        raise NotLooked(message)
+
+
+def _copied_profiles(evidence: Evidence, which: NDArray[np.bool_], found: str) -> Iterator[Fault]:
+    """Profiles that lie far within the sampling error of a measured mean: they are made of it."""
+    assert evidence.predictions is not None
+    assert evidence.profiles is not None
+    assert evidence.dataset is not None
+    profiles, features = evidence.profiles, evidence.predictions.features
+    if len(features) < LEAST_FEATURES or not np.array_equal(features, evidence.dataset.features):
+        message = f"profiles are compared over {LEAST_FEATURES} or more features of the dataset's"
+        raise NotLooked(message)
+    ray = np.random.default_rng(0).standard_normal(profiles.shape[1])
+    on_ray = profiles @ ray
+    is_copy = np.zeros(len(profiles), dtype=bool)
+    for place in np.flatnonzero(which).tolist():
+        sums = _cells(evidence).sums([place])
+        if not sums.cells or not sums.total.any():
+            continue
+        border = max(COPIED * sums.error, ROUNDED * float(np.linalg.norm(sums.mean)))
+        rows = np.flatnonzero(~is_copy & (np.abs(on_ray - sums.mean @ ray) <= ALONG * border))
+        is_copy[rows] = np.linalg.norm(profiles[rows] - sums.mean, axis=1) <= border
+    copies = np.flatnonzero(is_copy)
+    names = evidence.predictions.row_names(copies)
+    if len(copies):
+        yield Fault("/X", found.format(n=len(copies)), "none", names, len(copies))

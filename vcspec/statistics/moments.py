@@ -35,6 +35,15 @@ class Moments:
             raise UsageError(message)
         return np.asarray(self.total / self.cells, dtype=np.float64)
 
+    @property
+    def error(self) -> float:
+        """Sampling error of the mean: sqrt(sum over features of v / n), v the unbiased variance.
+
+        0 for one cell, of which nothing is known.
+        """
+        spread = np.maximum(self.squares - self.total**2 / max(1, self.cells), 0).sum()
+        return float(np.sqrt(spread / max(1, self.cells - 1) / max(1, self.cells)))
+
 
 def add_to(sums: Array, rows: Rows) -> None:
     """Add values and squares of the cells `rows` to `sums`, (features, 2).
