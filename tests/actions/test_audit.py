@@ -122,6 +122,44 @@ def case_702(screen: Screen) -> Report:
     return screen.write(combined).audit()
 
 
+def relabelled(screen: Screen, labels: dict[str, str], *, held_out: str) -> Report:
+    """Half of the cells of a perturbation in context x are called otherwise."""
+
+    def change(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        for old, new in labels.items():
+            columns["perturbation"][rows_of(columns, "x", old)[:6]] = new
+
+    screen.plan = {"parameters": {"hold_out": [held_out]}}
+    return screen.write(change).audit()
+
+
+@pytest.mark.parametrize(
+    "label", ["G05_G03", "g03,G05", "G05 & G03", "G05/G03", "G05-g03", "G05;G03"]
+)
+def test_combinations_are_known_by_any_sign(label: str, screen: Screen) -> None:
+    report = relabelled(screen, {"G05": label}, held_out="G03")
+    assert report.codes == ("VCS702",)
+    assert report.findings[0].examples == (f"x|{label}",)
+
+
+@pytest.mark.parametrize(
+    ("labels", "held_out", "codes"),
+    [
+        ({"G05": "HLA-A", "G03": "A"}, "A", ()),  # there is no perturbation HLA
+        ({"G05": "G03-2"}, "G03", ()),
+        ({"G05": "HLA-A", "G07": "HLA-A_G03"}, "HLA-A", ("VCS702",)),
+        ({"G05": "HLA", "G07": "HLA-A", "G03": "A"}, "HLA-A", ()),
+        ({"G05": "HLA", "G07": "HLA-A", "G03": "A", "G01": "HLA-A_G05"}, "HLA-A", ("VCS702",)),
+        ({"G05": "G05+G03", "G07": "G03_G05"}, "G03_G05", ("VCS701", "VCS702")),
+        ({"G05": "ctrl_G03"}, "G03", ("VCS701",)),
+    ],
+)
+def test_a_label_is_a_combination_where_all_its_parts_are_perturbations(
+    labels: dict[str, str], held_out: str, codes: tuple[str, ...], screen: Screen
+) -> None:
+    assert relabelled(screen, labels, held_out=held_out).codes == codes
+
+
 def case_703(screen: Screen) -> Report:
     def dosed(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
         size = len(columns["context"])

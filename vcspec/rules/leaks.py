@@ -1,8 +1,9 @@
 """VCS70x and 71x: how the answer reaches a model by the tables of a split and its dataset."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from vcspec.catalog import Catalog
 from vcspec.model.condition import MEMBER_SEPARATOR, Condition
 from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import Evidence
-from vcspec.rules.split import SEEN, SHOWN_ROLES
+from vcspec.rules.split import SEEN, SHOWN_ROLES, Table
 from vcspec.standard import standard
 
 Look = Callable[[Evidence], Iterator[Fault]]
@@ -19,6 +20,8 @@ LEAKS: Catalog[Look] = Catalog("leak", standard().leaks)
 leak = LEAKS.claim
 CONTROLS = frozenset(standard().vocabularies["control-word"]) | {""}
 """Words, in lower case, that stand for the control in labels of combinations."""
+SIGNS = re.compile(r"[_,;:&/\-\s]+")
+"""What labels of combinations join their members with, beside the standard's separator."""
 PLACES = frozenset({"VCS404", "VCS405", "VCS420", "VCS421"})
 """Rules of claims that hold a place out."""
 UNITS = tuple(standard().vocabularies["unit-column"])
@@ -40,29 +43,62 @@ def _plain(label: str) -> str:
     return "".join(label.casefold().split()).replace("_", "-")
 
 
-def _members(condition: Condition, control: str) -> frozenset[str]:
-    """Members however they are spelled; none for a control."""
-    words = {_plain(member) for member in condition.perturbation.split(MEMBER_SEPARATOR)}
-    return frozenset(words - CONTROLS - {_plain(control)})
+def _words(label: str) -> tuple[str, ...]:
+    return tuple(word for word in SIGNS.split(label.casefold()) if word)
 
 
-def _spelled(condition: Condition, control: str) -> tuple[Any, ...]:
-    """What a condition is, however it is spelled."""
-    rest = tuple(
-        (name, _plain(value)) for name, value in condition.fields if name != "perturbation"
-    )
-    return (rest, _members(condition, control))
+@dataclass(frozen=True)
+class _Spellings:
+    """What labels of a split say, however they are spelled.
+
+    Attributes:
+        control: label of the control.
+        known: words of a label → the label, in plain spelling: of perturbations, and of controls.
+    """
+
+    control: str
+    known: Mapping[tuple[str, ...], str]
+
+    @classmethod
+    def of(cls, table: Table) -> "_Spellings":
+        """Those of all conditions."""
+        labels = {member for condition in table.conditions for member in condition.members}
+        labels |= {*CONTROLS, table.control}
+        return cls(table.control, {_words(label): _plain(label) for label in sorted(labels)})
+
+    def members(self, condition: Condition) -> frozenset[str]:
+        """Members, whatever sign joins them; none for a control."""
+        parts = (self._joined(label) for label in condition.perturbation.split(MEMBER_SEPARATOR))
+        return frozenset().union(*parts) - CONTROLS - {_plain(self.control)}
+
+    def _joined(self, label: str) -> frozenset[str]:
+        """Other perturbations that the label joins; itself, where it is not made of them alone."""
+        words, whole = _words(label), frozenset({_plain(label)})
+        found = {0: frozenset[str]()}
+        for stop in range(1, len(words) + 1):
+            for start in sorted(found):
+                part = words[start:stop]
+                if part in self.known and part != words:
+                    found[stop] = found[start] | {self.known[part]}
+                    break
+        pieces = found.get(len(words), whole) if words else whole
+        return pieces if pieces - CONTROLS - {_plain(self.control)} else whole
+
+    def spelled(self, condition: Condition) -> tuple[Any, ...]:
+        """What a condition is."""
+        rest = ((name, _plain(value)) for name, value in condition.fields if name != "perturbation")
+        return (tuple(rest), self.members(condition))
 
 
 @leak("VCS701")
 def same_condition_otherwise_spelled(evidence: Evidence) -> Iterator[Fault]:
     """Canonicalise the conditions harder than the format does, and compare the sides."""
-    control = evidence.table.control
-    seen = {_spelled(c, control): c.key for c in evidence.table.having(*SHOWN_ROLES)}
+    spelled = _Spellings.of(evidence.table).spelled
+    seen = {spelled(c): c.key for c in evidence.table.having(*SHOWN_ROLES)}
     bad = [
-        f"{condition.key} is {seen[spelled]}"
+        f"{condition.key} is {seen[what]}"
         for condition in evidence.table.having("test")
-        if (spelled := _spelled(condition, control)) in seen
+        if (what := spelled(condition)) in seen
     ]
     yield from fault("/obs", bad, "{n} tested conditions are seen ones in another spelling")
 
@@ -72,9 +108,11 @@ def member_otherwise_spelled(evidence: Evidence) -> Iterator[Fault]:
     """Compare members in any spelling, where the claim allows none to be seen."""
     table = evidence.table
     if table.claims_by("VCS402"):
-        tested = frozenset().union(*(_members(c, table.control) for c in table.tested))
-        combined = [c for c in table.seen if len(_members(c, table.control)) > 1]
-        bad = [c.key for c in combined if _members(c, table.control) & tested]
+        members = _Spellings.of(table).members
+        whole = {_plain(member) for condition in table.tested for member in condition.members}
+        tested = whole.union(*map(members, table.tested))
+        combined = [(c.key, members(c)) for c in table.seen]
+        bad = [key for key, found in combined if len(found) > 1 and found & tested]
         yield from fault("/obs", bad, "{n} seen combinations contain a tested perturbation")
 
 
