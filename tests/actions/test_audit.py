@@ -429,13 +429,53 @@ def case_709(screen: Screen) -> Report:
     return screen.write(twice).audit()
 
 
-def case_710(screen: Screen) -> Report:
-    def plates(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
-        columns["plate"] = np.where(columns["perturbation"] == "G02", "p1", columns["context"])
+def plates(screen: Screen, name: str = "plate") -> Report:
+    """Context y is held out, and the cells of G02 in both are of one unit, in the column named."""
 
-    screen.document = {"fitted": [], "columns": {"plate": "Plate of the well."}}
+    def change(_: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        columns[name] = np.where(columns["perturbation"] == "G02", "p1", columns["context"])
+
+    screen.document = {"fitted": [], "columns": {name: "Plate of the well."}}
     screen.plan = {"strategy": "holdout-contexts", "parameters": {"hold_out": ["y"]}}
-    return screen.write(plates).audit()
+    return screen.write(change).audit()
+
+
+def case_710(screen: Screen) -> Report:
+    return plates(screen)
+
+
+UNITS = [
+    "Plate",
+    "plate_id",
+    "gem_group",
+    "sgRNA",
+    "replicate",
+    "donor_ID",
+    "donorID",
+    "patient_id",
+]
+UNITS += [
+    "library_id",
+    "batch_id",
+    "SubjectId",
+    "Metadata_Plate",
+    "guide_identity",
+    "gRNA",
+    "BATCH",
+]
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_units_are_known_by_any_name_of_their_column(name: str, screen: Screen) -> None:
+    report = plates(screen, name)
+    assert report.codes == ("VCS710",)
+    assert report.findings[0].path == f"/obs/{name}"
+
+
+def test_units_are_not_compared_where_no_column_names_any(screen: Screen) -> None:
+    report = plates(screen, "template")
+    because = {one.code: one.because for one in report.skipped}
+    assert because["VCS710"].startswith("no column of obs says which donor, plate, library or")
 
 
 def case_711(screen: Screen) -> Report:

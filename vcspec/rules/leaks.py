@@ -13,6 +13,7 @@ from vcspec.model.condition import MEMBER_SEPARATOR, Condition
 from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import Evidence
 from vcspec.rules.split import SEEN, SHOWN_ROLES, Table
+from vcspec.rules.subject import Subject
 from vcspec.standard import standard
 
 Look = Callable[[Evidence], Iterator[Fault]]
@@ -24,8 +25,10 @@ SIGNS = re.compile(r"[_,;:&/\-\s]+")
 """What labels of combinations join their members with, beside the standard's separator."""
 PLACES = frozenset({"VCS404", "VCS405", "VCS420", "VCS421"})
 """Rules of claims that hold a place out."""
-UNITS = tuple(standard().vocabularies["unit-column"])
-"""Columns of obs that say which unit a cell comes from."""
+UNITS = frozenset(name.replace("_", "") for name in standard().vocabularies["unit-column"])
+"""Columns of obs that say which unit a cell comes from, as `_unit_named`."""
+NAMING = frozenset({"id", "ids", "name", "number", "barcode", "label", "identity", "metadata"})
+"""Words, in names of columns, that say no more than that units are named."""
 BY_ORDER = 0.005  # p from which on tested entities are bunched
 
 
@@ -172,8 +175,12 @@ def unit_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
         raise NotLooked(message)
     assert evidence.dataset is not None
     own = set(evidence.dataset.condition_columns)
-    columns = [n for n in UNITS if n not in own and evidence.dataset.has_column("obs", n)]
+    columns = [name for name in _columns_of_obs(evidence.dataset) if _unit_named(name) in UNITS]
+    columns = [name for name in columns if name not in own]
     named = sorted(own & {"donor", "guide", "batch"})
+    if not columns and not named:
+        message = "no column of obs says which donor, plate, library or guide a cell comes from"
+        raise NotLooked(message)
     perturbed = ~evidence.is_control
     is_seen = [role in SEEN for role in evidence.role]
     for name in named:
@@ -188,6 +195,17 @@ def unit_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
         yield from fault(
             f"/obs/{name}", sorted(seen & tested), f"{{n}} values of {name} on both sides"
         )
+
+
+def _columns_of_obs(subject: Subject) -> list[str]:
+    paths = (path.split("/") for path in subject.store.skeleton.nodes)
+    return sorted(parts[2] for parts in paths if len(parts) == 3 and parts[1] == "obs")
+
+
+def _unit_named(column: str) -> str:
+    """What the name of a column is about: donor, of Donor_ID, donorID and Metadata_Donor."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+", column)
+    return "".join(word.casefold() for word in words if word.casefold() not in NAMING)
 
 
 def _both(
