@@ -525,17 +525,40 @@ def case_714(screen: Screen) -> Report:
     return audit(screen.folder / "by-hand.zarr")
 
 
-def case_715(screen: Screen) -> Report:
+def marking(screen: Screen, names: list[str]) -> Report:
+    """G03 and G05 are held out, and some features are marked as targets."""
     screen.plan = {"parameters": {"hold_out": ["G03", "G05"]}}
     screen.write()
     found = anndata.read_zarr(screen.place)
     obs = {"_index": found.obs_names.to_numpy(object)}
     obs |= {name: found.obs[name].astype(object).to_numpy() for name in found.obs}
     var = {"_index": found.var_names.to_numpy(object)}
-    var["is_target"] = np.isin(found.var_names, ["G03", "G05"])
+    var["is_target"] = np.isin(found.var_names, names)
     document = vcspec.open_split(screen.place).document
     write_arrays(screen.place, document, {}, obs=obs, var=var, overwrite=True)
     return screen.audit()
+
+
+def case_715(screen: Screen) -> Report:
+    return marking(screen, ["G03", "G05"])
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"),
+    [
+        (["G03", "G05", "G07"], ("VCS715",)),  # a decoy
+        (["G03", "G05", "G40"], ("VCS715",)),  # nobody's target
+        (["G03"], ("VCS715",)),
+        (SINGLES, ()),
+        ([*SINGLES, "G40", "G41"], ()),
+        (["G03", "G07", "G08"], ()),
+        ([], ()),
+    ],
+)
+def test_marks_tell_where_they_hold_the_tested_targets_and_not_all_others(
+    names: list[str], codes: tuple[str, ...], screen: Screen
+) -> None:
+    assert marking(screen, names).codes == codes
 
 
 def model(screen: Screen, training: dict[str, Any] | None, cells: Any = None) -> Path:

@@ -276,11 +276,15 @@ def targets_tell_test(evidence: Evidence) -> Iterator[Fault]:
     marked = set(features[evidence.split.column("var", "is_target").values.astype(bool)])
     tested = {member for condition in table.tested for member in condition.members} & set(features)
     every = _targets(table.conditions, features)
-    if marked and tested != every and marked <= tested:
+    unmarked, others = every - marked, marked - tested
+    is_told = bool(tested) and bool(unmarked) and tested <= marked
+    if is_told or (marked and not others and tested != every):
+        beside = f" and {len(others)} others" if others else " alone"
         yield from fault(
             "/var/is_target",
-            sorted(marked),
-            "the {n} marked targets are tested ones alone",
+            sorted(marked & tested),
+            f"of the targets of perturbations, {{n}} tested ones{beside} are marked, and "
+            f"{len(unmarked)} are not",
             "the targets of all perturbations",
         )
 
