@@ -885,7 +885,55 @@ def test_a_manifest_shows_nothing_where_tested_cells_have_no_counts(
     report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[listed(foreign)])
     assert "VCS720" not in report.checked
     assert report.facts["contamination"] == "not declared"
-    assert str(report.facts["because"]).startswith("tested cells were not looked for: no cell has")
+    assert str(report.facts["because"]) == (
+        "tested cells were not looked for: corpus@1.0.0: cells are hashed by their counts, and the "
+        "tested dataset holds zscore"
+    )
+
+
+def measured(screen: Screen, change: Change, space: str = "zscore") -> Screen:
+    """The screen with other values, without counts behind them, in which something is planted."""
+    screen.plan = {"parameters": {"hold_out": ["G03"]}}
+    screen.write()
+    data = anndata_of(screen)
+    values = np.random.default_rng(2).normal(0, 1, data.shape).astype(np.float32)
+    values = values if space == "zscore" else np.exp(values)
+    change(values, {name: data.obs[name].to_numpy() for name in ("context", "perturbation")})
+    put_values(screen, screen.folder / "data.zarr", values, NAMES, values={"space": space})
+    plan = tiny.plan(**screen.plan)
+    split(screen.folder / "data.zarr", screen.place, plan, overwrite=True)
+    return screen
+
+
+@pytest.mark.parametrize("space", ["zscore", "intensity"])
+@pytest.mark.parametrize(("changed", "codes"), [(0, ("VCS707",)), (1, ("VCS708",)), (40, ())])
+def test_copies_are_found_by_values_where_there_are_no_counts(
+    screen: Screen, space: str, changed: int, codes: tuple[str, ...]
+) -> None:
+    def copied(values: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+        for at in range(CELLS):
+            cell = values[rows_of(columns, "y", "G05")[at]].copy()
+            cell[at : at + changed] += 0.01
+            values[rows_of(columns, "x", "G03")[at]] = cell
+
+    report = measured(screen, copied, space).audit()
+    assert report.codes == codes
+    assert {"VCS707", "VCS708", "VCS709"} <= set(report.checked)
+
+
+def test_of_values_as_measured_those_that_match_confirm_and_others_clear_nothing(
+    screen: Screen,
+) -> None:
+    measured(screen, lambda _values, _columns: None, "intensity")
+    held = screen.folder / "data.zarr"
+    report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[held])
+    assert report.facts["contamination"] == "confirmed"
+    other = screen.folder / "other.zarr"
+    values = np.random.default_rng(5).uniform(0.1, 3, anndata_of(screen).shape)
+    put_values(screen, other, values.astype(np.float32), NAMES, values={"space": "intensity"})
+    report = screen.audit(predictions=model(screen, NONE_BEFORE), pretraining=[other])
+    assert report.facts["contamination"] == "not declared"
+    assert "value by value alone" in str(report.facts["because"])
 
 
 def without_features(place: Path) -> Path:

@@ -61,6 +61,19 @@ def test_log1p_values_have_the_hash_of_their_counts() -> None:
     assert (found.hashes == of(values).hashes).all()
 
 
+def test_values_as_measured_are_known_by_their_bits() -> None:
+    values = np.random.default_rng(3).normal(0, 1, (4, len(NAMES))).astype(np.float32)
+    values[1] = values[0]
+    values[2] = values[0]
+    values[2, 7] = -values[2, 7]
+    values[3, 5] = np.inf
+    found = of(values, space="zscore")
+    assert found.known.tolist() == [True, True, True, False]
+    assert found.hashes[0] == found.hashes[1] != found.hashes[2]
+    one, other = (tiny.rows_of_dense(values[place : place + 1]) for place in (0, 2))
+    assert jaccard(one, other, "zscore") == pytest.approx(199 / 201)
+
+
 def test_one_molecule_more_is_another_cell() -> None:
     values = counts(1)
     other = values.copy()

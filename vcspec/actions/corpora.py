@@ -8,6 +8,7 @@ import numpy as np
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.validate import checked
 from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.rules.evidence import Overlap
 from vcspec.rules.leaking_cells import near_copies
 from vcspec.rules.split import Table
@@ -61,6 +62,7 @@ def overlap(split: Subject, dataset: Subject, place: Target) -> Overlap:
             for one, (two, similarity) in near.found.items()
         ),
         is_whole=near.is_whole,
+        is_counted=not AS_MEASURED & {mine.space, theirs.space},
     )
 
 

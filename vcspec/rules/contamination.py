@@ -9,6 +9,7 @@ import numpy as np
 
 from vcspec.model.condition import Condition
 from vcspec.model.finding import Fault, Report
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.model.training_manifest import features_digest
 from vcspec.rules.evidence import Evidence
 from vcspec.rules.leaking_cells import STOPPED, at_least, comparable, sides, too_few
@@ -122,7 +123,7 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
         yield from fault(
             "/X",
             [f"{one} is {other}" for one, other in overlap.exact],
-            f"{{n}} of {overlap.cells} tested cells are cells of {overlap.name}, by the counts of "
+            f"{{n}} of {overlap.cells} tested cells are cells of {overlap.name}, by the values of "
             f"the {overlap.features} features that both have",
         )
         found = found or bool(overlap.exact)
@@ -214,6 +215,10 @@ def _not_compared(evidence: Evidence, report: Report) -> list[str]:
 def _not_over(evidence: Evidence) -> list[str]:
     """Why manifests rule out no match: other features, or too few tested cells with a hash."""
     assert evidence.dataset is not None
+    space = evidence.dataset.document["values"]["space"]
+    if space in AS_MEASURED:
+        why = f"cells are hashed by their counts, and the tested dataset holds {space}"
+        return [f"{one.name}: {why}" for one in evidence.manifests]
     own = features_digest(evidence.dataset.features)
     number = comparable(evidence)
     is_few = too_few(*number.tested)
@@ -230,7 +235,9 @@ def _too_few(evidence: Evidence, *, nearly: bool = False) -> list[str]:
     untold = []
     for one in evidence.overlaps:
         part = one.sketched if nearly else one.cells
-        if too_few(part, one.tested):
+        if not one.is_counted:
+            untold.append(f"{one.name}: cells without counts are compared value by value alone")
+        elif too_few(part, one.tested):
             untold.append(
                 f"{one.name}: {part} of {one.tested} tested cells can be compared by the "
                 f"{one.features} features that both have, of which {LEAST_FEATURES} or more have "

@@ -60,6 +60,8 @@ class Overlap:
         exact: (tested cell, cell) with the same counts.
         near: (tested cell, cell, similarity) of near copies.
         is_whole: whether all pairs were compared that may be near copies.
+        is_counted: whether cells were compared by their counts. Values as measured change with
+            every standardisation, so that those that differ rule nothing out.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Overlap:
     exact: Sequence[tuple[str, str]]
     near: Sequence[tuple[str, str, float]]
     is_whole: bool = True
+    is_counted: bool = True
 
     def __str__(self) -> str:
         """How many tested cells can be compared."""

@@ -15,7 +15,7 @@ from vcspec.statistics.cell_identity import LEAST_FEATURES, Identities, shared
 NEAR = 0.9  # Jaccard similarity of near copies
 LOOKED_AT = 20_000  # pairs with a common band that are compared in full
 LEAST_SHARE = 0.1  # of the cells of a side that a search is made among
-ENOUGH = f"whole counts and {LEAST_FEATURES} detected features"
+ENOUGH = f"whole counts, or values as measured, and {LEAST_FEATURES} detected features"
 STOPPED = f"none of the {LOOKED_AT} pairs that were compared is near, and there are more of them"
 FEWEST = 5  # conditions over which a correlation is tested
 BY_CHANCE = 0.01  # features that are expressed in tested cells alone, expected by chance
@@ -110,7 +110,7 @@ def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     if len(places):
         yield Fault(
             "/X",
-            f"{len(places)} tested cells have the counts of a seen cell",
+            f"{len(places)} tested cells have the values of a seen cell",
             "none",
             tuple(bad),
             len(places),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.statistics.mixing import STEP, splitmix64
 from vcspec.statistics.normalise import amounts_of
 
@@ -56,6 +57,22 @@ def counts_of(rows: Rows, space: str) -> tuple[NDArray[np.int64], NDArray[np.boo
     return counts.astype(np.int64), is_whole
 
 
+def numbers_of(rows: Rows, space: str) -> tuple[Hashes, NDArray[np.bool_]]:
+    """What the entries are hashed by: counts; or, of values as they were measured, float32 bits.
+
+    Returns:
+        (stored,) numbers, 0 for entries that are left out, and (cells,) whether all of a cell's are
+        sound: whole counts, or finite values.
+    """
+    if space not in AS_MEASURED:
+        counts, is_whole = counts_of(rows, space)
+        return np.maximum(counts, 0).astype(np.uint64), is_whole
+    values = rows.data.astype(np.float32)
+    bits = np.where(values != 0, values.view(np.uint32), np.uint32(0)).astype(np.uint64)
+    broken = np.bincount(rows.row_of_entry, weights=~np.isfinite(values), minlength=len(rows))
+    return bits, broken == 0
+
+
 @dataclass(frozen=True, eq=False)
 class Identities:
     """What cells are known by.
@@ -63,7 +80,8 @@ class Identities:
     Attributes:
         hashes: (cells,) of the (feature, count) pairs.
         bands: (cells, bands) of the sketch; 0 where a band has an empty bin.
-        known: (cells,) whether a cell has enough detected features, and whole counts.
+        known: (cells,) whether a cell has enough detected features, and whole counts or, as
+            measured, finite values.
     """
 
     hashes: Hashes
@@ -96,13 +114,14 @@ class Identities:
 def identities(rows: Rows, names: Hashes, space: str) -> Identities:
     """Hashes and sketches of the cells.
 
-    The hash is the sum modulo 2**64 of a hash of each (feature, count) pair with a count above 0.
+    The hash is the sum modulo 2**64 of a hash of each (feature, count) pair with a count above 0;
+    in spaces that are scored as measured, of each (feature, value) pair with a value that is not 0.
     The sketch takes the least pair hash in each of 32 bins, and mixes eight of them to a band.
 
     Args:
-        rows: cells × features, counts or log1p values.
+        rows: cells × features.
         names: (features,) as `name_hashes`.
-        space: `counts` or `log1p`.
+        space: of their values.
     """
     step = max(1, BLOCK * len(rows) // max(1, len(rows.data)))
     starts = range(0, len(rows), step)
@@ -112,15 +131,15 @@ def identities(rows: Rows, names: Hashes, space: str) -> Identities:
 
 
 def _of_block(rows: Rows, names: Hashes, space: str) -> Identities:
-    counts, is_whole = counts_of(rows, space)
-    kept = counts > 0
-    cell, counts = rows.row_of_entry[kept], counts[kept]
+    numbers, is_sound = numbers_of(rows, space)
+    kept = numbers > 0
+    cell, numbers = rows.row_of_entry[kept], numbers[kept]
     with np.errstate(over="ignore"):
-        pairs = splitmix64(names[rows.indices[kept]] ^ splitmix64(counts.astype(np.uint64)))
+        pairs = splitmix64(names[rows.indices[kept]] ^ splitmix64(numbers))
         sums = np.zeros(len(rows), dtype=np.uint64)
         np.add.at(sums, cell, pairs)
     filled = np.bincount(cell, minlength=len(rows))
-    known = is_whole & (filled >= LEAST_FEATURES)
+    known = is_sound & (filled >= LEAST_FEATURES)
     return Identities(sums, _bands(cell, pairs, len(rows)), known)
 
 
@@ -149,9 +168,9 @@ def jaccard(one: Rows, other: Rows, space: str, other_space: str = "") -> float:
     """
     sets = []
     for rows, own in ((one, space), (other, other_space or space)):
-        counts, _ = counts_of(rows, own)
-        kept = counts > 0
-        sets.append(set(zip(rows.indices[kept].tolist(), counts[kept].tolist(), strict=True)))
+        numbers, _ = numbers_of(rows, own)
+        kept = numbers > 0
+        sets.append(set(zip(rows.indices[kept].tolist(), numbers[kept].tolist(), strict=True)))
     union = sets[0] | sets[1]
     return len(sets[0] & sets[1]) / len(union) if union else 0.0
 
