@@ -293,6 +293,46 @@ def test_marks_in_the_dataset_are_looked_at_as_well(screen: Screen) -> None:
         assert screen.write().audit().codes == codes
 
 
+def standardised(screen: Screen, over: str, *, ddof: int = 0, **stated: Any) -> Report:
+    """Values standardised over all cells, over those of context x, or over the controls."""
+    values, seen = noted(screen)
+    data = anndata_of(screen)
+    is_control = (data.obs["perturbation"] == "control").to_numpy()
+    on = {"all": np.ones(len(values), dtype=bool), "x": seen, "controls": is_control}[over]
+    fitted = values[on]
+    scaled = (values - fitted.mean(axis=0)) / fitted.std(axis=0, ddof=ddof)
+    put_values(
+        screen, screen.folder / "data.zarr", scaled.astype(np.float32), NAMES,
+        values={"space": "zscore"}, **stated,
+    )  # fmt: skip
+    plan = tiny.plan(**screen.plan)
+    split(screen.folder / "data.zarr", screen.place, plan, overwrite=True)
+    return screen.audit()
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_values_standardised_over_all_cells_are_a_leak(screen: Screen, ddof: int) -> None:
+    report = standardised(screen, "all", ddof=ddof)
+    assert report.codes == ("VCS723",)
+    assert report.findings[0].path == "/X"
+
+
+@pytest.mark.parametrize("over", ["x", "controls"])
+def test_values_standardised_over_cells_that_models_may_see_are_none(
+    screen: Screen, over: str
+) -> None:
+    report = standardised(screen, over)
+    assert report.codes == ()
+    assert "VCS723" in report.checked
+
+
+def test_a_declared_normalisation_is_held_against_the_roles(screen: Screen) -> None:
+    entry = {"what": "normalisation", "method": "z-scores", "on": "all"}
+    report = standardised(screen, "all", fitted=[entry])
+    assert report.codes == ("VCS704",)
+    assert "VCS723" not in report.checked
+
+
 @pytest.mark.filterwarnings("ignore:Consolidated metadata is currently not part")
 @pytest.mark.parametrize("honest", [True, False])
 def test_declared_axes_come_out_again_or_not(screen: Screen, *, honest: bool) -> None:
@@ -871,7 +911,7 @@ def put_values(
         np.array(names, dtype=object),
         {name: data.obs[name].to_numpy(dtype=object) for name in ("context", "perturbation")},
     )
-    write_dataset(place, tiny.dataset_document(fitted=[], **stated), made, overwrite=True)
+    write_dataset(place, tiny.dataset_document(**{"fitted": [], **stated}), made, overwrite=True)
 
 
 def test_a_manifest_shows_nothing_where_tested_cells_have_no_counts(

@@ -1,4 +1,4 @@
-"""VCS705 and 723: features and axes that are fitted again, from those who were to be looked at."""
+"""VCS705 and 723: what is fitted again, from the cells that were to be looked at, and from all."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,14 @@ from vcspec.statistics.refit import (
     likeness,
     pooled_moments,
     pooled_products,
+    standardised,
     variable,
 )
 
 SAME = 0.999  # likeness from which on two spaces of axes are one
 OTHER_FEATURES = 50  # of so many chosen features one may be another, by rounding
+STANDARD = 1e-3  # median deviation from mean 0 and deviation 1, of features that were standardised
+NEARER = 10.0  # times that all cells are nearer to it than those that models may see
 MOST_FEATURES = 2_500  # of which products are summed up
 SEEN_AT_MOST = ("train", "validation", "inference-input")
 
@@ -113,14 +116,26 @@ def fit_of_all_cells(evidence: Evidence) -> Iterator[Fault]:
     }
     lists = [(w, n, v) for w, s in alike.items() for n, v in _lists(s) if n not in known]
     loadings = [(w, n, v) for w, s in alike.items() for n, v in _loadings(s) if n not in known]
-    if not lists and not loadings:
-        message = "no list of features and no loadings are at hand that `fitted` does not declare"
+    is_scaled = _is_standardised(data)
+    if not lists and not loadings and not is_scaled:
+        message = (
+            "no list of features, no loadings and no z-scores are at hand that `fitted` does not "
+            "declare"
+        )
         raise NotLooked(message)
     sides = _Sides(evidence)
+    if is_scaled:
+        yield from sides.of_values()
     for what, name, chosen in lists:
         yield from sides.of_list(what, name, chosen)
     for what, name, values in loadings:
         yield from sides.of_loadings(what, name, values)
+
+
+def _is_standardised(data: Subject) -> bool:
+    """Whether the values may have been standardised, and nobody says on which cells."""
+    declared = {entry["what"] for entry in data.document.get("fitted", ())}
+    return data.document["values"]["space"] == "zscore" and "normalisation" not in declared
 
 
 def _lists(subject: Subject) -> Iterator[tuple[str, set[int]]]:
@@ -203,6 +218,22 @@ class _Sides:
                 "would be others",
                 "features chosen without the tested cells",
                 count=honest,
+            )
+
+    def of_values(self) -> Iterator[Fault]:
+        """Mean and deviation of each feature over all cells, and over those that may be used."""
+
+        def off(which: Sequence[Cells]) -> float:
+            pooled = [pooled_moments([self.sums[k] for k in keys]) for keys in self._sets(which)]
+            return min((standardised(one) for one in pooled if one.cells > 1), default=np.inf)
+
+        if (whole := off(WHOLE)) <= STANDARD and NEARER * whole < (honest := off(HONEST)):
+            yield Fault(
+                "/X",
+                "over all cells, tested ones included, features have mean 0 and deviation 1 to "
+                f"within {whole:.1g} (median); over cells that models may see to within "
+                f"{honest:.1g}",
+                "values standardised without the tested cells",
             )
 
     def of_loadings(self, what: str, name: str, loadings: Array) -> Iterator[Fault]:

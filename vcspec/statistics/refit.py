@@ -59,6 +59,26 @@ def variable(sums: Moments, number: int) -> set[int]:
     return set(np.argsort(-variance, kind="stable")[:number].tolist())
 
 
+def standardised(sums: Moments) -> float:
+    """How far features are from mean 0 and deviation 1: median over those that vary.
+
+    Args:
+        sums: of two cells or more. The deviation is taken over n or n - 1, whichever is nearer.
+
+    Returns:
+        the greater of the two differences, of the feature in the middle; infinity where none
+        varies.
+    """
+    mean = sums.mean
+    variance = np.maximum(sums.squares / sums.cells - mean**2, 0.0)
+    varies = variance > 1e-12
+    if not varies.any():
+        return float("inf")
+    divisors = (1.0, (sums.cells - 1) / sums.cells)
+    spread = [np.abs(np.sqrt(variance[varies] / one) - 1) for one in divisors]
+    return min(float(np.median(np.maximum(np.abs(mean[varies]), one))) for one in spread)
+
+
 def axes(sums: Products, number: int, *, scaled: bool) -> Array:
     """(features, number) first principal axes of the cells, each of length 1.
 
