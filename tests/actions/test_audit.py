@@ -8,6 +8,7 @@ from typing import Any
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from support import tiny
@@ -264,6 +265,55 @@ def carrying(
 def case_723(screen: Screen) -> Report:
     values, _ = noted(screen)
     return carrying(screen, {}, {"highly_variable": varied(values)})
+
+
+def dispersed(values: np.ndarray, method: str, number: int = 20) -> np.ndarray:
+    """The features of largest dispersion within bins of the mean, over the cells themselves."""
+    values = np.expm1(values) if method == "seurat-dispersion" else values
+    mean = values.mean(axis=0)
+    found = values.var(axis=0, ddof=1) / mean
+    if method == "seurat-dispersion":
+        found, mean = np.log(found), np.log1p(mean)
+        bins = pd.cut(pd.Series(mean), bins=20)
+        scaled = found - pd.Series(found).groupby(bins, observed=True).transform("mean")
+        scaled /= pd.Series(found).groupby(bins, observed=True).transform("std")
+        scaled = scaled.fillna(1.0)  # alone in its bin
+    else:
+        edges = [-np.inf, *np.percentile(mean, np.arange(10, 105, 5)), np.inf]
+        bins = pd.cut(pd.Series(mean), bins=edges)
+        scaled = found - pd.Series(found).groupby(bins, observed=True).transform("median")
+        scaled /= abs(scaled).groupby(bins, observed=True).transform("median")
+    return np.isin(np.arange(80), np.argsort(-scaled.to_numpy(), kind="stable")[:number])
+
+
+DISPERSIONS = ["seurat-dispersion", "cell-ranger-dispersion"]
+
+
+@pytest.mark.parametrize("method", DISPERSIONS)
+def test_features_of_largest_dispersion_over_all_cells_are_a_leak(
+    screen: Screen, method: str
+) -> None:
+    values, seen = noted(screen)
+    wrong = carrying(screen, {}, {"highly_variable": dispersed(values, method)})
+    assert wrong.codes == ("VCS723",)
+    assert f"({method})" in wrong.findings[0].found
+    right = carrying(screen, {}, {"highly_variable": dispersed(values[seen], method)})
+    assert right.codes == ()
+    assert "VCS723" in right.checked
+
+
+@pytest.mark.parametrize("method", DISPERSIONS)
+@pytest.mark.parametrize("honest", [True, False])
+def test_declared_dispersions_come_out_again_or_not(
+    screen: Screen, method: str, *, honest: bool
+) -> None:
+    entry = {"what": "features", "method": method, "number": 20, "column": "chosen"}
+    values, seen = noted(screen)
+    screen.document = {"fitted": [{**entry, "on": {"context": ["x"]}}]}
+    screen.var = {"chosen": dispersed(values[seen] if honest else values, method)}
+    report = screen.write().audit()
+    assert report.codes == (() if honest else ("VCS705",))
+    assert "VCS705" in report.checked
 
 
 def test_features_chosen_by_cells_that_models_may_see_are_no_leak(screen: Screen) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from vcspec.cards import conforming
 from vcspec.engine.settings import settings_in_force
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
-from vcspec.model.matrix import AnyArray, Array
+from vcspec.model.matrix import AnyArray, Array, Rows
 from vcspec.model.training_manifest import TrainingManifest
 from vcspec.rules.audit import audit_report
 from vcspec.rules.contamination import verdict_on
@@ -30,6 +30,7 @@ from vcspec.standard import standard
 from vcspec.statistics.cell_identity import Hashes, Identities, identities, jaccard, name_hashes
 from vcspec.statistics.difficulty import effect_size
 from vcspec.statistics.moments import Moments, moments
+from vcspec.statistics.normalise import amounts_of
 from vcspec.statistics.refit import Products, pooled_moments, pooled_products, products
 
 Target = str | os.PathLike[str]
@@ -196,7 +197,10 @@ class _Reading:
             depth=depth,
             similarity=self._similarity,
             name=lambda row: self.dataset.row_names(np.array([row]))[0],
-            sums=self._sums,
+            sums=lambda conditions: self._moments(conditions, lambda rows: rows),
+            amounts=lambda conditions: self._moments(
+                conditions, lambda rows: amounts_of(rows, space="log1p")
+            ),
             products=self._products,
         )
 
@@ -224,10 +228,10 @@ class _Reading:
     def _similarity(self, one: int, other: int) -> float:
         return jaccard(self.cells.stored_row(one), self.cells.stored_row(other), self.space)
 
-    def _sums(self, conditions: Sequence[int]) -> Moments:
-        """Moments of the log1p values of the cells of some conditions."""
+    def _moments(self, conditions: Sequence[int], made: Callable[[Rows], Rows]) -> Moments:
+        """Moments of what is made of the log1p values of the cells of some conditions."""
         empty = np.zeros(len(self.names))
-        parts = [moments(self.cells.of(key)) for key in self._known(conditions)]
+        parts = [moments(made(self.cells.of(key))) for key in self._known(conditions)]
         return pooled_moments([Moments(0, empty, empty), *parts])
 
     def _products(self, conditions: Sequence[int], features: AnyArray) -> Products:

@@ -33,7 +33,8 @@ class CellEvidence:
         name: what a reader calls a row.
         sums: moments of the log1p values of the cells of conditions, given as numbers; takes a pass
             over them.
-        products: the same with products of pairs, of some features.
+        amounts: the same of the values before the logarithm.
+        products: moments of the log1p values with products of pairs, of some features.
     """
 
     identities: Identities
@@ -44,6 +45,7 @@ class CellEvidence:
     similarity: Callable[[int, int], float]
     name: Callable[[int], str]
     sums: Callable[[Sequence[int]], Moments]
+    amounts: Callable[[Sequence[int]], Moments]
     products: Callable[[Sequence[int], AnyArray], Products]
 
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from vcspec.model.finding import Fault
 from vcspec.model.matrix import AnyArray, Array
+from vcspec.model.spaces import AS_MEASURED
 from vcspec.rules.evidence import CellEvidence, Evidence
 from vcspec.rules.leaks import NotLooked, fault, fitted, is_on, leak
 from vcspec.rules.subject import Subject
+from vcspec.statistics.dispersion import cell_ranger, seurat
 from vcspec.statistics.moments import Moments
 from vcspec.statistics.refit import (
     Products,
@@ -28,6 +30,13 @@ OTHER_FEATURES = 50  # of so many chosen features one may be another, by roundin
 STANDARD = 1e-3  # median deviation from mean 0 and deviation 1, of features that were standardised
 NEARER = 10.0  # times that all cells are nearer to it than those that models may see
 MOST_FEATURES = 2_500  # of which products are summed up
+SELECTIONS: Mapping[str, Callable[[Moments, int], set[int]]] = {
+    "log1p-variance": variable,
+    "cell-ranger-dispersion": cell_ranger,
+    "seurat-dispersion": seurat,
+}
+"""Method → features that it chooses by moments of log1p values; the last by those of amounts."""
+OF_AMOUNTS = "seurat-dispersion"
 SEEN_AT_MOST = ("train", "validation", "inference-input")
 
 Cells = Callable[[str, bool], bool]
@@ -55,8 +64,8 @@ def fit_not_as_declared(evidence: Evidence) -> Iterator[Fault]:
     if len(again) < len(declared) and not faults:
         message = (
             f"{len(declared) - len(again)} of {len(declared)} declared fits cannot be computed "
-            "again: that takes cells of the dataset and a number, and either the method "
-            "log1p-variance and a column of var that marks the chosen among all features, or the "
+            "again: that takes cells of the dataset and a number, and either a column of var that "
+            f"marks the chosen among all features and the method {', '.join(SELECTIONS)}, or the "
             "method log1p-pca and loadings in varm"
         )
         raise NotLooked(message)
@@ -70,7 +79,7 @@ def _can_be_repeated(evidence: Evidence, entry: Mapping[str, Any]) -> bool:
         return False
     if entry["method"] == "log1p-pca":
         return entry["column"] in {name for name, _ in _loadings(data)}
-    return entry["method"] == "log1p-variance" and data.has_column("var", entry["column"])
+    return entry["method"] in _selections(data) and data.has_column("var", entry["column"])
 
 
 def _again(evidence: Evidence, entry: Mapping[str, Any]) -> Iterator[Fault]:
@@ -85,16 +94,27 @@ def _again(evidence: Evidence, entry: Mapping[str, Any]) -> Iterator[Fault]:
     if entry["method"] == "log1p-pca":
         stored = dict(_loadings(data))[column]
         used, kept = _used(stored)
-        found = _nearest(kept, [cells.products(on, used)])
-        if found < SAME:
-            what = f"axes are those of the cells declared by {found:.3g} alone"
+        alike = _nearest(kept, [cells.products(on, used)])
+        if alike < SAME:
+            what = f"axes are those of the cells declared by {alike:.3g} alone"
             yield Fault(f"/varm/{column}", what, f"{SAME} or more, 1 where they are the same")
         return
     chosen = np.flatnonzero(data.column("var", column).values.astype(bool))
-    strange = set(chosen.tolist()) ^ variable(cells.sums(on), entry["number"])
+    method, number = entry["method"], entry["number"]
+    sums = cells.amounts(on) if method == OF_AMOUNTS else cells.sums(on)
+    found: set[int] = SELECTIONS[method](sums, number) if sums.cells else set()
+    strange = set(chosen.tolist()) ^ found
+    if method != "log1p-variance" and len(strange) <= 2 * (number // OTHER_FEATURES):
+        return  # scanpy takes the exponential in single precision
     names = [str(data.features[place]) for place in sorted(strange)]
     what = "{n} features are chosen, or left out, otherwise than by the cells declared"
     yield from fault(f"/var/{column}", names, what, "the same")
+
+
+def _selections(data: Subject) -> Sequence[str]:
+    """Methods that can be computed again: dispersions take values that are logarithms."""
+    measured = data.document["values"]["space"] in AS_MEASURED
+    return ["log1p-variance"] if measured else list(SELECTIONS)
 
 
 def _cells(evidence: Evidence) -> CellEvidence:
@@ -194,8 +214,13 @@ class _Sides:
 
     @cached_property
     def sums(self) -> Mapping[tuple[str, bool], Moments]:
-        """Moments of each group."""
+        """Moments of the log1p values of each group."""
         return {key: _cells(self.evidence).sums(places) for key, places in self.groups.items()}
+
+    @cached_property
+    def amounts(self) -> Mapping[tuple[str, bool], Moments]:
+        """The same before the logarithm."""
+        return {key: _cells(self.evidence).amounts(p) for key, p in self.groups.items()}
 
     def _sets(self, which: Sequence[Cells]) -> list[list[tuple[str, bool]]]:
         found = [[key for key in self.groups if is_in(*key)] for is_in in which]
@@ -204,18 +229,24 @@ class _Sides:
     def of_list(self, what: str, name: str, chosen: set[int]) -> Iterator[Fault]:
         """The list beside the lists that all cells, and those that may be used, give."""
 
-        def differ(which: Sequence[Cells]) -> int:
-            pooled = [pooled_moments([self.sums[k] for k in keys]) for keys in self._sets(which)]
-            found = [len(chosen - variable(sums, len(chosen))) for sums in pooled if sums.cells]
+        def differ(method: str, which: Sequence[Cells]) -> int:
+            parts = self.amounts if method == OF_AMOUNTS else self.sums
+            pooled = [pooled_moments([parts[key] for key in keys]) for keys in self._sets(which)]
+            select = SELECTIONS[method]
+            found = [len(chosen - select(sums, len(chosen))) for sums in pooled if sums.cells]
             return min(found, default=len(chosen))
 
         slack = len(chosen) // OTHER_FEATURES
-        if differ(WHOLE) <= slack and (honest := differ(HONEST)) > 2 * slack:
+        assert self.evidence.dataset is not None
+        methods = _selections(self.evidence.dataset)
+        fitting = [method for method in methods if differ(method, WHOLE) <= slack]
+        honest = min(differ(method, HONEST) for method in methods) if fitting else 0
+        if honest > 2 * slack:
             yield Fault(
                 f"/var/{name}",
                 f"the {len(chosen)} features that the {what} marks are those that vary most over "
-                f"all cells, tested ones included; over cells that models may see {honest} of them "
-                "would be others",
+                f"all cells ({fitting[0]}), tested ones included; over cells that models may see "
+                f"{honest} of them would be others",
                 "features chosen without the tested cells",
                 count=honest,
             )
