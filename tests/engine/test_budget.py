@@ -160,7 +160,7 @@ def test_workers_are_the_processors_that_the_process_may_use(
     assert available_workers(tmp_path) == 1
 
 
-@pytest.mark.parametrize(("free", "memory"), [(GIB, GIB // 4), (64 * GIB, 3 * USUAL_MEMORY)])
+@pytest.mark.parametrize(("free", "memory"), [(GIB // 2, GIB // 8), (64 * GIB, 3 * USUAL_MEMORY)])
 def test_a_budget_leaves_the_machine_usable(
     free: int, memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,7 +106,7 @@ def limit_options(command: Any) -> Any:
         click.option(
             "--memory",
             metavar="BYTES",
-            help="For controls and blocks of cells together, such as 2GiB; by default 128MiB for "
+            help="For controls and blocks of cells together, such as 2GiB; by default 80MiB for "
             "each worker, or a quarter of what is available where that is less.",
         ),
         click.option("--workers", type=int, metavar="N", help="By default one for each processor."),
