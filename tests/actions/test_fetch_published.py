@@ -82,11 +82,77 @@ def test_a_reference_has_the_name_of_its_split(made):
 def test_a_copy_of_ones_own_replaces_nothing_unless_asked(made, tmp_path):
     goal = tmp_path / "mine.zarr"
     assert fetch("tiny", goal, registry=[str(made)]) == goal
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="exists; "):
         fetch("tiny", goal, registry=[str(made)])
     (goal / "extra").write_text("x")
     fetch("tiny", goal, registry=[str(made)], overwrite=True)
     assert verify_store(goal).verdict == "valid"
+
+
+@pytest.mark.parametrize("paths", [[], ["obs"]])
+@pytest.mark.parametrize("name", ["folder", "file", "link", "folder/.", "folder/..", "file/new"])
+def test_what_is_no_store_is_never_replaced_by_a_copy(made, tmp_path, monkeypatch, name, paths):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for path in (folder / "thesis.txt", tmp_path / "file"):
+        path.write_text("years")
+    (tmp_path / "link").symlink_to(folder)
+    before = sorted(tmp_path.rglob("*"))
+    for goal in (tmp_path / name, ".", ""):
+        with pytest.raises(UsageError, match=r"not overwritten|no name|no folder"):
+            fetch("tiny", goal, registry=[str(made)], paths=paths, overwrite=True)
+    assert [one for one in sorted(tmp_path.rglob("*")) if "cache" not in one.parts] == before
+    assert (folder / "thesis.txt").read_text() == "years"
+
+
+def test_what_comes_while_a_copy_is_brought_is_not_replaced(made, tmp_path, monkeypatch):
+    from vcspec.actions import fetch as action
+
+    goal, bring = tmp_path / "mine.zarr", action.bring
+
+    def slow(*arguments: object, **options: object) -> None:
+        bring(*arguments, **options)
+        goal.mkdir(exist_ok=True)
+        (goal / "thesis.txt").write_text("years")
+
+    monkeypatch.setattr(action, "bring", slow)
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match="exists"):
+            fetch("tiny", goal, registry=[str(made)], overwrite=overwrite)
+        assert names(goal) == ["thesis.txt"]
+        shutil.rmtree(goal)
+
+
+def test_the_old_copy_stands_until_the_new_one_does(made, tmp_path, monkeypatch):
+    goal = fetch("tiny@1.0.0", tmp_path / "mine.zarr", registry=[str(made)])
+    replace, rename = Path.replace, Path.rename
+
+    def denied(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+        def moved(self: Path, target: Path) -> Path:
+            if self.name.endswith(".partial") and Path(target) == goal:
+                raise OSError(28, "no space left", str(goal))
+            return move(self, target)
+
+        return moved
+
+    monkeypatch.setattr(Path, "replace", denied(replace))
+    monkeypatch.setattr(Path, "rename", denied(rename))
+    with pytest.raises(OSError, match="no space"):
+        fetch("tiny@1.0.1", goal, registry=[str(made)], overwrite=True)
+    assert verify_store(goal).verdict == "valid"
+    assert [one.name for one in tmp_path.iterdir() if one.name != "cache"] == ["mine.zarr"]
+
+
+def test_a_copy_makes_the_folders_above_it(made, tmp_path):
+    goal = tmp_path / "a" / "b" / "mine.zarr"
+    assert fetch("tiny", goal, registry=[str(made)]) == goal
+
+
+@pytest.mark.parametrize("target", ["", " "])
+def test_an_empty_address_is_no_place(target):
+    with pytest.raises(UsageError, match="empty"):
+        entries_in([target])
 
 
 def test_only_what_lies_below_a_path_is_brought(made, tmp_path):

@@ -313,6 +313,25 @@ def test_a_place_that_replaces_releases_is_refused(screen, place, monkeypatch):
     assert release(screen.dataset, place, trusted=True).sent
 
 
+@pytest.mark.parametrize("below", ["", "obs", "new/folder"])
+def test_nothing_is_published_into_a_store(screen, tmp_path, below):
+    store = Path(shutil.copytree(screen.dataset, tmp_path / "data.zarr"))
+    before = names(store)
+    with pytest.raises(UsageError, match="Zarr store"):
+        release(screen.dataset, store / below)
+    assert names(store) == before
+    (tmp_path / "link").symlink_to(store)
+    with pytest.raises(UsageError, match="Zarr store"):
+        release(screen.dataset, tmp_path / "link" / below)
+
+
+def test_an_empty_address_is_no_place_to_publish_at(screen, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="empty"):
+        release(screen.dataset, "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_publishing_needs_texts_of_both_kinds(screen, place):
     with pytest.raises(KeyError):
         publish(screen.dataset, place, contact="A <a@b.org>", texts={})

@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from vcspec.storage import store_cache
 from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.place import reading_place
 from vcspec.storage.transfer import Progress, bring, contents_of
+from vcspec.storage.writing import placed, require_replaceable
 
 Target = str | os.PathLike[str]
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
@@ -64,14 +66,42 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
     if target is None and paths:
         message = "parts of a store are brought to a path of your own; say where with -o"
         raise UsageError(message)
-    goal = None if target is None else Path(target)
-    if goal is not None and goal.exists() and not overwrite:
-        message = f"{goal} exists already; choose another path or say --overwrite"
-        raise UsageError(message)
-    if goal is None or not paths:
-        found = in_cache(entry, progress=progress)
-        return found if goal is None else _copied(found, str(entry["release"]["storage"]), goal)
-    return _in_part(entry, goal, paths, progress)
+    if target is None:
+        return in_cache(entry, progress=progress)
+    goal = _Goal(Path(target), overwrite)
+    goal.require_free()
+    if paths:
+        return _in_part(entry, goal, paths, progress)
+    return _copied(in_cache(entry, progress=progress), str(entry["release"]["storage"]), goal)
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """Where a copy of one's own is to lie."""
+
+    path: Path
+    overwrite: bool
+
+    def require_free(self) -> None:
+        """Pass a path that can be written, its folders being made where there are none.
+
+        Raises:
+            UsageError: something is there that is not to be replaced, or is no folder.
+        """
+        require_replaceable(self.path, overwrite=self.overwrite)
+        above = next(one for one in self.path.absolute().parents if os.path.lexists(one))
+        if not above.is_dir():
+            message = f"{above} is no folder, so that nothing can lie in it; choose another path"
+            raise UsageError(message)
+
+    def draft(self, name: str) -> Path:
+        """A path beside it, for what is not yet whole."""
+        return self.path.with_name(f".{self.path.name}.{name}.partial")
+
+    def take(self, draft: Path) -> Path:
+        """Put the whole draft in place."""
+        placed(draft, self.path, overwrite=self.overwrite)
+        return self.path
 
 
 def _require_current(entry: Mapping[str, Any], *, withdrawn: bool) -> None:
@@ -112,31 +142,26 @@ def _from_places(entry: Mapping[str, Any], take: Callable[[Objects], Path]) -> P
     raise Unreadable(message)
 
 
-def _copied(store: Path, storage: str, goal: Path) -> Path:
+def _copied(store: Path, storage: str, goal: _Goal) -> Path:
     objects = LocalObjects(store)
-    draft = goal.with_name(f".{goal.name}.{uuid.uuid4().hex[:8]}.partial")
+    draft = goal.draft(uuid.uuid4().hex[:8])
     try:
         bring(objects, contents_of(objects, storage), draft)
-        _placed(draft, goal)
+        return goal.take(draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return goal
-
-
-def _placed(draft: Path, goal: Path) -> None:
-    if goal.exists():
-        shutil.rmtree(goal)
-    draft.replace(goal)
 
 
 def _in_part(
-    entry: Mapping[str, Any], goal: Path, paths: Sequence[str], progress: Progress | None
+    entry: Mapping[str, Any], goal: _Goal, paths: Sequence[str], progress: Progress | None
 ) -> Path:
     storage = str(entry["release"]["storage"])
     inner = sorted({path.strip("/") for path in paths})
     # What an interruption leaves is continued by the same wish alone.
-    wish = hashlib.sha256("\0".join([str(goal.absolute()), storage, *inner]).encode()).hexdigest()
-    draft = goal.with_name(f".{goal.name}.{wish[:16]}.partial")
+    wish = hashlib.sha256(
+        "\0".join([str(goal.path.absolute()), storage, *inner]).encode()
+    ).hexdigest()
+    draft = goal.draft(wish[:16])
 
     def take(objects: Objects) -> Path:
         contents = contents_of(objects, storage)
@@ -144,8 +169,7 @@ def _in_part(
         bring(
             objects, contents, draft, only=lambda name: _is_wanted(name, inner), progress=progress
         )
-        _placed(draft, goal)
-        return goal
+        return goal.take(draft)
 
     with store_cache.locked(wish):
         return _from_places(entry, take)

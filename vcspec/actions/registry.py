@@ -161,10 +161,11 @@ def read_registry(target: str) -> list[dict[str, Any]]:
     Each entry's places are whole addresses.
 
     Raises:
+        UsageError: the target is empty.
         Unreadable: there is none, or it breaks its schema.
         Refused: a URL of a scheme that is not allowed.
     """
-    base = target.removesuffix(REGISTRY).rstrip("/") or "/"
+    base = target and (target.removesuffix(REGISTRY).rstrip("/") or "/")
     place = reading_place(base)
     try:
         body = place.read(REGISTRY)

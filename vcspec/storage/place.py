@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from vcspec.model.errors import Refused
+from vcspec.model.errors import Refused, UsageError
 from vcspec.storage.local_place import LocalPlace
 from vcspec.storage.objects import Objects, local_path
 from vcspec.storage.remote_place import RemotePlace
@@ -68,10 +68,13 @@ def open_place(target: str) -> Place:
     """The place at a path or URL, to write to; it need not exist.
 
     Raises:
+        UsageError: the target is empty, or lies in a Zarr store, which it would break.
         Refused: a URL of a scheme that is not allowed, or that cannot be written to.
         Unreadable: a package for the scheme is wanting.
     """
     found = reading_place(target)
+    if isinstance(found, LocalPlace):
+        _require_outside(found.root)
     if isinstance(found, RemotePlace) and found.scheme in ("http", "https"):
         message = f"{found.url}: the web is read, not written; publish to the storage behind it"
         raise Refused(message)
@@ -82,11 +85,25 @@ def reading_place(target: str) -> Place:
     """The place at a path or URL, to read from.
 
     Raises:
+        UsageError: the target is empty.
         Refused: a URL of a scheme that is not allowed.
         Unreadable: a package for the scheme is wanting.
     """
+    if not target.strip():
+        message = "the address of a place is empty; name a folder or a URL, such as s3://bucket/at"
+        raise UsageError(message)
     path = local_path(target)
     return RemotePlace(target) if path is None else LocalPlace(path.absolute())
+
+
+def _require_outside(root: Path) -> None:
+    """Refuse a folder within a store, whose manifest lists nothing of what would be written."""
+    folder = root.resolve()
+    for one in (folder, *folder.parents):
+        if any((one / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray")):
+            where = "is a Zarr store" if one == folder else f"lies in the Zarr store {one}"
+            message = f"{root} {where}; name a folder beside it, to publish below"
+            raise UsageError(message)
 
 
 def require_create_only(place: Place, *, trusted: bool) -> None:

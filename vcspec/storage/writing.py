@@ -1,6 +1,7 @@
 """Writing of stores in the format's own profile; nothing half-written stays under a final name."""
 
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -91,14 +92,38 @@ def require_free(target: Path, *, overwrite: bool) -> None:
     if not target.parent.is_dir():
         message = f"{target.parent}: no such folder; create it first"
         raise UsageError(message)
-    if not target.exists():
+    require_replaceable(target, overwrite=overwrite)
+
+
+def require_replaceable(target: Path, *, overwrite: bool) -> None:
+    """Pass a path at which there is nothing, or a store that may be replaced.
+
+    Raises:
+        UsageError: the path ends in no name, or something is there that is not to be replaced.
+    """
+    if target.name in ("", ".."):
+        message = f"{str(target)!r} ends in no name; name the store that is to be written"
+        raise UsageError(message)
+    if not os.path.lexists(target):
         return
     if not overwrite:
         message = f"{target} exists; choose another name, or say --overwrite"
         raise UsageError(message)
-    if not ((target / "zarr.json").is_file() or (target / ".zgroup").is_file()):
-        message = f"{target} exists and is not a Zarr store; it is not overwritten"
+    is_store = (target / "zarr.json").is_file() or (target / ".zgroup").is_file()
+    if target.is_symlink() or not is_store:
+        what = "is a link" if target.is_symlink() else "is not a Zarr store"
+        message = f"{target} exists and {what}; it is not overwritten"
         raise UsageError(message)
+
+
+def placed(draft: Path, target: Path, *, overwrite: bool) -> None:
+    """Put a whole store in place of nothing, or of the store that is there.
+
+    Raises:
+        UsageError: something is there that is not to be replaced.
+    """
+    require_replaceable(target, overwrite=overwrite)
+    _move(draft, target)
 
 
 def _move(draft: Path, target: Path) -> None:
