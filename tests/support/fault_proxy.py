@@ -103,6 +103,7 @@ class Exchange:
         status: of the answer, also of one that was dropped; None where the server gave none.
         sent: bytes of the request's body that came to the proxy.
         received: bytes of the answer's body that come through.
+        signed: whether the request came with credentials.
     """
 
     method: str
@@ -112,6 +113,7 @@ class Exchange:
     status: int | None
     sent: int
     received: int
+    signed: bool = False
 
 
 class FaultProxy:
@@ -215,7 +217,10 @@ class FaultProxy:
         path, _, query = request.target.partition("?")
         status, received = (answer.status, rule.received(answer)) if answer else (None, 0)
         sent = len(request.body)
-        self.log.append(Exchange(request.method, path, query, rule.fault, status, sent, received))
+        signed = bool(request.header("authorization")) or "sig" in query.lower()
+        self.log.append(
+            Exchange(request.method, path, query, rule.fault, status, sent, received, signed)
+        )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from vcspec.actions.registry import entries_in, found_by_name, registries
 from vcspec.engine.settings import Settings
-from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.manifest import is_manifest
 from vcspec.model.naming import near
 from vcspec.model.release import blob_of, named
@@ -23,6 +23,7 @@ from vcspec.storage.writing import placed, require_replaceable
 
 Target = str | os.PathLike[str]
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
+UNNAMED = " (asked without credentials; they are used where --registry names the place as well)"
 
 
 def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
@@ -132,13 +133,19 @@ def _from_places(entry: Mapping[str, Any], take: Callable[[Objects], Path]) -> P
     storage = str(entry["release"]["storage"])
     problems = []
     for base in entry["places"]:
-        place = reading_place(base)
+        unnamed = base in entry.get("unnamed", ())
+        try:
+            place = reading_place(base, anonymous=unnamed)
+        except (Unreadable, Refused) as error:
+            problems.append(str(error))
+            continue
         try:
             return take(place.objects(blob_of(storage)))
         except (Unreadable, OSError) as error:
-            problems.append(f"{place.url}: {error}")
+            problems.append(f"{place.url}: {error}" + (UNNAMED if unnamed else ""))
     release = entry["release"]
-    message = f"{release['id']}@{release['version']} cannot be had: {'; '.join(problems)}"
+    why = "; ".join(problems) or "its registry names local folders alone, which are not read"
+    message = f"{release['id']}@{release['version']} cannot be had: {why}"
     raise Unreadable(message)
 
 

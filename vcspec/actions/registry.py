@@ -8,12 +8,13 @@ from typing import Any
 
 import rfc8785
 
-from vcspec.model.address import shown
-from vcspec.model.errors import Mismatch, Unreadable, UsageError
+from vcspec.model.address import is_below, shown
+from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.naming import near
 from vcspec.model.release import KINDS, REGISTRY, Named, parts, path_of, same
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
+from vcspec.storage.objects import local_path
 from vcspec.storage.place import Place, reading_place
 
 ROUNDS = 8
@@ -155,28 +156,64 @@ def _name(entry: Mapping[str, Any]) -> str:
     return name.removeprefix("releases/")
 
 
-def read_registry(target: str) -> list[dict[str, Any]]:
-    """The entries of the registry at a path or URL: of the file, or of the place that it lies in.
+def read_registry(target: str, *, named: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The entries of the registry at a path or URL: of a file `….json`, or of the place's own.
 
-    Each entry's places are whole addresses.
+    Each entry's places are whole addresses; those under `unnamed` are the registry's word alone,
+    and no credentials are for them. Local folders count only where the registry itself is local.
+
+    Args:
+        target: path or URL.
+        named: what else the user has named, beside the addresses of VCSPEC_REGISTRY.
 
     Raises:
         UsageError: the target is empty.
         Unreadable: there is none, or it breaks its schema.
         Refused: a URL of a scheme that is not allowed.
     """
-    base = target and (target.removesuffix(REGISTRY).rstrip("/") or "/")
+    base, name = parted(target)
     place = reading_place(base)
     try:
-        body = place.read(REGISTRY)
+        body = place.read(name)
     except FileNotFoundError:
-        message = f"{place.url} holds no {REGISTRY}; `vcspec registry {place.url}` writes one"
+        message = f"{place.url} holds no {name}"
+        if name == REGISTRY:
+            message += f"; `vcspec registry {place.url} --write` writes one"
         raise Unreadable(message) from None
     except OSError as error:
-        message = f"{place.url}/{REGISTRY}: {error.strerror or error}"
+        message = f"{place.url}/{name}: {error.strerror or error}"
         raise Unreadable(message) from error
-    found = parsed(body, "registry", f"{place.url}/{REGISTRY}")
-    return [{**entry, "places": list(entry["places"]) or [base]} for entry in found["releases"]]
+    found = parsed(body, "registry", f"{place.url}/{name}")
+    bases = [parted(one)[0] for one in (target, *named, *registries()) if one.strip()]
+    return [{**entry, **_places(entry["places"], base, bases)} for entry in found["releases"]]
+
+
+def parted(target: str) -> tuple[str, str]:
+    """Address of a place and name of the registry in it, of a place or of a file `….json`."""
+    path = local_path(target) if target.strip() else None
+    if path is not None:
+        is_file = path.suffix == ".json" and not path.is_dir()
+        folder, name = (path.parent, path.name) if is_file else (path, REGISTRY)
+        return str(folder.absolute()), name
+    folder_, _, name = target.rpartition("/")
+    if name.endswith(".json") and not folder_.endswith(":/"):
+        return folder_, name
+    return target.rstrip("/"), REGISTRY
+
+
+def _is_local(address: str) -> bool:
+    try:
+        return local_path(address) is not None
+    except Refused:
+        return False
+
+
+def _places(told: Sequence[str], base: str, named: Sequence[str]) -> dict[str, list[str]]:
+    """`places` that may be asked, and those of them that the user has not named."""
+    is_local = _is_local(base)
+    places = [one for one in told or [base] if is_local or not _is_local(one)]
+    unnamed = [one for one in places if not any(is_below(one, other) for other in named)]
+    return {"places": places, **({"unnamed": unnamed} if unnamed else {})}
 
 
 def registries() -> tuple[str, ...]:
@@ -220,7 +257,7 @@ def _read(
     problems: list[str] = []
     for target in targets:
         try:
-            found[target] = read_registry(target)
+            found[target] = read_registry(target, named=targets)
         except Unreadable as error:
             if announce is None:
                 raise
@@ -236,6 +273,8 @@ def _read(
 def as_registry(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Entries as a registry document; places as they may be told."""
     told = [{**entry, "places": [*map(shown, entry["places"])]} for entry in entries]
+    for entry in told:
+        entry.pop("unnamed", None)
     return {"kind": "registry", "spec": CURRENT, "releases": told}
 
 
@@ -252,7 +291,9 @@ def _add(merged: dict[tuple[Any, ...], dict[str, Any]], entry: dict[str, Any], w
             f"{entry['release']['storage']} in {where}; leave out the one that you do not trust"
         )
         raise Mismatch(message)
-    before["places"] = list(dict.fromkeys([*before["places"], *entry["places"]]))
+    for name in ("places", "unnamed"):
+        if both := list(dict.fromkeys([*before.get(name, ()), *entry.get(name, ())])):
+            before[name] = both
     if "withdrawn" in entry:
         before["withdrawn"] = entry["withdrawn"]
 

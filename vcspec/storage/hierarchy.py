@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from vcspec.model.address import climbs
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.manifest import ROOT
 from vcspec.model.store import Node, Skeleton, StoredObject
 from vcspec.standard import standard
 from vcspec.storage.documents import NotStrict, parse_document
 from vcspec.storage.kept import KeptObjects
-from vcspec.storage.objects import Objects, Unreached, climbs
+from vcspec.storage.objects import Objects, Unreached
 from vcspec.storage.reasons import status
 
 METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata")

@@ -11,10 +11,11 @@ from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from vcspec.model.address import shown
+from vcspec.model.address import climbs, shown, without_user
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
+from vcspec.storage.anonymous import anonymous_options
 from vcspec.storage.reasons import chain, meaning, status, told
 
 # Windows has no such flag; what it has in place of links is met as "special" when it is listed.
@@ -308,11 +309,6 @@ class RemoteObjects(_Tally):
         return body
 
 
-def climbs(name: str) -> bool:
-    """Whether a name leads out of the folder that it is relative to, however it is written."""
-    return bool({".", ".."} & set(unquote(name).replace("\\", "/").split("/")))
-
-
 def inside(name: str) -> str:
     """`name`, which must lie below the place.
 
@@ -401,8 +397,12 @@ def open_objects(target: str) -> Objects:
     return LocalObjects(path)
 
 
-def remote_objects(target: str) -> RemoteObjects:
+def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
     """The objects below a URL, whether or not there are any.
+
+    Args:
+        target: the URL.
+        anonymous: read them without the user's credentials.
 
     Raises:
         Refused: the URL is chained or of a scheme that is not allowed.
@@ -418,7 +418,11 @@ def remote_objects(target: str) -> RemoteObjects:
         )
         raise Refused(message)
     try:
-        filesystem, root = fsspec.core.url_to_fs(target, **_options(scheme, fsspec.config.conf))
+        options = _options(scheme, fsspec.config.conf)
+        if anonymous:
+            target = without_user(target)
+            options |= anonymous_options(target, fsspec.config.conf)
+        filesystem, root = fsspec.core.url_to_fs(target, **options)
     except ImportError as error:
         message = f"{target[:200]}: {error}; pip install {DRIVERS.get(scheme, scheme)}"
         raise Unreadable(message) from error

@@ -81,8 +81,12 @@ def open_place(target: str) -> Place:
     return found
 
 
-def reading_place(target: str) -> Place:
+def reading_place(target: str, *, anonymous: bool = False) -> Place:
     """The place at a path or URL, to read from.
+
+    Args:
+        target: the path or URL.
+        anonymous: read it without the user's credentials.
 
     Raises:
         UsageError: the target is empty.
@@ -93,7 +97,9 @@ def reading_place(target: str) -> Place:
         message = "the address of a place is empty; name a folder or a URL, such as s3://bucket/at"
         raise UsageError(message)
     path = local_path(target)
-    return RemotePlace(target) if path is None else LocalPlace(path.absolute())
+    if path is None:
+        return RemotePlace(target, anonymous=anonymous)
+    return LocalPlace(path.absolute())
 
 
 def _require_outside(root: Path) -> None:

@@ -29,10 +29,10 @@ _MEMORY = threading.Lock()  # what stands in for a server where the store is thi
 class RemotePlace:
     """A prefix of a file system that fsspec has a driver for."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, anonymous: bool = False) -> None:
         self.scheme = scheme_of(url)
         self.url = shown(url).rstrip("/")
-        found = remote_objects(url)
+        found = remote_objects(url, anonymous=anonymous)
         self.filesystem, self.root = found.filesystem, found.root
 
     def objects(self, prefix: str) -> RemoteObjects:
