@@ -294,6 +294,28 @@ def test_what_was_brought_before_an_interruption_is_not_brought_again(place, cac
     assert len(data) < len([n for n in names(found) if n.startswith("X/") and n.endswith("/0")])
 
 
+@pytest.mark.parametrize("kind", ["file", "link to a file", "link to a folder"])
+def test_what_is_no_folder_in_the_cache_is_replaced(made, tmp_path, cache, kind):
+    found = fetch("tiny", registry=[str(made)])
+    shutil.rmtree(found)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "thesis.txt").write_text("years")
+    if kind == "file":
+        found.write_text("x")
+    else:
+        found.symlink_to(own if "folder" in kind else own / "thesis.txt")
+    (kept,) = store_cache.in_cache()
+    assert store_cache.unsound(kept)
+    assert verify_store(fetch("tiny", registry=[str(made)])).verdict == "valid"
+    assert names(own) == ["thesis.txt"]
+    shutil.rmtree(found)
+    found.write_text("x")
+    (kept,) = store_cache.in_cache()
+    assert store_cache.remove(kept)
+    assert not [path for path in (cache / "stores").iterdir() if path.suffix != ".lock"]
+
+
 def test_many_processes_of_one_cache_bring_a_store_once(made, monkeypatch):
     from vcspec.storage import store_cache as cache_module
 

@@ -15,7 +15,7 @@ from support.publishing import dataset, release
 
 from vcspec.actions.hidden import hidden
 from vcspec.actions.publish import publish
-from vcspec.actions.registry import entries_in, read_registry
+from vcspec.actions.registry import entries_in, read_registry, refresh
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import abort_stale, withdraw
 from vcspec.model.errors import Invalid, Mismatch, Refused, UsageError
@@ -311,6 +311,50 @@ def test_a_place_that_replaces_releases_is_refused(screen, place, monkeypatch):
         release(screen.dataset, place)
     assert names(place) == []
     assert release(screen.dataset, place, trusted=True).sent
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"version": "01.0.0"},
+        {"version": "1.0.00"},
+        {"version": "12345678901.0.0"},
+        {"version": "1.0.0\n"},
+        {"id": "tiny/1.0.0.json"},
+        {"id": "tiny\n"},
+    ],
+    ids=str,
+)
+def test_what_nobody_could_name_is_not_published(place, tmp_path, changes):
+    made = dataset(tmp_path / "data.zarr", **changes)
+    with pytest.raises((Invalid, UsageError)):
+        release(made, place)
+    assert not place.exists()
+
+
+STRAY = ["datasets/.DS_Store", "datasets/tiny/a.b.c.json", "datasets/tiny/01.0.0.json", "x.json"]
+
+
+@pytest.mark.parametrize("folder", ["releases", "withdrawn"])
+def test_stray_files_beside_releases_are_no_matter(screen, place, tmp_path, folder):
+    release(screen.dataset, place)
+    for name in STRAY:
+        path = place / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("nothing")
+    release(dataset(tmp_path / "data.zarr", version="1.0.1"), place)
+    (place / "registry.json").write_text("{}")
+    puts: list[str] = []
+    at = LocalPlace(place)
+    at.put = lambda name, body: (puts.append(name), LocalPlace.put(at, name, body))[1]
+    refresh(at, anew=True)
+    assert puts == ["registry.json"]
+    found = [entry["release"]["version"] for entry in entries_in([str(place)])]
+    assert found == ["1.0.0", "1.0.1"]
+    withdraw("tiny@1.0.0", str(place), reason="x", superseded_by="1.0.1")
+    with pytest.raises(UsageError, match="would supersede"):
+        withdraw("tiny@1.0.1", str(place), reason="x", superseded_by="01.0.0")
+    assert abort_stale(str(place)) == []
 
 
 @pytest.mark.parametrize("below", ["", "obs", "new/folder"])

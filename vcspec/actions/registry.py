@@ -11,7 +11,7 @@ import rfc8785
 from vcspec.model.address import is_below, shown
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.naming import near
-from vcspec.model.release import KINDS, REGISTRY, Named, parts, path_of, same
+from vcspec.model.release import KINDS, REGISTRY, Named, is_document, parts, path_of, same
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
 from vcspec.storage.objects import local_path
@@ -61,8 +61,28 @@ def parsed(body: bytes, schema: str, name: str) -> Mapping[str, Any]:
 def versions_at(place: Place, kind: str, id_: str) -> list[str]:
     """Versions of an artefact that are released at the place, rising."""
     names = place.sizes(f"releases/{kind}s/{id_}")
-    found = [name.removesuffix(".json") for name in names if "/" not in name]
-    return sorted((one for one in found if one.count(".") == 2), key=parts)
+    found = [name.removesuffix(".json") for name in names if is_document(f"{kind}s/{id_}/{name}")]
+    return sorted((one for one in found if "/" not in one), key=parts)
+
+
+def documents_at(place: Place, folder: str) -> list[str]:
+    """Names of the documents below `releases` or `withdrawn`, in order."""
+    return sorted(filter(is_document, place.sizes(folder)))
+
+
+def releases_at(
+    place: Place, known: Mapping[str, Mapping[str, Any]] = NOTHING
+) -> dict[str, Mapping[str, Any]]:
+    """Name below `releases/` → release, of all that are there.
+
+    Args:
+        place: that they are listed in.
+        known: those that were read before; none changes.
+
+    Raises:
+        Unreadable: one of them is broken.
+    """
+    return _documents(place, "releases", "release", known)
 
 
 def registry_of(place: Place, known: Mapping[str, Mapping[str, Any]] = NOTHING) -> dict[str, Any]:
@@ -75,7 +95,7 @@ def registry_of(place: Place, known: Mapping[str, Mapping[str, Any]] = NOTHING) 
     Raises:
         Unreadable: one of them is broken.
     """
-    releases = {**_documents(place, "releases", "release", known)}
+    releases = releases_at(place, known)
     gone = _documents(place, "withdrawn", "withdrawal", NOTHING)
     entries: list[dict[str, Any]] = []
     for name, release in releases.items():
@@ -88,7 +108,7 @@ def _documents(
     place: Place, folder: str, schema: str, known: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
     """Name below the folder → document."""
-    names = sorted(place.sizes(folder))
+    names = documents_at(place, folder)
     asked = [name for name in names if name not in known]
     bodies = place.objects(folder).read_many([(name, None, None) for name in asked])
     read = {
@@ -137,7 +157,7 @@ def refresh(place: Place, *, anew: bool = False) -> dict[str, Any]:
         place.put(REGISTRY, rfc8785.dumps(found))
         withdrawn = {_name(entry) for entry in found["releases"] if "withdrawn" in entry}
         told = ({_name(entry) for entry in found["releases"]}, withdrawn)
-        if (set(place.sizes("releases")), set(place.sizes("withdrawn"))) == told:
+        if tuple(set(documents_at(place, name)) for name in ("releases", "withdrawn")) == told:
             break
     return dict(found)
 

@@ -12,7 +12,7 @@ from vcspec.actions.validate import examined, require_valid
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Report
-from vcspec.model.release import KINDS
+from vcspec.model.release import ID, KINDS, VERSION
 from vcspec.rules.documents import validator
 from vcspec.rules.structure import axis_length
 from vcspec.rules.subject import Subject
@@ -100,6 +100,10 @@ def _require_whole(subject: Subject, report: Report) -> None:
         UsageError: something is missing.
     """
     name = subject.store.target
+    stated = subject.document
+    if not (ID.fullmatch(stated["id"]) and VERSION.fullmatch(stated["version"])):
+        message = f"{name} cannot be published: nobody could name it by its id and version"
+        raise UsageError(message)
     lacking = [finding for finding in report.findings if finding.code in CITED]
     if lacking:
         wanted = "; ".join(f"{one.found}, expected {one.expected}" for one in lacking)

@@ -8,7 +8,7 @@ from typing import Any
 
 import rfc8785
 
-from vcspec.actions.registry import parsed, read_release, refresh, versions_at
+from vcspec.actions.registry import parsed, read_release, refresh, releases_at, versions_at
 from vcspec.actions.releasing import now
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.release import KINDS, STORAGE, named, path_of
@@ -106,16 +106,7 @@ def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = Fal
         dry_run: say what would be removed.
     """
     place = open_place(os.fspath(target))
-    needed = (
-        {
-            parsed(body, "release", "a release")["storage"]
-            for body in place.objects("releases").read_many(
-                [(name, None, None) for name in place.sizes("releases")]
-            )
-        }
-        if place.sizes("releases")
-        else set()
-    )
+    needed = {release["storage"] for release in releases_at(place).values()}
     parts = place.abort_parts(older=older, dry_run=dry_run)
     parts += _probes(place, older=older, dry_run=dry_run)
     found = [Stale("", "", tuple(parts))] if parts else []

@@ -19,8 +19,9 @@ from vcspec.model.errors import UsageError
 KINDS = ("dataset", "split", "reference")
 STORAGE = "vcs1s-sha256:"
 REGISTRY = "registry.json"
-VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}")
-ID = re.compile(r"[a-z0-9]+(?:[-._/][a-z0-9]+)*")
+# As common.schema.json has them; a test holds the two against each other.
+VERSION = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}")
+ID = re.compile(r"(?!.*\.json(?:/|$))[a-z0-9]+(?:[-._/][a-z0-9]+)*")
 
 Change = Literal["patch", "minor", "major"]
 CHANGES: tuple[Change, ...] = ("patch", "minor", "major")
@@ -49,6 +50,18 @@ def named(text: str) -> Named:
 def path_of(folder: str, kind: str, id_: str, version: str) -> str:
     """Name of the document of a version below a place; `folder` is `releases` or `withdrawn`."""
     return f"{folder}/{kind}s/{id_}/{version}.json"
+
+
+def is_document(name: str) -> bool:
+    """Whether an object below `releases/` or `withdrawn/` is a document; others are no matter.
+
+    >>> is_document("datasets/kang-ifnb/1.0.0.json"), is_document("datasets/.DS_Store")
+    (True, False)
+    """
+    kind, _, rest = name.partition("/")
+    id_, _, version = rest.removesuffix(".json").rpartition("/")
+    is_named = rest.endswith(".json") and bool(ID.fullmatch(id_) and VERSION.fullmatch(version))
+    return is_named and kind.removesuffix("s") in KINDS and kind.endswith("s")
 
 
 def blob_of(storage: str) -> str:

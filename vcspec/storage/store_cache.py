@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,9 +138,11 @@ def locked(name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
 def _bring(storage: str, objects: Objects, target: Path, progress: Progress | None) -> None:
     partial = target.with_suffix(".partial")
-    if target.is_dir():  # damaged: what is right in it stays
-        shutil.rmtree(partial, ignore_errors=True)
+    if os.path.lexists(target):  # damaged: what is right in it stays
+        _drop(partial)
         target.replace(partial)
+    if os.path.lexists(partial) and not _is_folder(partial):
+        _drop(partial)
     contents = contents_of(objects, storage)
     make_room(contents.bytes, sparing=partial)
     bring(objects, contents, partial, progress=progress)
@@ -203,13 +205,26 @@ def remove(store: Kept) -> bool:
     gone = store.path.with_suffix(".gone")
     try:
         with locked(store.path.stem, seconds=0):
-            if store.path != gone and store.path.is_dir():
-                shutil.rmtree(gone, ignore_errors=True)
+            if store.path != gone and os.path.lexists(store.path):
+                _drop(gone)
                 store.path.replace(gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            _drop(gone)
     except Held:
         return False
-    return not gone.exists()
+    return not os.path.lexists(gone)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _drop(path: Path) -> None:
+    """Remove what is there as far as it goes, folder or not."""
+    if _is_folder(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()
 
 
 def left() -> Iterator[Kept]:
@@ -268,6 +283,8 @@ def _version(store: Kept) -> tuple[int, ...]:
 def _size(path: Path) -> int:
     """Bytes of all files; 0 where another process has just moved it."""
     try:
+        if not _is_folder(path):
+            return path.lstat().st_size
         return sum(one.size for one in LocalObjects(path).listing().values())
     except FileNotFoundError:
         return 0
