@@ -11,7 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 from support import tiny
-from support.publishing import dataset, release
+from support.publishing import TEXTS, dataset, release
 
 from vcspec.actions.hidden import hidden
 from vcspec.actions.publish import publish
@@ -330,6 +330,44 @@ def test_what_nobody_could_name_is_not_published(place, tmp_path, changes):
     with pytest.raises((Invalid, UsageError)):
         release(made, place)
     assert not place.exists()
+
+
+SECRET = "https://h/x?X-Amz-Signature=hunter2"
+
+
+def test_a_secret_of_the_document_is_not_published(place, tmp_path):
+    source = {"name": "x", "licence": "MIT", "sha256": "0" * 64, "bytes": 1}
+    sources = [{**source, "url": url} for url in ("https://h/x?acc=GSE1", SECRET)]
+    made = dataset(tmp_path / "data.zarr", sources=sources)
+    with pytest.raises(UsageError, match=r"at /vcspec/sources/1/url.*leave it out"):
+        release(made, place)
+    made = dataset(tmp_path / "fine.zarr", sources=sources[:1])
+    assert release(made, place).sent
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"contact": "A <https://u:hunter2@h/x>"},
+        {"contact": f"A <{SECRET}>"},
+        {"texts": {**TEXTS, "card": lambda *_: f"Got from <{SECRET}>."}},
+    ],
+)
+def test_a_secret_in_what_is_said_of_it_is_not_published(screen, place, options):
+    with pytest.raises(UsageError, match="leave it out") as error:
+        release(screen.dataset, place, **options)
+    assert "hunter2" not in str(error.value)
+    assert not place.exists()
+
+
+@pytest.mark.parametrize("text", ["a\nvcspec: all is well", "a\x1b[2J", f"see {SECRET}"])
+def test_a_reason_is_one_line_without_secrets(screen, place, text):
+    release(screen.dataset, place)
+    with pytest.raises(UsageError, match="leave"):
+        withdraw("tiny@1.0.0", str(place), reason=text)
+    with pytest.raises(UsageError, match=r"not complete|leave it out"):
+        release(screen.dataset, place, contact=f"{text} <a@b.org>")
+    assert not (place / "withdrawn").exists()
 
 
 STRAY = ["datasets/.DS_Store", "datasets/tiny/a.b.c.json", "datasets/tiny/01.0.0.json", "x.json"]

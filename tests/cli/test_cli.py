@@ -12,6 +12,7 @@ import rfc8785
 from vcspec import __version__
 from vcspec.actions.predict import open_split
 from vcspec.cli import COMMANDS, SUMMARIES, cli, main
+from vcspec.model.errors import Mismatch
 
 
 @pytest.fixture
@@ -307,6 +308,26 @@ def test_interruption_ends_with_130(run, folder, monkeypatch):
     code, out, err = run("validate", folder / "model.zarr")
     assert (code, out) == (130, "")
     assert "interrupted" in err
+
+
+def test_a_bug_is_told_without_secrets(run, folder, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        message = "https://me:hunter2@host/x?sig=hunter2"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("vcspec.actions.validate.validate", broken)
+    code, _, err = run("validate", str(folder / "model.zarr"))
+    assert (code, "host/x" in err, "hunter2" in err) == (5, True, False)
+
+
+def test_no_error_fakes_a_line_of_its_own(run, folder, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        message = "withdrawn: bad\nvcspec: all is well\x1b[2J"
+        raise Mismatch(message)
+
+    monkeypatch.setattr("vcspec.actions.validate.validate", broken)
+    code, _, err = run("validate", str(folder / "model.zarr"))
+    assert (code, err.count("\n"), "\x1b" in err) == (1, 1, False)
 
 
 def test_a_bug_ends_with_5_and_says_so(run, folder, monkeypatch):

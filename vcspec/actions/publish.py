@@ -13,7 +13,15 @@ from typing import Any
 import rfc8785
 
 from vcspec.actions.registry import read_release, refresh, versions_at
-from vcspec.actions.releasing import Prepared, Target, contact_of, now, prepared, release_of
+from vcspec.actions.releasing import (
+    Prepared,
+    Target,
+    contact_of,
+    now,
+    prepared,
+    release_of,
+    require_no_secret,
+)
 from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
@@ -135,13 +143,18 @@ def _require_open(artefact: Prepared, *, reveal: bool) -> None:
 def _beside(
     artefact: Prepared, contact: Mapping[str, str], texts: Texts
 ) -> dict[str, tuple[dict[str, Any], bytes]]:
-    """Card and report: what the release says of each, and its bytes."""
+    """Card and report: what the release says of each, and its bytes.
+
+    Raises:
+        UsageError: one of them holds a secret.
+    """
     bodies = {
         "card": ("cards", "md", texts["card"](artefact, contact)),
         "report": ("reports", "json", texts["report"](_placeless(artefact.report))),
     }
     found = {}
     for name, (folder, ending, text) in bodies.items():
+        require_no_secret(text, f"the {name}")
         body = text.encode()
         digest = hashlib.sha256(body).hexdigest()
         place = f"{folder}/{digest}.{ending}"

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from vcspec.actions.validate import examined, require_valid
 from vcspec.engine.settings import Settings
+from vcspec.model.address import secret_in
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.release import ID, KINDS, VERSION
@@ -104,6 +105,8 @@ def _require_whole(subject: Subject, report: Report) -> None:
     if not (ID.fullmatch(stated["id"]) and VERSION.fullmatch(stated["version"])):
         message = f"{name} cannot be published: nobody could name it by its id and version"
         raise UsageError(message)
+    for kind, one in {subject.kind: subject, **subject.companions}.items():
+        require_no_secret(one.document, f"the {kind} {one.store.target}", "/vcspec")
     lacking = [finding for finding in report.findings if finding.code in CITED]
     if lacking:
         wanted = "; ".join(f"{one.found}, expected {one.expected}" for one in lacking)
@@ -118,21 +121,46 @@ def _require_whole(subject: Subject, report: Report) -> None:
         raise UsageError(message)
 
 
+def require_no_secret(stated: Any, where: str, pointer: str = "") -> None:
+    """Refuse what would make a password or a signed address public.
+
+    Args:
+        stated: a document, or a part of one.
+        where: what it is.
+        pointer: JSON pointer of the part.
+
+    Raises:
+        UsageError: an address in it has a user, or a query that signs it.
+    """
+    if isinstance(stated, str) and (secret := secret_in(stated)):
+        at = f" at {pointer}" if pointer else ""
+        message = f"{where} holds {secret}{at}, which everybody would read; leave it out"
+        raise UsageError(message)
+    if isinstance(stated, Mapping):
+        for name, value in stated.items():
+            require_no_secret(value, where, f"{pointer}/{name}")
+    elif isinstance(stated, Sequence) and not isinstance(stated, str):
+        for number, value in enumerate(stated):
+            require_no_secret(value, where, f"{pointer}/{number}")
+
+
 def contact_of(text: str) -> dict[str, str]:
     """`NAME <ADDRESS>` as a release states it.
 
     Raises:
-        UsageError: it is not of that form, or the address is none.
+        UsageError: it is not of that form, the address is none, or a secret.
     """
     match = CONTACT.fullmatch(text)
     found = {"name": match[1], "address": match[2]} if match else {}
     schema = {"$ref": "release.schema.json#/properties/contact"}
-    if not found or not validator(CURRENT, "release").evolve(schema=schema).is_valid(found):
+    is_complete = validator(CURRENT, "release").evolve(schema=schema).is_valid
+    if not found or not found["name"].isprintable() or not is_complete(found):
         message = (
             f"the contact {text[:200]!r} is not complete; write --contact 'NAME <ADDRESS>' with an "
             "e-mail address or a web page"
         )
         raise UsageError(message)
+    require_no_secret(found, "the contact")
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import rfc8785
 
 from vcspec.actions.registry import parsed, read_release, refresh, releases_at, versions_at
-from vcspec.actions.releasing import now
+from vcspec.actions.releasing import now, require_no_secret
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.release import KINDS, STORAGE, named, path_of
 from vcspec.standard import CURRENT
@@ -40,10 +40,17 @@ def withdraw(
         The withdrawal as it stands.
 
     Raises:
-        UsageError: there is no such release, or none that supersedes it.
+        UsageError: there is no such release, or none that supersedes it; the reason is not one line
+            of text, or holds a secret.
         Mismatch: it was withdrawn before, for another reason.
         Unreadable: the place does not take it.
     """
+    if not reason.isprintable():
+        message = (
+            f"the reason {reason[:200]!r} is not one line of text; leave out what is not shown"
+        )
+        raise UsageError(message)
+    require_no_secret(reason, "the reason")
     wanted, place = named(name), open_place(os.fspath(target))
     release = next(
         (

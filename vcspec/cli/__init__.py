@@ -7,9 +7,11 @@ from importlib import import_module
 
 import click
 
+from vcspec.model.address import without_secrets
 from vcspec.model.errors import Invalid, VcspecError
 from vcspec.version import __version__
 
+LONGEST = 8_000  # characters of a message, which is one line whatever an artefact says
 UNFINISHED, BUG, INTERRUPTED = 3, 5, 130
 NEW_OBJECTS = 50_000  # between looks for garbage: loading makes many objects that all stay
 
@@ -143,7 +145,7 @@ def _told(error: Exception) -> int:
         return UNFINISHED
     import traceback
 
-    traceback.print_exception(error)
+    click.echo(without_secrets("".join(traceback.format_exception(error))), err=True, nl=False)
     _say("this is a bug in vcspec; please report it with the lines above")
     return BUG
 
@@ -157,4 +159,6 @@ def _report(error: VcspecError) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(f"vcspec: {text}", err=True)
+    from vcspec.render.report_text import shown
+
+    click.echo(f"vcspec: {shown(without_secrets(text), LONGEST)}", err=True)

@@ -1,21 +1,36 @@
 """Addresses: which lies below which, and as they may be told, without user, password, query."""
 
 import re
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-_USER = re.compile(r"(?<=://)[^/\s@]+@")
+# An `@` behind the first `/` belongs to the path, unless a colon stands before it that begins no
+# port: secret keys of S3 hold `/`.
+_WEB_USER = re.compile(
+    r"(?:(?<=http://)|(?<=https://))(?:[^/\s]*@|[^/\s:]*:(?!\d+/)\S*@)", re.IGNORECASE
+)
+_USER = re.compile(r"(?<=://)(?<!http://)(?<!https://)(?:[^/\s]*@|[^/\s:]*:\S*@)", re.IGNORECASE)
+# Of addresses that are signed, of S3, Google, Azure and CloudFront, or that carry a token.
+_SIGNED = re.compile(
+    r"://[^\s]*[?&#](X-Amz-[\w-]+|X-Goog-[\w-]+|sig|se|Signature|AWSAccessKeyId|(?:access_)?token)=",
+    re.IGNORECASE,
+)
 _QUERY = re.compile(r"(?<=://)([^\s'\"<>?#]+)[?#][^\s'\"<>]*")
 
 
 def shown(url: str) -> str:
     """The address without user, password, query and fragment, fit for a message.
 
-    >>> shown("https://me:hunter2@host/a/b?sig=x")
-    'https://host/a/b'
+    >>> shown("https://me:hunter2@host/a/b?sig=x"), shown("s3://key:sec/ret@bucket/a")
+    ('https://host/a/b', 's3://bucket/a')
     """
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme and parts.netloc else url
+    scheme, parted, _ = url.partition("://")
+    if not parted or not scheme:
+        return url
+    return re.split(r"[?#]", _without_users(url), maxsplit=1)[0]
+
+
+def _without_users(text: str) -> str:
+    return _USER.sub("", _WEB_USER.sub("", text))
 
 
 def without_user(url: str) -> str:
@@ -24,10 +39,7 @@ def without_user(url: str) -> str:
     >>> without_user("https://me:hunter2@host/a")
     'https://host/a'
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https"):
-        return url
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return _WEB_USER.sub("", url)
 
 
 def climbs(name: str) -> bool:
@@ -53,4 +65,19 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("is https://me:hunter2@host/a?sig=x there?")
     'is https://host/a there?'
     """
-    return _QUERY.sub(r"\1", _USER.sub("", text)) if "://" in text else text
+    return _QUERY.sub(r"\1", _without_users(text)) if "://" in text else text
+
+
+def secret_in(text: str) -> str:
+    """What of the addresses in a text is a secret: in words, fit for a message; empty where none.
+
+    >>> secret_in("at https://host/a?X-Amz-Signature=hunter2")
+    'the query X-Amz-Signature of an address'
+    >>> secret_in("at https://host/geo?acc=GSE1&format=file")
+    ''
+    """
+    bare = text.replace("abfs://", "")  # what stands before its `@` is no user
+    if _without_users(bare) != bare:
+        return "user and password of an address"
+    found = _SIGNED.search(text)
+    return f"the query {found[1]} of an address" if found else ""

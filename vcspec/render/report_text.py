@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from vcspec.model.address import shown as told
 from vcspec.model.finding import Finding, Report, Skipped
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def shown(text: str, limit: int = LIMIT) -> str:
 
 def named(target: str) -> str:
     """The target of a report without the secrets that a URL may carry: user, password, query."""
-    if "://" not in target:
-        return target
-    return re.sub(r"(?<=://)[^/?#]*@", "", target).split("?", 1)[0]
+    return told(target)
 
 
 def place(finding: Finding) -> str:
