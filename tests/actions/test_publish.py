@@ -160,6 +160,16 @@ def test_a_licence_that_is_none_is_refused(place, tmp_path):
         release(dataset(tmp_path / "data.zarr", licence="free"), place)
 
 
+def test_a_licence_of_a_source_that_is_none_is_refused(place, tmp_path):
+    source = {"name": "a", "url": "https://example.org/a", "sha256": "0" * 64, "bytes": 1}
+    sources = [{**source, "licence": one} for one in ("MIT", "proprietary")]
+    store = dataset(tmp_path / "data.zarr", sources=sources)
+    with pytest.raises(Invalid, match="VCS601") as error:
+        release(store, place)
+    (finding,) = error.value.report.findings
+    assert (finding.pointer, "proprietary" in finding.found) == ("/vcspec/sources/1/licence", True)
+
+
 def test_upstream_licences_are_listed(place, tmp_path):
     source = {"name": "a", "url": "https://example.org/a", "sha256": "0" * 64, "bytes": 1}
     store = dataset(

@@ -16,13 +16,18 @@ def licence_unknown(subject: Subject) -> Iterator[Fault]:
     """Parse the expression with the SPDX list of `packaging`."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-    licence = subject.document.get("licence")
-    if licence is None:
-        return
-    try:
-        canonicalize_license_expression(licence)
-    except InvalidLicenseExpression as error:
-        yield Fault("/", f"{licence!r}: {error}", "an SPDX expression", pointer="/vcspec/licence")
+    sources = subject.document.get("sources", ())
+    stated = {"/vcspec/licence": subject.document.get("licence")} | {
+        f"/vcspec/sources/{number}/licence": source["licence"]
+        for number, source in enumerate(sources)
+    }
+    for pointer, licence in stated.items():
+        if licence is None:
+            continue
+        try:
+            canonicalize_license_expression(licence)
+        except InvalidLicenseExpression as error:
+            yield Fault("/", f"{licence!r}: {error}", "an SPDX expression", pointer=pointer)
 
 
 @rule("VCS602")
