@@ -13,12 +13,13 @@ import pytest
 from support import tiny
 from support.publishing import TEXTS, dataset, release
 
+from vcspec.actions import publish as publishing
 from vcspec.actions.hidden import hidden
 from vcspec.actions.publish import publish
 from vcspec.actions.registry import entries_in, read_registry, refresh
 from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import abort_stale, withdraw
-from vcspec.model.errors import Invalid, Mismatch, Refused, UsageError
+from vcspec.model.errors import Invalid, Mismatch, Refused, Unreadable, UsageError
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
 from vcspec.storage.local_place import LocalPlace
@@ -257,6 +258,10 @@ def test_only_what_is_there_is_withdrawn(screen, place, name):
         withdraw(name, str(place), reason="x")
 
 
+def digest(storage: str) -> dict[str, str]:
+    return {"storage": f"vcs1s-sha256:{storage}"}
+
+
 def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_removed(screen, place):
     done = release(screen.dataset, place)
     finished = str(done.release["storage"])[-64:]
@@ -265,7 +270,7 @@ def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_remove
     ):
         mark = place / f"uploads/{storage}.json"
         mark.parent.mkdir(exist_ok=True)
-        mark.write_text(json.dumps({"begun": f"{begun}T00:00:00Z"}))
+        mark.write_text(json.dumps({"begun": f"{begun}T00:00:00Z", **digest(storage)}))
         if number:
             (place / f"blobs/{storage}").mkdir()
             (place / f"blobs/{storage}/zarr.json").write_text("{}")
@@ -286,6 +291,89 @@ def test_only_uploads_of_ours_that_are_old_and_never_became_a_release_are_remove
         "drafts/old",
     }
     assert verify_store(done.url).verdict == "valid"
+
+
+@pytest.mark.parametrize("name", [".json", "x.json", ".DS_Store", "1.json", "a/b.json"])
+def test_what_is_no_mark_by_its_name_is_left_alone(screen, place, name):
+    release(screen.dataset, place)
+    for folder in ("uploads", "probes"):
+        path = place / folder / name
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps({"begun": "2020-01-01T00:00:00Z", **digest("")}))
+    before = names(place)
+    assert abort_stale(str(place)) == []
+    assert names(place) == before
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        [],
+        {"begun": "2020-01-01", **digest("1" * 64)},
+        {"begun": "2020-01-01T00:00:00", **digest("1" * 64)},
+        {"begun": 3, **digest("1" * 64)},
+        {"begun": "2020-01-01T00:00:00Z"},
+        {"begun": "2020-01-01T00:00:00Z", **digest("2" * 64)},
+    ],
+)
+def test_a_mark_that_is_none_removes_nothing(place, told):
+    for name in (f"uploads/{'1' * 64}.json", f"blobs/{'1' * 64}/zarr.json"):
+        (place / name).parent.mkdir(parents=True)
+        (place / name).write_text(json.dumps(told))
+    before = names(place)
+    with pytest.raises(Unreadable, match="no mark of an upload"):
+        abort_stale(str(place))
+    assert names(place) == before
+
+
+def _stale(place: Path, storage: str) -> Path:
+    mark = place / f"uploads/{storage}.json"
+    mark.parent.mkdir(exist_ok=True)
+    mark.write_text(json.dumps({"begun": "2020-01-01T00:00:00Z", **digest(storage)}))
+    return mark
+
+
+@pytest.mark.parametrize("late", ["the release", "the mark"])
+def test_an_upload_that_ends_while_others_are_removed_is_kept(screen, place, monkeypatch, late):
+    storage = str(release(screen.dataset, place).release["storage"])[-64:]
+    document = place / "releases/datasets/tiny/1.0.0.json"
+    body = document.read_bytes()
+    mark = _stale(place, storage)
+    document.unlink()
+    sizes = LocalPlace.sizes
+
+    def raced(self: LocalPlace, prefix: str) -> object:
+        found = sizes(self, prefix)
+        if prefix.startswith("blobs/"):
+            if late == "the mark":
+                mark.write_text(json.dumps({"begun": "2999-01-01T00:00:00Z", **digest(storage)}))
+            else:
+                document.write_bytes(body)
+        return found
+
+    monkeypatch.setattr(LocalPlace, "sizes", raced)
+    abort_stale(str(place))
+    monkeypatch.undo()
+    document.write_bytes(body)
+    assert verify_store(place / f"blobs/{storage}").verdict == "valid"
+
+
+def test_an_upload_says_again_that_it_goes_on(screen, place, monkeypatch):
+    put, marks = LocalPlace.put, []
+
+    def noted(self: LocalPlace, name: str, body: object) -> None:
+        marks.extend([name] if name.startswith("uploads/") else [])
+        put(self, name, body)
+
+    monkeypatch.setattr(LocalPlace, "put", noted)
+    monkeypatch.setattr(publishing, "MARKED_SECONDS", -1)
+    done = release(screen.dataset, place)
+    assert len(marks) == 2 + 2 * len(done.entries)
+    monkeypatch.setattr(publishing, "MARKED_SECONDS", 3_600)
+    marks.clear()
+    release(screen.split, place, dataset=screen.dataset)
+    assert len(marks) == 2
 
 
 def test_what_a_publisher_leaves_that_is_killed_while_it_probes_is_removed(

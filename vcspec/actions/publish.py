@@ -6,6 +6,7 @@ arrived, what was said of it, and last the release, which is created only where 
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,7 @@ from vcspec.statistics.content import commitment
 from vcspec.storage.place import Place, open_place, require_create_only
 from vcspec.storage.transfer import Contents, Progress, damaged, resend, send
 
+MARKED_SECONDS = 3_600
 Texts = Mapping[str, Callable[..., str]]
 
 
@@ -116,10 +118,11 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
     if dry_run:
         return replace(told, note=note)
     require_create_only(place, trusted=trusted)
-    place.put(mark, _upload(release))
-    sent, sent_bytes = _brought(artefact, place, prefix, settings or settings_in_force())
+    upload = _Upload(place, mark, release)
+    sent, sent_bytes = _brought(artefact, upload, prefix, settings or settings_in_force())
     for entry, body in beside.values():
         place.put(entry["place"], body)
+    upload.mark()
     standing = _committed(place, release)
     place.remove([mark])
     refresh(place)
@@ -252,30 +255,48 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "; ".join(found) or "what the document states has changed"
 
 
-def _upload(release: Mapping[str, Any]) -> bytes:
-    """The mark of an upload that has begun."""
-    told = {name: release[name] for name in ("of", "id", "version", "storage")}
-    return rfc8785.dumps({"kind": "upload", "spec": CURRENT, **told, "begun": now()})
+@dataclass
+class _Upload:
+    """The mark of an upload that goes on; an old one is of an upload that does not."""
+
+    place: Place
+    name: str
+    release: Mapping[str, Any]
+    marked: float = 0.0
+
+    def mark(self) -> None:
+        """Say that it goes on."""
+        told = {name: self.release[name] for name in ("of", "id", "version", "storage")}
+        begun = {"kind": "upload", "spec": CURRENT, **told, "begun": now()}
+        self.place.put(self.name, rfc8785.dumps(begun))
+        self.marked = time.monotonic()
+
+    def told(self, settings: Settings, what: str) -> Progress:
+        """What is called with bytes: tells of them in kilobytes, and marks once an hour."""
+
+        def advance(done: int, total: int) -> None:
+            if time.monotonic() - self.marked > MARKED_SECONDS:
+                self.mark()
+            if settings.progress is not None:
+                settings.progress(-(-done // 1000), -(-total // 1000), what)
+
+        return advance
 
 
-def _told(settings: Settings, what: str) -> Progress | None:
-    """Who is told of bytes, in kilobytes."""
-    told = settings.progress
-    if told is None:
-        return None
-    return lambda done, total: told(-(-done // 1000), -(-total // 1000), what)
-
-
-def _brought(artefact: Prepared, place: Place, prefix: str, settings: Settings) -> tuple[int, int]:
+def _brought(
+    artefact: Prepared, upload: _Upload, prefix: str, settings: Settings
+) -> tuple[int, int]:
     """Send the store, and read back every byte.
 
     Raises:
         Unreadable: what arrived is not what was sent.
     """
     contents: Contents = artefact.contents
-    sent = send(artefact.path, contents, place, prefix, progress=_told(settings, "kB sent"))
+    place = upload.place
+    upload.mark()
+    sent = send(artefact.path, contents, place, prefix, progress=upload.told(settings, "kB sent"))
     try:
-        told = _told(settings, "kB read back")
+        told = upload.told(settings, "kB read back")
         bad = damaged(place.objects(prefix), contents.entries, progress=told)
         if bad:
             resend(artefact.path, bad, place, prefix)

@@ -1,6 +1,8 @@
 """withdraw, and clean up: what a place tells of releases that failed, and of uploads that did."""
 
+import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,12 +13,13 @@ import rfc8785
 from vcspec.actions.registry import parsed, read_release, refresh, releases_at, versions_at
 from vcspec.actions.releasing import now, require_no_secret
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
-from vcspec.model.release import KINDS, STORAGE, named, path_of
+from vcspec.model.release import KINDS, STORAGE, blob_of, named, path_of
 from vcspec.standard import CURRENT
 from vcspec.storage.place import PROBES, Place, open_place
 
 Target = str | os.PathLike[str]
 STALE = timedelta(days=1)
+MARK, PROBE = re.compile(r"[0-9a-f]{64}\.json"), re.compile(r"[0-9a-f]{32}\.json")
 
 
 def withdraw(
@@ -111,20 +114,27 @@ def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = Fal
         target: path or URL of the place.
         older: age of the mark.
         dry_run: say what would be removed.
+
+    Raises:
+        Unreadable: a mark is none, or a release is broken; nothing of that upload is touched.
     """
     place = open_place(os.fspath(target))
-    needed = {release["storage"] for release in releases_at(place).values()}
+    releases = releases_at(place)
     parts = place.abort_parts(older=older, dry_run=dry_run)
     parts += _probes(place, older=older, dry_run=dry_run)
     found = [Stale("", "", tuple(parts))] if parts else []
-    for name in sorted(place.sizes("uploads")):
-        mark = f"uploads/{name}"
-        storage = STORAGE + name.removesuffix(".json")
-        began = _began(place, mark)
-        if not _is_old(began, older):
+    for name in sorted(filter(MARK.fullmatch, place.sizes("uploads"))):
+        mark, storage = f"uploads/{name}", STORAGE + name.removesuffix(".json")
+        if (began := _old(place, mark, older, storage)) is None:
             continue
-        prefix = f"blobs/{name.removesuffix('.json')}"
-        names = () if storage in needed else tuple(place.sizes(prefix))
+        prefix = blob_of(storage)
+        names = tuple(place.sizes(prefix))
+        # Its publisher may have gone on, or come to its end, while others were removed.
+        if _old(place, mark, older, storage) is None:
+            continue
+        releases = releases_at(place, releases)
+        if storage in {release["storage"] for release in releases.values()}:
+            names = ()
         found.append(Stale(storage, began, names))
         if not dry_run:
             place.remove([*(f"{prefix}/{one}" for one in names), mark])
@@ -133,27 +143,31 @@ def abort_stale(target: Target, *, older: timedelta = STALE, dry_run: bool = Fal
 
 def _probes(place: Place, *, older: timedelta, dry_run: bool) -> list[str]:
     """Remove what publishers left that were killed while they asked what the place does."""
-    found = []
-    for name in (f"{PROBES}/{one}" for one in place.sizes(PROBES)):
-        try:
-            if _is_old(_began(place, name), older):
-                found.append(name)
-        except FileNotFoundError:  # its publisher has just gone on
-            continue
+    names = [f"{PROBES}/{one}" for one in place.sizes(PROBES) if PROBE.fullmatch(one)]
+    found = [name for name in names if _old(place, name, older) is not None]
     if not dry_run:
         place.remove(found)
     return found
 
 
-def _is_old(began: str, older: timedelta) -> bool:
-    return datetime.now(UTC) - datetime.fromisoformat(began) >= older
+def _old(place: Place, mark: str, older: timedelta, storage: str = "") -> str | None:
+    """When the work was begun that the mark tells of; None where it is not so old, or is gone.
 
-
-def _began(place: Place, mark: str) -> str:
-    import json
-
+    Raises:
+        Unreadable: it is no mark, or one of another store.
+    """
     try:
-        return str(json.loads(place.read(mark)).get("begun", ""))
-    except ValueError as error:
-        message = f"{place.url}/{mark} is no mark of an upload ({error}); remove it by hand"
+        told = json.loads(place.read(mark))
+        began = datetime.fromisoformat(told["begun"])
+        is_old = datetime.now(UTC) - began >= older
+        if told.get("storage", "") != storage:
+            raise ValueError("storage")  # noqa: EM101 - told below
+    except FileNotFoundError:  # its publisher has just come to its end
+        return None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        message = (
+            f"{place.url}/{mark} is no mark of an upload ({type(error).__name__}: {error}); look "
+            "what it is, and remove it by hand"
+        )
         raise Unreadable(message) from error
+    return str(told["begun"]) if is_old else None
