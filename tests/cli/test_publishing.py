@@ -1,16 +1,21 @@
 """publish, withdraw, registry, fetch, datasets, splits, cache and verify, as users type them."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from support import tiny
+from support.fault_proxy import Rule
 
 from vcspec.cli import cli
 from vcspec.model.errors import Unreadable, UsageError
+from vcspec.storage.place import open_place
 
 Run = Callable[..., Result]
 
@@ -58,6 +63,43 @@ def test_the_data_card_ends_with_whom_to_ask_and_what_was_written_by_hand(screen
     text = card.read_text()
     assert text.startswith("# A tiny simulated screen")
     assert text.endswith("## Contact\n\nAda, <ada@example.org>\n\n## Notes\n\nBy hand.\n")
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_having_no_credentials_is_told_in_one_line(fault_proxy, tmp_path, scheme):
+    drivers = {"s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
+    pytest.importorskip(drivers[scheme])
+    nobody = fault_proxy("http://127.0.0.1:9")
+    nobody.follow(Rule("status", status=403))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "HOME": str(tmp_path),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "GCE_METADATA_HOST": "127.0.0.1:9",
+        "GCE_METADATA_IP": "127.0.0.1:9",
+        "STORAGE_EMULATOR_HOST": nobody.url,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "vcspec", "registry", f"{scheme}://nowhere/place"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "", 1)
+    assert "credentials" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["hunter2", "AccountKey=hunter2", "BlobEndpoint=http://[1/hunter2"]
+)
+def test_a_connection_that_is_none_is_told_without_it(monkeypatch, text):
+    pytest.importorskip("adlfs")
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", text)
+    with pytest.raises(Unreadable, match="cannot be asked") as error:
+        open_place("az://x/y")
+    assert "hunter2" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The command line: parse, call one action, render, end with an exit code."""
 
 import gc
+import logging
 import os
 import sys
 from importlib import import_module
@@ -119,6 +120,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line, and end with one of the exit codes."""
     gc.set_threshold(NEW_OBJECTS)
+    logging.getLogger().addHandler(logging.NullHandler())  # what drivers log is told by errors
     try:
         sys.exit(cli.main(prog_name="vcspec", standalone_mode=False) or 0)
     except (click.exceptions.Abort, KeyboardInterrupt):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from vcspec.model.address import climbs, shown, without_user
-from vcspec.model.errors import Refused, Unreadable
+from vcspec.model.errors import Refused, Unreadable, VcspecError
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
 from vcspec.storage.anonymous import anonymous_options
@@ -406,7 +406,7 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
 
     Raises:
         Refused: the URL is chained or of a scheme that is not allowed.
-        Unreadable: a package for the scheme is wanting.
+        Unreadable: a package for the scheme is wanting, or what the driver asks for.
     """
     import fsspec
 
@@ -425,6 +425,11 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
         filesystem, root = fsspec.core.url_to_fs(target, **options)
     except ImportError as error:
         message = f"{target[:200]}: {error}; pip install {DRIVERS.get(scheme, scheme)}"
+        raise Unreadable(message) from error
+    except VcspecError:
+        raise
+    except Exception as error:  # drivers raise what they like
+        message = f"{shown(target)} cannot be asked: {meaning(error) or told(error)}"
         raise Unreadable(message) from error
     return RemoteObjects(filesystem, root)
 

@@ -24,9 +24,25 @@ MEANINGS = {
     "ContainerNotFound": "there is no such container",
     "NoCredentialsError": "no credentials were found; configure the driver, or sign in",
     "PartialCredentialsError": "the credentials are not complete",
+    "AzureSigningError": "the account key is wrong",
     "ClientAuthenticationError": "the credentials are wrong",
     "DefaultCredentialsError": "no credentials were found; configure the driver, or sign in",
     "RefreshError": "the credentials have expired, or were withdrawn",
+}
+# The same of errors that have no code: what the driver says.
+SAID = {
+    # adlfs
+    "Must provide either a connection_string or account_name": (
+        "no credentials were found; set AZURE_STORAGE_ACCOUNT_NAME, or "
+        "AZURE_STORAGE_CONNECTION_STRING"
+    ),
+    # azure.storage.blob
+    "Connection string is either blank or malformed": (
+        "AZURE_STORAGE_CONNECTION_STRING is no connection string"
+    ),
+    "Connection string missing required connection details": (
+        "AZURE_STORAGE_CONNECTION_STRING is not complete"
+    ),
 }
 
 
@@ -73,7 +89,9 @@ def status(error: BaseException) -> int:
 
 def meaning(error: BaseException) -> str:
     """What credentials or the place lack; empty where the error is about something else."""
-    return MEANINGS.get(code(error), "")
+    words = str(error)
+    said = (what for begin, what in SAID.items() if begin in words)
+    return MEANINGS.get(code(error), "") or next(said, "")
 
 
 def told(error: BaseException) -> str:
