@@ -76,6 +76,7 @@ def test_having_no_credentials_is_told_in_one_line(fault_proxy, tmp_path, scheme
         "PYTHONPATH": os.pathsep.join(sys.path),
         "HOME": str(tmp_path),
         "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_GCE_CHECK": "true",
         "GCE_METADATA_HOST": "127.0.0.1:9",
         "GCE_METADATA_IP": "127.0.0.1:9",
         "STORAGE_EMULATOR_HOST": nobody.url,
