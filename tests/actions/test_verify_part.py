@@ -1,12 +1,15 @@
 """A store held against the digest that names it: anything that is done to it is found and named."""
 
+import os
 import random
 import shutil
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 from support import tiny
+from support.publishing import lean
 
 from vcspec.actions.verify_part import Mode, mode_of, stated_storage, verify_part
 from vcspec.actions.verify_store import verify_store
@@ -71,6 +74,51 @@ def test_asking_for_each_object_finds_losses_and_says_that_guests_were_not_looke
     assert report.codes == ("VCS201",)
     assert "VCS204" in {rule.code for rule in report.skipped}
     assert "VCS204" not in report.checked
+
+
+@pytest.fixture(scope="module")
+def few(screen: tiny.Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset in few objects; nobody changes it."""
+    return lean(tmp_path_factory.mktemp("lean") / "store.zarr", screen.dataset)
+
+
+UNLISTED = {
+    "nothing": (lambda _: None, set(), set()),
+    "a loss": (lambda at: (at / "X/c/0/0").unlink(), {"VCS201"}, {"VCS201"}),
+    "a new name": (lambda at: (at / "X/c/0/0").rename(at / "X/c/0/9"), {"VCS201"}, {"VCS201"}),
+    "an object more": (lambda at: (at / "guest").write_text("x"), set(), set()),
+    "a cut": (lambda at: os.truncate(at / "X/c/0/0", 20), {"VCS202"}, {"VCS203"}),
+}
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN])
+@pytest.mark.parametrize("name", UNLISTED)
+def test_whatever_is_done_where_nothing_is_listed_is_named(few, web_server, tmp_path, name, status):
+    store = Path(shutil.copytree(few, tmp_path / "store.zarr"))
+    edit, by_size, by_bytes = UNLISTED[name]
+    edit(store)
+    server = web_server(tmp_path, listings=False)
+    server.unlisted = status
+    url = f"{server.url}/store.zarr"
+    for mode in ("full", "list", "head", "sample=1"):
+        chosen = mode_of(mode)
+        is_whole = mode == "full"
+        report = verify_store(url) if is_whole else verify_part(url, chosen)
+        assert set(report.codes) == (by_bytes if is_whole else by_size)
+        assert report.verdict == ("invalid" if by_size else "valid")
+        assert {one.path for one in report.findings} <= {"/X/c/0/0"}
+        assert "VCS204" in {rule.code for rule in report.skipped}
+        assert "VCS204" not in report.checked
+
+
+def test_a_manifest_of_another_store_is_told_once_where_nothing_is_listed(
+    few, web_server, tmp_path
+):
+    store = Path(shutil.copytree(few, tmp_path / "store.zarr"))
+    (store / "X/c/0/0").unlink()
+    url = web_server(tmp_path, listings=False).url + "/store.zarr"
+    report = verify_store(url, storage="vcs1s-sha256:" + "0" * 64)
+    assert [(one.code, one.count) for one in report.findings] == [("VCS208", 1)]
 
 
 def test_a_flip_is_seen_only_where_bytes_are_read(store):

@@ -165,6 +165,16 @@ def test_a_withdrawal_is_told_to_readers(place, run):
     assert "withdrawn" in run("datasets", "--registry", place, "--all").stdout
 
 
+def test_what_was_not_looked_for_is_told(place, run, web_server):
+    listing, silent = web_server(place), web_server(place, listings=False)
+    store = next((place / "blobs").iterdir())
+    for server, told in ((listing, False), (silent, True)):
+        for mode in ("full", "list", "sample=0.5"):
+            done = run("verify", f"{server.url}/blobs/{store.name}", "--mode", mode)
+            assert done.exit_code == 0
+            assert ("not looked for: objects beside them" in done.stderr) == told
+
+
 def test_a_registry_is_written_again(place, run):
     body = (place / "registry.json").read_bytes()
     (place / "registry.json").unlink()

@@ -21,11 +21,13 @@ class WebServer:
     Attributes:
         url: its address.
         listings: whether it lists folders; may be changed while it runs.
+        unlisted: what it answers where it does not.
         log: (method, path) of the requests so far.
     """
 
     def __init__(self, folder: Path, *, listings: bool = True) -> None:
         self.listings = listings
+        self.unlisted = HTTPStatus.NOT_FOUND
         self.log: list[tuple[str, str]] = []
         handler = type("Bound", (_Handler,), {"owner": self})
         self.http = _Http(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
@@ -91,5 +93,5 @@ class _Handler(SimpleHTTPRequestHandler):
     def list_directory(self, path: Any) -> Any:
         if self.owner.listings:
             return super().list_directory(path)
-        self.send_error(HTTPStatus.NOT_FOUND)
+        self.send_error(self.owner.unlisted)
         return None

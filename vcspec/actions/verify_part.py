@@ -15,7 +15,8 @@ from vcspec.model.manifest import Entry
 from vcspec.model.release import STORAGE
 from vcspec.rules.book import unreadable
 from vcspec.standard import standard
-from vcspec.storage.objects import Objects, open_objects
+from vcspec.storage.hierarchy import lists_nothing
+from vcspec.storage.objects import LocalObjects, Objects, open_objects
 from vcspec.storage.transfer import contents_of, damaged, sizes_of
 
 Target = str | os.PathLike[str]
@@ -27,9 +28,9 @@ class Mode:
     """How much of a store is looked at.
 
     Attributes:
-        name: `list` compares names and sizes with a listing; `head` asks for the size of each
-            object, where nothing can be listed; `sample` also hashes a share of the objects; `full`
-            hashes all.
+        name: `list` compares names and sizes with a listing, and asks for the size of each object
+            where nothing is listed; `head` asks in any case; `sample` also hashes a share of the
+            objects; `full` hashes all.
         share: of the objects, in a sample.
     """
 
@@ -127,12 +128,10 @@ def _looked(
         message = f"the manifest lists nothing below {lacking[0]}"
         raise UsageError(message)
     names = [entry.name for entry in entries]
-    skipped: dict[str, str] = {}
-    if mode.name == "head":
-        sizes = sizes_of(objects, names)
-        skipped["VCS204"] = "nothing was listed"
-    else:
-        sizes = {name: one.size for name, one in objects.listing().items()}
+    listing = None if mode.name == "head" else _listing(objects)
+    sizes = sizes_of(objects, names) if listing is None else listing
+    skipped = {"VCS204": "nothing is listed"} if listing is None else {}
+    known = set(names)
     faults = {
         "VCS201": [
             Fault(f"/{one.name}", "nothing", f"{one.size} bytes")
@@ -147,7 +146,7 @@ def _looked(
         "VCS204": [
             Fault(f"/{name}", "an object that is not listed", "listed objects alone")
             for name in sizes
-            if (not paths or _below(name, paths)) and name not in set(names)
+            if (not paths or _below(name, paths)) and name not in known
         ],
     }
     if mode.name in ("full", "sample"):
@@ -157,6 +156,16 @@ def _looked(
             for one in damaged(objects, sound)
         ]
     return _findings(faults), skipped
+
+
+def _listing(objects: Objects) -> dict[str, int] | None:
+    """Sizes of all objects; None of a place that lists nothing, as many a web server."""
+    try:
+        return {name: one.size for name, one in objects.listing().items()}
+    except OSError as error:
+        if isinstance(objects, LocalObjects) or not lists_nothing(error):
+            raise
+        return None
 
 
 def _below(name: str, paths: Iterable[str]) -> bool:

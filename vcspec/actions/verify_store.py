@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import replace
 
+from vcspec.actions.verify_part import Mode, verify_part
 from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model import manifest
 from vcspec.model.errors import Unreadable, UsageError
@@ -36,14 +37,26 @@ def verify_store(target: Target, *, storage: str = "", settings: Settings | None
     name = os.fspath(target)
     try:
         subject = Artefact(open_stored(name), settings=settings or settings_in_force())
-        report = examine(subject, "full", name, only=STORED)
-        if storage and manifest.ROOT in subject.skeleton.objects:
-            report = _held_against(report, subject.store.read(manifest.ROOT), storage)
+        report = _examined(subject, name, storage)
     except (Unreadable, OSError) as error:
         return unreadable(name, "full", str(error))
     if "VCS207" in report.codes:
         message = f"{name} has no manifest to be compared with; `vcspec seal` gives a store its own"
         raise UsageError(message)
+    return report
+
+
+def _examined(subject: Artefact, name: str, storage: str) -> Report:
+    """The report; piece by piece where an object is not there that nothing could list."""
+    is_listed = subject.skeleton.listed
+    try:
+        report = examine(subject, "full", name, only=STORED)
+    except FileNotFoundError:
+        if is_listed:
+            raise
+        return verify_part(name, Mode(), storage=storage)
+    if storage and manifest.ROOT in subject.skeleton.objects:
+        return _held_against(report, subject.store.read(manifest.ROOT), storage)
     return report
 
 

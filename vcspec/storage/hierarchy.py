@@ -52,8 +52,7 @@ def _names(objects: Objects) -> tuple[Mapping[str, StoredObject], bool]:
     try:
         return objects.listing(), True
     except OSError as error:
-        is_unlisted = isinstance(error, FileNotFoundError) or status(error) in UNLISTED
-        if not isinstance(objects, KeptObjects) or not is_unlisted:
+        if not isinstance(objects, KeptObjects) or not lists_nothing(error):
             raise
         from vcspec.storage.transfer import contents_of
 
@@ -64,6 +63,11 @@ def _names(objects: Objects) -> tuple[Mapping[str, StoredObject], bool]:
         found = {entry.name: StoredObject(entry.size) for entry in entries}
         objects.learn(found)
         return found, False
+
+
+def lists_nothing(error: OSError) -> bool:
+    """Whether a place that did not list a store may have it all the same."""
+    return isinstance(error, FileNotFoundError) or status(error) in UNLISTED
 
 
 def brief_skeleton(objects: Objects) -> Skeleton | None:
