@@ -14,6 +14,7 @@ from support import tiny
 from support.publishing import TEXTS, dataset, release
 
 from vcspec.actions import publish as publishing
+from vcspec.actions.export import describe
 from vcspec.actions.hidden import hidden
 from vcspec.actions.publish import publish
 from vcspec.actions.registry import entries_in, read_registry, refresh
@@ -67,6 +68,22 @@ def test_a_split_and_its_reference_name_their_parents_and_their_datasets_sources
     assert split["holds"]["claim"] == "unseen-perturbation"
     assert split["holds"]["modality"] == "transcriptomics"
     assert [entry["release"]["of"] for entry in read_registry(str(place))] == ["split", "reference"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "makers"),
+    [
+        ({"creators": ["Doe, Jane", "The lab"]}, ["Doe, Jane", "The lab"]),
+        ({"citations": [{"title": "Roe R et al., A screen"}]}, ["Roe R et al."]),
+        ({}, None),
+    ],
+)
+def test_a_release_names_who_made_what_was_measured(place, tmp_path, changes, makers):
+    made = dataset(tmp_path / "data.zarr", **changes)
+    found = release(made, place).release
+    assert found.get("creators") == makers
+    assert describe(made).creators == tuple(makers or ())  # and so does a CITATION.cff
+    assert validator(CURRENT, "release").is_valid(found)
 
 
 def test_publishing_again_changes_nothing_and_sends_nothing(screen, place):

@@ -206,8 +206,8 @@ def _taken(place: Place, standing: Mapping[str, Any]) -> Mismatch:
 
 def _differs(standing: Mapping[str, Any], release: Mapping[str, Any]) -> str:
     """A note where what was said of a release at first is not what is said now."""
-    told = ("title", "licence", "citations", "sources", "contact")
-    other = [name for name in told if standing[name] != release[name]]
+    told = ("title", "licence", "creators", "citations", "sources", "contact")
+    other = [name for name in told if standing.get(name) != release.get(name)]
     if not other:
         return ""
     return f"what it was published with stays: {', '.join(other)} cannot be changed any more"

@@ -11,6 +11,7 @@ from typing import Any
 from vcspec.actions.validate import examined, require_valid
 from vcspec.engine.settings import Settings
 from vcspec.model.address import secret_in
+from vcspec.model.described import stated_creators
 from vcspec.model.errors import Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.release import ID, KINDS, VERSION
@@ -198,6 +199,7 @@ def release_of(
         "parents": _parents(artefact),
         "licence": stated["licence"],
         "upstream_licences": sorted(licences),
+        **({"creators": list(makers)} if (makers := stated_creators(told)) else {}),
         "citations": list(told.get("citations", ())),
         "sources": list(told.get("sources", ())),
         "contact": dict(contact),
