@@ -1,6 +1,7 @@
 """Fetching what was published: the right bytes, or an error."""
 
 import json
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -596,6 +597,11 @@ def test_the_cache_is_bounded_and_drops_what_was_not_asked_for_longest(made, mon
     fetch("tiny@1.0.0", registry=[str(made)])
     sizes = {store.path: store.bytes for store in store_cache.in_cache()}
     monkeypatch.setenv("VCSPEC_CACHE_LIMIT", str(2 * sizes[first] + 1000))
+    with pytest.raises(Unreadable, match=r"within the last hour .* VCSPEC_CACHE_LIMIT"):
+        fetch("tiny@1.0.1", registry=[str(made)])
+    assert {store.path for store in store_cache.in_cache()} == set(sizes)
+    for path in sizes:
+        os.utime(path, (path.stat().st_mtime - 3600,) * 2)
     latest = fetch("tiny@1.0.1", registry=[str(made)])
     assert {store.path for store in store_cache.in_cache()} == {first, latest}
     monkeypatch.setenv("VCSPEC_CACHE_LIMIT", "10")
@@ -646,7 +652,7 @@ def test_what_another_process_works_at_stays_and_its_lock_as_well(place, at):
     busy, idle = both[at], both[1 - at]
     with FileLock(busy.path.with_suffix(".lock")):
         assert not store_cache.remove(busy)
-        assert store_cache.make_room(0, most=0) == [idle]
+        assert store_cache.make_room(0, most=0, force=True) == [idle]
         assert busy.path.is_dir()
     assert store_cache.remove(busy)
     assert not busy.path.exists()
@@ -658,7 +664,10 @@ def test_a_removal_that_was_interrupted_is_completed(place):
     path.rename(path.with_suffix(".gone"))
     assert [store.kind for store in store_cache.left()] == ["unfinished"]
     fetch("tiny@1.0.0", registry=[str(place)])
-    assert [store.path.suffix for store in store_cache.make_room(0, most=0)] == [".gone", ".zarr"]
+    assert [store.path.suffix for store in store_cache.make_room(0, most=0, force=True)] == [
+        ".gone",
+        ".zarr",
+    ]
     assert [*store_cache.left(), *store_cache.in_cache()] == []
 
 

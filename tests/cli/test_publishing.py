@@ -199,7 +199,10 @@ def test_the_cache_is_looked_after(place, run):
     assert "unfinished" in run("cache", "list").stdout
     removed = run("cache", "prune", "--keep", "1GiB").stdout
     assert removed == f"removed vcs1s-sha256:{'0' * 64}\n"
-    assert "removed" in run("cache", "prune").stdout
+    spared = run("cache", "prune")
+    assert (spared.stdout, "--force" in spared.stderr) == ("nothing to remove\n", True)
+    assert path.is_dir()
+    assert "removed" in run("cache", "prune", "--force").stdout
     assert run("cache", "list").stdout.count("\n") == 1
 
 

@@ -212,10 +212,12 @@ def verify() -> None:
 @cache.command()
 @click.option("--keep", default="0", metavar="BYTES", show_default=True, help="Such as 5GiB.")
 @click.option("--damaged", is_flag=True, help="Remove only what is not as its digest says.")
-def prune(keep: str, *, damaged: bool) -> None:
+@click.option("--force", is_flag=True, help="Remove also what was asked for within the last hour.")
+def prune(keep: str, *, damaged: bool, force: bool) -> None:
     """Remove the stores that were not asked for longest, until no more than BYTES are kept.
 
-    What fetches left that were interrupted is removed first; what another process works at stays.
+    What fetches left that were interrupted is removed first. What another process works at stays,
+    and so does what was asked for within the last hour, for somebody may be reading it.
     """
     from vcspec.engine.budget import parse_bytes
     from vcspec.storage.store_cache import in_cache, left, make_room, remove, unsound
@@ -224,5 +226,9 @@ def prune(keep: str, *, damaged: bool) -> None:
         gone = [store for store in in_cache() if unsound(store) and remove(store)]
     else:
         most = parse_bytes(keep)
-        gone = [store for store in left() if remove(store)] + make_room(0, most=most)
+        gone = [store for store in left() if remove(store)]
+        gone += make_room(0, most=most, force=force)
+        kept = [store for store in in_cache() if store.is_recent]
+        if not force and kept and sum(store.bytes for store in in_cache()) > most:
+            say(f"{len(kept)} stores were used within the last hour; --force removes them as well")
     emit("\n".join(f"removed {store.storage}" for store in gone) or "nothing to remove")

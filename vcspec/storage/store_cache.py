@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.transfer import Progress, bring, contents_of, damaged
 
 LOCK_SECONDS = 3600
+RECENT_SECONDS = 3600
 LEFT = "unfinished"
 LIMIT = 20 * 2**30  # bytes; VCSPEC_CACHE_LIMIT says otherwise
 
@@ -48,6 +50,11 @@ class Kept:
     kind: str
     content: str
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it is a store that was asked for so lately that somebody may be reading it."""
+        return self.kind != LEFT and time.time() - self.used < RECENT_SECONDS
 
     @property
     def name(self) -> str:
@@ -161,7 +168,9 @@ def limit() -> int:
     return parse_bytes(named) if named else LIMIT
 
 
-def make_room(wanted: int, *, most: int | None = None, sparing: Path | None = None) -> list[Kept]:
+def make_room(
+    wanted: int, *, most: int | None = None, sparing: Path | None = None, force: bool = False
+) -> list[Kept]:
     """Remove what was left, then the stores not asked for longest, until `wanted` bytes fit.
 
     What another process is bringing or removing counts, and stays.
@@ -170,12 +179,14 @@ def make_room(wanted: int, *, most: int | None = None, sparing: Path | None = No
         wanted: bytes that will be added.
         most: bytes that the cache may hold; `limit()` unless given.
         sparing: what was left of that which will be added; it stays, and does not count.
+        force: remove also stores that were asked for within the last hour, which somebody may be
+            reading.
 
     Returns:
         What was removed.
 
     Raises:
-        Unreadable: `wanted` alone is more than the cache may hold.
+        Unreadable: `wanted` is more than the cache may hold, alone or beside what stays.
     """
     most = limit() if most is None else most
     if wanted > most:
@@ -190,9 +201,15 @@ def make_room(wanted: int, *, most: int | None = None, sparing: Path | None = No
     for store in stores:
         if held + wanted <= most:
             break
-        if remove(store):
+        if (force or not store.is_recent) and remove(store):
             held -= store.bytes
             removed.append(store)
+    if wanted and held + wanted > most and any(store.is_recent for store in stores):
+        message = (
+            f"{wanted} bytes do not fit beside what was used within the last hour ({most} bytes in "
+            "all); set VCSPEC_CACHE_LIMIT, or say `vcspec cache prune --force`"
+        )
+        raise Unreadable(message)
     return removed
 
 
