@@ -25,7 +25,7 @@ from vcspec.actions.verify_store import verify_store
 from vcspec.actions.withdraw import withdraw
 from vcspec.model.errors import Mismatch, VcspecError
 from vcspec.model.release import blob_of
-from vcspec.storage import remote_place
+from vcspec.storage import remote_place, transfer
 from vcspec.storage.place import open_place, require_create_only
 from vcspec.storage.remote_place import RemotePlace
 from vcspec.storage.transfer import damaged
@@ -182,6 +182,24 @@ def test_bytes_that_change_on_the_way_are_never_taken(moto_server, fault_proxy, 
             assert not list(cache.rglob("*.zarr"))
         proxy.follow()
         assert verify_store(fetch("tiny", registry=[f"{place.root}/place"])).verdict == "valid"
+
+
+def test_a_dry_run_tells_the_requests_that_it_takes(
+    moto_server, fault_proxy, artefact, monkeypatch
+):
+    monkeypatch.setattr(transfer, "PIECE", 1_000)
+    between: FaultProxy = fault_proxy(moto_server.url)
+    with moto_server.behind(between.url).in_force():
+        place = moto_server.root
+        told = release(artefact.path, place, dry_run=True)
+        assert {one.method for one in between.log} <= {"GET", "HEAD"}
+        between.log.clear()
+        done = release(artefact.path, place)
+    writes = [one for one in between.log if one.method not in ("GET", "HEAD")]
+    reads = [one for one in between.log if one.method == "GET" and "/blobs/" in one.path]
+    assert (told.sent, told.sent_bytes) == (done.sent, done.sent_bytes)
+    assert (len(writes), len(reads)) == (told.writes, told.reads)
+    assert told.reads > len(told.entries)
 
 
 def test_unfinished_parts_of_ours_are_found_and_removed(moto_server):

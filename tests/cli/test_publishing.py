@@ -56,6 +56,18 @@ def test_a_dry_run_lists_objects_bytes_requests_and_the_address(screen, tmp_path
     assert not (tmp_path / "place").exists()
 
 
+def test_a_dry_run_tells_what_is_there_already(screen, tmp_path, run):
+    place = tmp_path / "place"
+    url = Path(run("publish", screen.dataset, place).stdout.strip())
+    (place / "releases/datasets/tiny/1.0.0.json").unlink()
+    objects = sum(path.is_file() for path in url.rglob("*"))
+    (url / "X/data/c/0").unlink()
+    told = run("publish", screen.dataset, place, "--dry-run").stdout
+    assert told.count("  (there)") == objects - 1
+    assert "X/data/c/0\n" in told
+    assert f"{objects - 1} are there" in told
+
+
 def test_the_data_card_ends_with_whom_to_ask_and_what_was_written_by_hand(screen, tmp_path, run):
     (tmp_path / "about.md").write_text("## Notes\n\nBy hand.\n")
     run("publish", screen.dataset, tmp_path / "place", "--about", tmp_path / "about.md")

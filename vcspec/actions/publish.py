@@ -31,9 +31,18 @@ from vcspec.model.release import CHANGES, blob_of, needed, parts, path_of, same,
 from vcspec.standard import CURRENT
 from vcspec.statistics.content import commitment
 from vcspec.storage.place import Place, open_place, require_create_only
-from vcspec.storage.transfer import Contents, Progress, damaged, resend, send
+from vcspec.storage.transfer import (
+    Contents,
+    Progress,
+    damaged,
+    lacking,
+    requests_to_read,
+    resend,
+    send,
+)
 
 MARKED_SECONDS = 3_600
+WRITES = 10  # a probe three times, the mark three times, card, report, release, registry
 Texts = Mapping[str, Callable[..., str]]
 
 
@@ -48,6 +57,9 @@ class Published:
         entries: all objects of the store.
         sent: number of objects that were sent.
         sent_bytes: their length.
+        writes: number of requests that write, of a dry run and about.
+        reads: number of requests that read back what was sent, of a dry run.
+        there: names of objects that are there in their size, of a dry run; they are not sent.
         was_there: whether the same release stood there before.
         note: what else the publisher should know; empty where nothing.
     """
@@ -58,6 +70,9 @@ class Published:
     entries: tuple[Entry, ...]
     sent: int = 0
     sent_bytes: int = 0
+    writes: int = 0
+    reads: int = 0
+    there: frozenset[str] = frozenset()
     was_there: bool = False
     note: str = ""
 
@@ -116,7 +131,7 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
         return replace(told, release=standing, was_there=True, note=_differs(standing, release))
     note = _require_version(place, release)
     if dry_run:
-        return replace(told, note=note)
+        return replace(told, note=note, **_foreseen(artefact.contents, place, prefix))
     require_create_only(place, trusted=trusted)
     upload = _Upload(place, mark, release)
     sent, sent_bytes = _brought(artefact, upload, prefix, settings or settings_in_force())
@@ -127,6 +142,19 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
     place.remove([mark])
     refresh(place)
     return replace(told, release=standing, sent=sent, sent_bytes=sent_bytes, note=note)
+
+
+def _foreseen(contents: Contents, place: Place, prefix: str) -> dict[str, Any]:
+    """What sending a store would come to, as `Published` tells it."""
+    todo = lacking(contents, place, prefix)
+    names = {entry.name for entry in todo}
+    return {
+        "sent": len(todo),
+        "sent_bytes": sum(entry.size for entry in todo),
+        "writes": len(todo) + WRITES,
+        "reads": requests_to_read(contents.entries),
+        "there": frozenset(one.name for one in contents.entries if one.name not in names),
+    }
 
 
 def _require_open(artefact: Prepared, *, reveal: bool) -> None:

@@ -97,7 +97,7 @@ def publish(
         )
     name = f"{done.release['of']} {done.release['id']}@{done.release['version']}"
     if dry_run and not done.was_there:
-        emit(plan(done.release, done.url, done.entries, done.note))
+        emit(plan(done))
         return
     state = "was published before" if done.was_there else "is published"
     sent = "" if done.was_there else f"; sent {done.sent} objects, {size(done.sent_bytes)}"

@@ -54,16 +54,25 @@ def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def plan(release: Mapping[str, Any], url: str, entries: Sequence[Any], note: str) -> str:
-    """What publishing would do: every object, what it costs, and where it ends up."""
-    lines = [f"{entry.size:>14,}  {shown(entry.name)}" for entry in entries]
+def plan(done: Any) -> str:
+    """What publishing would do: every object, what it costs, and where it ends up.
+
+    Args:
+        done: what a dry run of `publish` returns.
+    """
+    release, note = done.release, done.note
+    lines = [
+        f"{entry.size:>14,}  {shown(entry.name)}{'  (there)' if entry.name in done.there else ''}"
+        for entry in done.entries
+    ]
     lines += [
         "",
         f"{release['of']} {release['id']}@{release['version']}",
         f"  objects   {release['objects']:,}, {release['bytes']:,} bytes",
-        f"  requests  about {release['objects'] + 7:,} to write, as many to read everything back",
+        f"  to send   {done.sent:,}, {done.sent_bytes:,} bytes; {len(done.there):,} are there",
+        f"  requests  about {done.writes:,} to write, {done.reads:,} to read everything back",
         f"  stored    {size(release['bytes'])}, for as long as it is kept",
         f"  storage   {release['storage']}",
-        f"  url       {shown(url, 400)}",
+        f"  url       {shown(done.url, 400)}",
     ]
     return "\n".join([*lines, *([f"  note      {shown(note, 400)}"] if note else [])])

@@ -107,6 +107,17 @@ def _parsed(name: str, text: bytes) -> tuple[Entry, ...]:
     return entries
 
 
+def lacking(contents: Contents, place: Place, prefix: str) -> list[Entry]:
+    """Objects that are not at the place in their size, in order."""
+    there = place.sizes(prefix)
+    return [entry for entry in contents.entries if there.get(entry.name) != entry.size]
+
+
+def requests_to_read(entries: Iterable[Entry]) -> int:
+    """How many requests it takes to read the objects from a remote place."""
+    return sum(-(-entry.size // PIECE) for entry in entries)
+
+
 def send(
     store: Path, contents: Contents, place: Place, prefix: str, *, progress: Progress | None = None
 ) -> tuple[int, int]:
@@ -120,8 +131,7 @@ def send(
     Raises:
         Unreadable: the place does not take them.
     """
-    there = place.sizes(prefix)
-    todo = [entry for entry in contents.entries if there.get(entry.name) != entry.size]
+    todo = lacking(contents, place, prefix)
     advance = _counting(todo, progress, contents.bytes - sum(entry.size for entry in todo))
     data = [entry for entry in todo if not manifest.is_manifest(entry.name)]
     nodes = [entry for entry in todo if manifest.is_manifest(entry.name)][:-1]
