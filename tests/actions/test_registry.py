@@ -6,15 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support import tiny
 from support.places import Place
-from support.publishing import lean, release
+from support.publishing import dataset, lean, release
 
 from vcspec.actions.fetch import fetch, published
 from vcspec.actions.registry import as_registry, entries_in, read_registry
 from vcspec.actions.verify_store import verify_store
+from vcspec.cli import cli
 from vcspec.engine.settings import settings_in_force
-from vcspec.model.errors import Unreadable
+from vcspec.model.errors import Mismatch, Unreadable
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
 from vcspec.storage.anonymous import anonymous_options
@@ -139,6 +141,12 @@ def test_a_registry_of_the_web_names_no_folder_of_this_machine(web_server, made,
     web = web_server(naming(tmp_path / "web", made, f"{prefix}{made}"))
     with pytest.raises(Unreadable, match="local folders"):
         fetch("tiny", registry=[web.url])
+    written = tmp_path / "written.json"
+    assert CliRunner().invoke(cli, ["registry", web.url, "-o", str(written)]).exit_code == 0
+    assert json.loads(written.read_bytes())["releases"] == []
+    other = release(dataset(tmp_path / "other.zarr", tiny.curated(seed=3)), tmp_path / "other")
+    with pytest.raises(Mismatch, match=r"tiny@1\.0\.0 is .* in another registry"):
+        entries_in([web.url, other.place])
     assert fetch("tiny", registry=[str(tmp_path / "web")])
 
 

@@ -306,8 +306,9 @@ def _add(merged: dict[tuple[Any, ...], dict[str, Any]], entry: dict[str, Any], w
     before = merged[key]
     if not same(before["release"], entry["release"]):
         name = f"{entry['release']['id']}@{entry['release']['version']}"
+        there = f"at {before['places'][0]}" if before["places"] else "in another registry"
         message = (
-            f"{name} is {before['release']['storage']} at {before['places'][0]} and "
+            f"{name} is {before['release']['storage']} {there} and "
             f"{entry['release']['storage']} in {where}; leave out the one that you do not trust"
         )
         raise Mismatch(message)

@@ -188,6 +188,8 @@ def registry(urls: tuple[str, ...], format_: str, output: str | None, *, write: 
             refresh(open_place(url), anew=True)
     entries = entries_in(urls)
     if output or format_ == "json":
-        emit(json.dumps(as_registry(entries), indent=1, sort_keys=True), output)
+        # In what is written, no place would stand for that in which it lies.
+        somewhere = [entry for entry in entries if entry["places"]]
+        emit(json.dumps(as_registry(somewhere), indent=1, sort_keys=True), output)
     else:
         emit(releases(entries))
