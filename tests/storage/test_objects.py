@@ -108,6 +108,15 @@ def test_a_place_that_is_not_on_the_list_is_refused(target: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "target", ["s3://AKIA:hun/ter2@b/x", "gs://me:hunter2@b", "az://hunter2@c"]
+)
+def test_credentials_that_no_driver_takes_are_refused_and_not_told(target: str) -> None:
+    with pytest.raises(Refused, match="no user and no password") as error:
+        open_objects(target)
+    assert "hun" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("target", "scheme"),
     [
         ("store.zarr", "file"),

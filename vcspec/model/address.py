@@ -29,6 +29,11 @@ def shown(url: str) -> str:
     return re.split(r"[?#]", _without_users(url), maxsplit=1)[0]
 
 
+def has_user(url: str) -> bool:
+    """Whether an address names a user, alone or with a password."""
+    return _without_users(url) != url
+
+
 def _without_users(text: str) -> str:
     return _USER.sub("", _WEB_USER.sub("", text))
 
@@ -77,7 +82,7 @@ def secret_in(text: str) -> str:
     ''
     """
     bare = text.replace("abfs://", "")  # what stands before its `@` is no user
-    if _without_users(bare) != bare:
+    if has_user(bare):
         return "user and password of an address"
     found = _SIGNED.search(text)
     return f"the query {found[1]} of an address" if found else ""

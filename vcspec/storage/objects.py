@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from vcspec.model.address import climbs, shown, without_user
+from vcspec.model.address import climbs, has_user, shown, without_user
 from vcspec.model.errors import Refused, Unreadable, VcspecError
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
@@ -405,12 +405,19 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
         anonymous: read them without the user's credentials.
 
     Raises:
-        Refused: the URL is chained or of a scheme that is not allowed.
+        Refused: the URL is chained, of a scheme that is not allowed, or holds credentials that no
+            driver would take.
         Unreadable: a package for the scheme is wanting, or what the driver asks for.
     """
     import fsspec
 
     scheme = scheme_of(target)
+    if scheme in ("s3", "gs", "az") and has_user(target):
+        message = (
+            f"{shown(target)}: an address of {scheme}:// has no user and no password; give the "
+            "driver its credentials in its own way, such as AWS_PROFILE"
+        )
+        raise Refused(message)
     if scheme in ("http", "https") and {"?", "#"} & set(target):
         message = (
             f"{shown(target)}: the address of a store, below which its objects lie, has no query "
