@@ -91,8 +91,10 @@ UNLISTED = {
 }
 
 
-@pytest.mark.parametrize("status", [HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN])
-@pytest.mark.parametrize("name", UNLISTED)
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [*((name, HTTPStatus.FORBIDDEN) for name in UNLISTED), ("a loss", HTTPStatus.NOT_FOUND)],
+)
 def test_whatever_is_done_where_nothing_is_listed_is_named(few, web_server, tmp_path, name, status):
     store = Path(shutil.copytree(few, tmp_path / "store.zarr"))
     edit, by_size, by_bytes = UNLISTED[name]
