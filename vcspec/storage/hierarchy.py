@@ -83,8 +83,7 @@ def brief_skeleton(objects: Objects) -> Skeleton | None:
         OSError: a remote place gives no answer.
     """
     limits = standard().limits
-    manifest = _opening(objects, ROOT, limits["document_bytes"])
-    if not isinstance(objects, KeptObjects) and _listed(manifest) <= limits["brief_objects"]:
+    if not isinstance(objects, KeptObjects) and _listed(objects) <= limits["brief_objects"]:
         return None
     body = _opening(objects, "zarr.json", limits["document_bytes"])
     if body is None:
@@ -98,6 +97,7 @@ def brief_skeleton(objects: Objects) -> Skeleton | None:
     inside = _mapping(root.get("consolidated_metadata") or {}).get("metadata")
     if not copy or len(copy) != len(_mapping(inside)) or any(map(climbs, copy)):
         return None
+    manifest = _opening(objects, ROOT, limits["document_bytes"])
     found = {"zarr.json": body} | ({} if manifest is None else {ROOT: manifest})
     known = {name: StoredObject(len(body)) for name, body in found.items()}
     return Skeleton(known, dict(sorted(told.items())), consolidated=copy, listed=False)
@@ -114,10 +114,11 @@ def _opening(objects: Objects, name: str, most: int) -> bytes | None:
         return None
 
 
-def _listed(manifest: bytes | None) -> int:
-    """How many objects a manifest says that there are; 0 where it is none."""
+def _listed(objects: Objects) -> int:
+    """How many objects the manifest says that there are; 0 where there is none."""
+    limits = standard().limits
     try:
-        document = parse_document(manifest or b"", standard().limits)
+        document = parse_document(_opening(objects, ROOT, limits["document_bytes"]) or b"", limits)
         return sum(int(node["objects"]) for node in document["nodes"])
     except (NotStrict, KeyError, TypeError, ValueError):
         return 0

@@ -104,9 +104,13 @@ def kept(storage: str, objects: Callable[[], Objects], *, progress: Progress | N
     return asked_for(target)
 
 
+_OWN: set[Path] = set()  # what this process has asked for
+
+
 def asked_for(path: Path) -> Path:
-    """The store, which is the last to be dropped now."""
+    """The store, which is the last to be dropped now, and not by this process."""
     os.utime(path)
+    _OWN.add(path)
     return path
 
 
@@ -173,14 +177,15 @@ def make_room(
 ) -> list[Kept]:
     """Remove what was left, then the stores not asked for longest, until `wanted` bytes fit.
 
-    What another process is bringing or removing counts, and stays.
+    What another process is bringing or removing counts, and stays. So does what this process has
+    asked for within the last hour, and, where nothing is to be added, what any has: they may be
+    reading it.
 
     Args:
         wanted: bytes that will be added.
         most: bytes that the cache may hold; `limit()` unless given.
         sparing: what was left of that which will be added; it stays, and does not count.
-        force: remove also stores that were asked for within the last hour, which somebody may be
-            reading.
+        force: remove also what somebody may be reading.
 
     Returns:
         What was removed.
@@ -201,13 +206,15 @@ def make_room(
     for store in stores:
         if held + wanted <= most:
             break
-        if (force or not store.is_recent) and remove(store):
+        if not force and store.is_recent and not (wanted and store.path not in _OWN):
+            continue
+        if remove(store):
             held -= store.bytes
             removed.append(store)
     if wanted and held + wanted > most and any(store.is_recent for store in stores):
         message = (
-            f"{wanted} bytes do not fit beside what was used within the last hour ({most} bytes in "
-            "all); set VCSPEC_CACHE_LIMIT, or say `vcspec cache prune --force`"
+            f"{wanted} bytes do not fit into the cache ({most} bytes) beside what is in use; set "
+            "VCSPEC_CACHE_LIMIT"
         )
         raise Unreadable(message)
     return removed
