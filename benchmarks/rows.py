@@ -235,6 +235,22 @@ def verify_store(bench):
     return bench.screen("wide").says, sides, checks
 
 
+def audit(bench):
+    """A split's leaks looked for, copies and near copies among its cells."""
+    folder, tiny = bench.folder("tall"), bench.tiny()
+
+    def ours(folder):
+        split, dataset = str(folder / "split.zarr"), str(folder / "dataset.zarr")
+        return [*VCSPEC, "audit", split, "--dataset", dataset, "--quiet"]
+
+    sides = twice("vcspec", ours, folder, tiny) + decoding(folder, tiny, "dataset.zarr")
+
+    def checks():
+        return [times_as_much((sides[0], sides[2]), "cpu", 5), at_most(sides[0], "peak", 1024)]
+
+    return bench.screen("tall").says, sides, checks
+
+
 def discrimination(bench):
     """Distances of predicted profiles to true ones; one thread."""
     profiles, genes = (2_000, 10_000) if bench.size == "full" else (100, 500)
@@ -479,6 +495,7 @@ ROWS = {
     "moments-store": moments_store,
     "validate-data": validate_data,
     "verify-store": verify_store,
+    "audit": audit,
     "discrimination": discrimination,
     "energy-distance": energy_distance,
     "workers": workers,
