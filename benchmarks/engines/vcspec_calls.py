@@ -50,7 +50,10 @@ def one_pass(store):
 
     cells, runs, scale = opened(store)
     settings = Settings()
-    known = all_sorted([StoredControl(cells, (runs["control"],), scale)], settings)
+    known = all_sorted(
+        [StoredControl(cells, (runs["control"],), scale, entries=settings.budget.entries())],
+        settings,
+    )
     groups = [Group(*run, -1 if label == "control" else 0) for label, run in runs.items()]
     sweep(cells, groups, known, Wants(notes=True, scale=scale), settings)
 
