@@ -33,7 +33,7 @@ VALUES = 268_944_612, 272_706_723  # that its predictions and its dataset store
 def plan(cells, controls, lines, stored, features):
     """What the formulas of the page say, by the names of its rows."""
     conditions, values = lines * DRUGS, cells * stored
-    sorted_controls = 4 * controls * stored + 16 * features * lines
+    sorted_controls = 5 * controls * stored + 24 * features * lines
     fit = max(1, int(BLOCK // (values / conditions)))
     work = values * NANOSECONDS / 1e9
     return {

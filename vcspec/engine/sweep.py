@@ -97,7 +97,7 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     """
     ends = cells.ends
     borders = [*(group.start for group in groups), groups[-1].stop] if groups else [0]
-    size = sum(control.values.nbytes for control in controls)
+    size = sum(control.nbytes for control in controls)
     size += 0 if shown is None else shown.cells.nbytes
     entries = settings.budget.entries(size)
     kinds = [group.control for group in groups]

@@ -39,7 +39,14 @@ def _declared(library: Any) -> Any:
             "vcs_fingerprints",
         ),
         ctypes.c_double: ("vcs_sum_of_roots",),
-        None: ("vcs_scan", "vcs_filled", "vcs_compress", "vcs_pairwise", "vcs_two_sided"),
+        None: (
+            "vcs_index",
+            "vcs_scan",
+            "vcs_filled",
+            "vcs_compress",
+            "vcs_pairwise",
+            "vcs_two_sided",
+        ),
     }
     for answer, names in answers.items():
         for name in names:

@@ -15,7 +15,7 @@
 #define SHORT 24        /* insertion sort up to here */
 #define LARGE 64        /* entries of a bucket from which on it is sorted by digits */
 #define LINE 16         /* values in a line of the cache */
-#define STEP 4          /* of the control's values, one of so many is in an index */
+#define STEP 4          /* of the control's values, one of so many is in its index; Python knows it */
 #define WINDOW 16       /* values of the control that are looked at together */
 #define CHAIN 16        /* values between two of the control from which on a condition is sorted */
 #define NODE 24         /* bits of a number of a node, of which there are fewer than cells */
@@ -157,7 +157,7 @@ static inline void flush(uint32_t *to, const Line *line) {
 typedef struct {
     int64_t features, conditions, control_cells;
     const int64_t *cells, *control_start;
-    const uint32_t *control;
+    const uint32_t *control, *index;
     const uint64_t *control_ties;
     double *u, *ties;
 } Test;
@@ -221,30 +221,44 @@ static int64_t count_equal(const uint32_t *own, int64_t rank, int64_t n, uint32_
     return from - rank + count_below(own + from, end - from, value + 1);
 }
 
-/* Where to look for a value among n sorted ones: place[b] of them are surely below those whose
-   distance from the least, times the scale, is b. */
+/* Where to look for a value among n sorted ones, WINDOW at least: place[b] of them are surely below
+   those whose distance from the least, times the scale, is b. */
 typedef struct {
     uint32_t least, most;
     uint64_t scale;
-    uint32_t *place;
+    const uint32_t *place;
 } Index;
 
 static inline uint64_t bucket_of(const Index *index, uint32_t value) {
     return (uint64_t)(value - index->least) * index->scale >> 32;
 }
 
-static void make_index(Index *index, const uint32_t *own, int64_t n) {
-    const int64_t buckets = 2 * (n / STEP);
-    index->least = own[0];
-    index->most = own[n - 1];
-    index->scale = ((uint64_t)buckets << 32) / ((uint64_t)(index->most - index->least) + 1);
-    memset(index->place, 0, (size_t)(buckets + 1) * sizeof *index->place);
-    const Index known = *index;
-    for (int64_t j = 0; j < n; j += STEP) known.place[bucket_of(&known, own[j]) + 1] = (uint32_t)j;
-    uint32_t last = 0;
-    for (int64_t b = 0; b < buckets; b++) {
-        last = index->place[b] > last ? index->place[b] : last;
-        index->place[b] = last;
+static Index index_of(const uint32_t *own, int64_t n, const uint32_t *place) {
+    Index index = {own[0], own[n - 1], 0, place};
+    index.scale = ((uint64_t)(n / STEP) << 32) / ((uint64_t)(index.most - index.least) + 1);
+    return index;
+}
+
+/* Where the index of feature g begins, which holds a number for each STEP values, and one. */
+static inline int64_t index_start(const int64_t *start, int64_t g) {
+    return start[g] / STEP + 2 * g;
+}
+
+/* Fills the index, start[features] / STEP + 2 * features numbers, of each feature's sorted values. */
+API void vcs_index(int64_t features, const int64_t *start, const uint32_t *values,
+                   uint32_t *index) {
+    for (int64_t g = 0; g < features; g++) {
+        const uint32_t *own = values + start[g];
+        const int64_t n = start[g + 1] - start[g], buckets = n / STEP;
+        uint32_t *place = index + index_start(start, g), last = 0;
+        memset(place, 0, (size_t)(buckets + 1) * sizeof *place);
+        if (n < WINDOW) continue;
+        const Index known = index_of(own, n, place);
+        for (int64_t j = 0; j < n; j += STEP) place[bucket_of(&known, own[j]) + 1] = (uint32_t)j;
+        for (int64_t b = 0; b < buckets; b++) {
+            last = place[b] > last ? place[b] : last;
+            place[b] = last;
+        }
     }
 }
 
@@ -278,14 +292,15 @@ static inline void look(const uint32_t *window, uint32_t value, int64_t *below, 
 typedef struct { uint32_t rank, met; } Place;
 
 static APART void place_all(const uint32_t *value, int64_t m, const uint32_t *own, int64_t n,
-                      const Index *index, Place *place) {
+                            const uint32_t *index, Place *place) {
     const int64_t end = n - WINDOW;
-    for (int64_t i = 0; i < m && !index; i++) {
+    for (int64_t i = 0; i < m && end < 0; i++) {
         int64_t rank = count_below(own, n, value[i]);
         place[i] = (Place){(uint32_t)rank, (uint32_t)count_equal(own, rank, n, value[i])};
     }
-    const Index known = index ? *index : (Index){0, 0, 0, NULL}; /* which no writing can change */
-    for (int64_t i = 0; i < m && index; i++) {
+    if (end < 0) return;
+    const Index known = index_of(own, n, index);
+    for (int64_t i = 0; i < m; i++) {
         uint32_t inside = value[i] < known.least ? known.least : value[i];
         inside = inside > known.most ? known.most : inside;
         int64_t from = known.place[bucket_of(&known, inside)], below, upto;
@@ -321,7 +336,6 @@ typedef struct {
     uint64_t visit; /* what heads of this condition at this feature are told by */
     uint64_t *keys, *other;
     uint32_t *count;
-    Index index;
 } Room;
 
 /* As `meet_all`, at a cost that no choice of values can raise. */
@@ -371,15 +385,13 @@ static APART Found meet_all(const uint32_t *value, int64_t m, Room *room) {
 }
 
 /* U and the sum of t^3 - t of each condition at feature g, whose values are in their order. */
-static void test_feature(const Test *test, int64_t g, const uint32_t *value, int64_t stored,
+static void test_feature(const Test *test, int64_t g, const uint32_t *value,
                          const uint32_t *count, Room *room) {
     const int64_t n = test->control_start[g + 1] - test->control_start[g];
     const uint32_t *own = test->control + test->control_start[g];
     const double silent = (double)(test->control_cells - n);
     const double negative = (double)count_below(own, n, SIGN);
-    /* An index of one value in four costs about as much as the bisections of one in sixty. */
-    const Index *index = n >= WINDOW && n < 64 * stored ? &room->index : NULL;
-    if (index) make_index(&room->index, own, n);
+    const uint32_t *index = test->index + index_start(test->control_start, g);
     for (int64_t c = 0; c < test->conditions; c++) {
         int64_t at = c * test->features + g, m = count[at], zeros = test->cells[c] - m;
         place_all(value, m, own, n, index, room->place);
@@ -399,10 +411,11 @@ static void test_feature(const Test *test, int64_t g, const uint32_t *value, int
 API int64_t vcs_rank_sums(int64_t rows, const int64_t *indptr, const int32_t *indices,
                           const uint32_t *bits, const uint16_t *condition, int64_t features,
                           const int64_t *control_start, const uint32_t *control,
-                          const uint64_t *control_ties, int64_t control_cells, int64_t conditions,
-                          const int64_t *cells, uint32_t *values, double *u, double *ties) {
-    Test test = {features, conditions, control_cells, cells, control_start, control, control_ties,
-                 u, ties};
+                          const uint32_t *index, const uint64_t *control_ties,
+                          int64_t control_cells, int64_t conditions, const int64_t *cells,
+                          uint32_t *values, double *u, double *ties) {
+    Test test = {features, conditions, control_cells, cells, control_start, control, index,
+                 control_ties, u, ties};
     int64_t failed = -2, most = 0, own = longest(features, control_start);
     for (int64_t c = 0; c < conditions; c++) most = cells[c] > most ? cells[c] : most;
     int64_t *start = malloc((size_t)(features + 2) * sizeof *start);
@@ -414,17 +427,15 @@ API int64_t vcs_rank_sums(int64_t rows, const int64_t *indptr, const int32_t *in
         .keys = malloc((size_t)(most + 1) * sizeof *room.keys),
         .other = malloc((size_t)(most + 1) * sizeof *room.other),
         .count = malloc((size_t)(most + 2) * sizeof *room.count),
-        .index.place = malloc((size_t)(2 * (own / STEP) + 2) * sizeof *room.index.place),
     };
     if (!start || !count || !room.place || !room.node || !room.head || !room.keys || !room.other
-        || !room.count || !room.index.place) goto end;
+        || !room.count) goto end;
     failed = transpose(rows, indptr, indices, bits, condition, &test, start, count, values);
     for (int64_t g = 0; g < features && !failed; g++) {
-        int64_t from = g ? start[g] : 0;
-        test_feature(&test, g, values + from, start[g + 1] - from, count, &room);
+        test_feature(&test, g, values + (g ? start[g] : 0), count, &room);
     }
 end:
     free(start); free(count); free(room.place); free(room.node); free(room.head);
-    free(room.keys); free(room.other); free(room.count); free(room.index.place);
+    free(room.keys); free(room.other); free(room.count);
     return failed;
 }
