@@ -109,7 +109,7 @@ HOWS = st.builds(
 
 
 @settings(
-    max_examples=15,
+    max_examples=12,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -135,7 +135,7 @@ def test_the_scorecard_does_not_depend_on_how_it_was_made(
     target = str(store) if how.place == "local" else f"s3://{bucket.name}/a.zarr"
     scheduler = dask_cluster.address if how.engine == "dask" else ""
     work = Settings(how.engine, scheduler, Budget(how.memory, how.workers))
-    with chosen(kernels=how.kernels, floor=1):
+    with chosen(kernels=how.kernels, floor=60):
         found = score(target, split=screen.split, reference=anchors, suites=SUITES, settings=work)
     shutil.rmtree(bucket)
     if order is None:
