@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from vcspec.render.report_text import LIMIT, LISTED, named, shown, text
+from vcspec.model.address import shown as named
+from vcspec.render.report_text import LIMIT, LISTED, shown, text
 
 ESC = "\x1b"
 

@@ -1,7 +1,6 @@
 """Cells with a wanted mean: control cells of the context, changed feature by feature."""
 
 import hashlib
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ AT_ONCE = 512  # features whose cells are drawn together: their tickets stay in 
 LAST = np.uint64(2**64 - 1)
 
 
-@lru_cache(maxsize=1024)  # baselines of one condition draw the same
 def drawn_rows(available: int, wanted: int, key: str) -> NDArray[np.int64]:
     """Numbers of `wanted` rows out of `available`, in row order, drawn by hash of the key.
 
@@ -23,9 +21,7 @@ def drawn_rows(available: int, wanted: int, key: str) -> NDArray[np.int64]:
     whole, rest = divmod(wanted, available)
     tickets = [hashlib.sha256(f"{key}:{whole}:{row}".encode()).digest() for row in range(available)]
     last = sorted(range(available), key=tickets.__getitem__)[:rest]
-    found = np.sort(np.concatenate([np.tile(np.arange(available), whole), last]).astype(np.int64))
-    found.flags.writeable = False
-    return found
+    return np.sort(np.concatenate([np.tile(np.arange(available), whole), last]).astype(np.int64))
 
 
 def typical(control: Rows) -> float:

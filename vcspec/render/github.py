@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from vcspec.model.address import shown as named
 from vcspec.model.finding import Finding, Report
 from vcspec.render.report_text import (
     SEVERITY,
-    named,
     ordered,
     place,
     remedy,

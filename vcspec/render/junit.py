@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
+from vcspec.model.address import shown as named
 from vcspec.model.finding import Finding, Report
-from vcspec.render.report_text import named, place, remedy, sentence, shown, tally
+from vcspec.render.report_text import place, remedy, sentence, shown, tally
 from vcspec.standard import Table
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from vcspec.model.address import shown as named
 from vcspec.model.finding import Report
-from vcspec.render.report_text import named
 from vcspec.version import __version__
 
 REPORT_VERSION = "1"

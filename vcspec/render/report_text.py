@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from vcspec.model.address import shown as told
+from vcspec.model.address import shown as named
 from vcspec.model.finding import Finding, Report, Skipped
 
 if TYPE_CHECKING:
@@ -47,11 +47,6 @@ def shown(text: str, limit: int = LIMIT) -> str:
     # Build servers obey ##[command] and ##vso[command] wherever they stand in a line of a log.
     plain = plain.replace("##", "#\\x23")
     return plain if len(plain) <= limit else plain[: limit - 1] + "…"
-
-
-def named(target: str) -> str:
-    """The target of a report without the secrets that a URL may carry: user, password, query."""
-    return told(target)
 
 
 def place(finding: Finding) -> str:

@@ -7,8 +7,9 @@ from pathlib import PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
+from vcspec.model.address import shown as named
 from vcspec.model.finding import Finding, Report
-from vcspec.render.report_text import SEVERITY, named, place, remedy, sentence, shown, tally
+from vcspec.render.report_text import SEVERITY, place, remedy, sentence, shown, tally
 from vcspec.standard import CURRENT, Table
 from vcspec.version import __version__
 

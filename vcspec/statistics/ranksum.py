@@ -18,7 +18,6 @@ from vcspec.statistics.kernels import call, compiled, narrow, scratch
 from vcspec.statistics.placement import Landscape, cubic, distinct, keys_of
 
 EXACT_CELLS = 2**21  # beyond, the cubes of the kernel do not fit 64 bits
-INDEXED = 4  # of the control's values, one of so many is in its index; the kernel knows it
 MOST_CONDITIONS = 2**16  # that the kernel numbers in one call
 AT_ONCE = 2**24  # entries that are tested together; memory for more costs more than it saves
 
@@ -91,13 +90,14 @@ class SortedControl:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes once something was compared with it, but for those by feature."""
-        return self.values.nbytes + self.values.nbytes // INDEXED
+        """Bytes of its values, and of the index that comparing makes of them."""
+        return self.values.nbytes + (self._index.nbytes if compiled() is not None else 0)
 
     @cached_property
     def _index(self) -> NDArray[np.uint32]:
         """Where the kernel begins to look for a value."""
-        found = np.empty(len(self.values) // INDEXED + 2 * self.width, dtype=np.uint32)
+        length = call("vcs_index_length", self.width, len(self.values))
+        found = np.empty(length, dtype=np.uint32)
         call("vcs_index", self.width, self.start, self.values, found)
         return found
 

@@ -34,6 +34,7 @@ def _declared(library: Any) -> Any:
             "vcs_place",
             "vcs_sort_control",
             "vcs_rank_sums",
+            "vcs_index_length",
             "vcs_sums",
             "vcs_canonical",
             "vcs_fingerprints",

@@ -15,7 +15,7 @@
 #define SHORT 24        /* insertion sort up to here */
 #define LARGE 64        /* entries of a bucket from which on it is sorted by digits */
 #define LINE 16         /* values in a line of the cache */
-#define STEP 4          /* of the control's values, one of so many is in its index; Python knows it */
+#define STEP 4          /* of the control's values, one of so many is in its index */
 #define WINDOW 16       /* values of the control that are looked at together */
 #define CHAIN 16        /* values between two of the control from which on a condition is sorted */
 #define NODE 24         /* bits of a number of a node, of which there are fewer than cells */
@@ -244,7 +244,12 @@ static inline int64_t index_start(const int64_t *start, int64_t g) {
     return start[g] / STEP + 2 * g;
 }
 
-/* Fills the index, start[features] / STEP + 2 * features numbers, of each feature's sorted values. */
+/* How many numbers the index of so many sorted values takes. */
+API int64_t vcs_index_length(int64_t features, int64_t values) {
+    return values / STEP + 2 * features;
+}
+
+/* Fills the index of each feature's sorted values. */
 API void vcs_index(int64_t features, const int64_t *start, const uint32_t *values,
                    uint32_t *index) {
     for (int64_t g = 0; g < features; g++) {
