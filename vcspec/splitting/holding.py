@@ -37,7 +37,10 @@ def require_choice(what: str, choice: Choice) -> None:
         UsageError: one is not.
     """
     if not choice.names and not choice.fold and not 0 < choice.fraction < 1:
-        message = f"fraction is {choice.fraction}; give one above 0 and below 1, or name {what}"
+        nothing = "" if choice.fraction else ", so that nothing is held out"
+        message = (
+            f"fraction is {choice.fraction}{nothing}; give one above 0 and below 1, or name {what}"
+        )
         raise UsageError(message)
     if not 0 <= choice.validation < 1:
         message = f"validation is {choice.validation}; give a share from 0 and below 1"
