@@ -229,7 +229,8 @@ def make_reference(folder):
     target = folder / "prepared" / "reference.zarr"
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
-        reference(folder / "split.zarr", folder / "dataset.zarr", target)
+        parts = (folder / "split.zarr", folder / "dataset.zarr", target)
+        reference(*parts, suites=("vcc-2025",))
 
 
 def parser():

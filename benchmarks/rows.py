@@ -75,16 +75,18 @@ def score_command(folder, *options):
     return [*VCSPEC, "score", str(folder / "predictions.zarr"), *options, "--quiet"]
 
 
-def without_reference(folder):
-    return score_command(folder, "--dataset", str(folder / "dataset.zarr"))
+def without_reference(folder, *options):
+    return score_command(folder, "--dataset", str(folder / "dataset.zarr"), *options)
 
 
-def with_reference(folder):
-    return score_command(folder, "--reference", str(folder / "prepared" / "reference.zarr"))
+def with_reference(folder, *options):
+    reference = str(folder / "prepared" / "reference.zarr")
+    return score_command(folder, "--reference", reference, *options)
 
 
-def score(bench, name, profile, *parts):
+def score(bench, name, profile, suite, *parts):
     """Sides of a comparison with cell-eval; with a prepared reference too, where it is a part."""
+    asked = ("--suite", suite)
     python, problem = bench.peer()
     parts = ("h5ad", *parts)
     folder, tiny = bench.folder(name, *parts), bench.tiny(*parts)
@@ -98,15 +100,17 @@ def score(bench, name, profile, *parts):
     peers = twice(f"cell-eval {profile}", cell_eval, folder, tiny, says="2 threads")
     for side in peers:
         side.error = problem
-    sides = twice("vcspec, both sides", without_reference, folder, tiny)
+    sides = twice("vcspec, both sides", lambda at: without_reference(at, *asked), folder, tiny)
     if "reference" in parts:
-        sides += twice("vcspec, reference prepared", with_reference, folder, tiny)
+        sides += twice(
+            "vcspec, reference prepared", lambda at: with_reference(at, *asked), folder, tiny
+        )
     return peers + sides
 
 
 def score_vcc(bench):
-    """Scores, with both sides computed from their cells, and with a reference made before."""
-    sides = score(bench, "medium", "vcc", "reference")
+    """Scores of vcc-2025, with both sides computed from their cells, or one of them before."""
+    sides = score(bench, "medium", "vcc", "vcc-2025", "reference")
 
     def checks():
         peer, both, prepared = sides[0], sides[2], sides[4]
@@ -121,7 +125,7 @@ def score_vcc(bench):
 
 def score_core(bench):
     """All metrics of core-1.0, with both sides computed from their cells."""
-    sides = score(bench, "core", "full")
+    sides = score(bench, "core", "full", "core-1.0")
     return bench.screen("core").says, sides, lambda: [times_less((sides[2], sides[0]), "cpu", 15)]
 
 
