@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 import rfc8785
@@ -311,30 +312,21 @@ def test_interruption_ends_with_130(run, folder, monkeypatch):
 
 
 def test_a_bug_is_told_without_secrets(run, folder, monkeypatch):
-    def broken(*_: object, **__: object) -> None:
-        message = "https://me:hunter2@host/x?sig=hunter2"
-        raise RuntimeError(message)
-
-    monkeypatch.setattr("vcspec.actions.validate.validate", broken)
+    bug = Mock(side_effect=RuntimeError("https://me:hunter2@host/x?sig=hunter2"))
+    monkeypatch.setattr("vcspec.actions.validate.validate", bug)
     code, _, err = run("validate", str(folder / "model.zarr"))
     assert (code, "host/x" in err, "hunter2" in err) == (5, True, False)
 
 
 def test_no_error_fakes_a_line_of_its_own(run, folder, monkeypatch):
-    def broken(*_: object, **__: object) -> None:
-        message = "withdrawn: bad\nvcspec: all is well\x1b[2J"
-        raise Mismatch(message)
-
-    monkeypatch.setattr("vcspec.actions.validate.validate", broken)
+    refusal = Mock(side_effect=Mismatch("withdrawn: bad\nvcspec: all is well\x1b[2J"))
+    monkeypatch.setattr("vcspec.actions.validate.validate", refusal)
     code, _, err = run("validate", str(folder / "model.zarr"))
     assert (code, err.count("\n"), "\x1b" in err) == (1, 1, False)
 
 
 def test_a_bug_ends_with_5_and_says_so(run, folder, monkeypatch):
-    def broken(*_, **__):
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("vcspec.actions.validate.validate", broken)
+    monkeypatch.setattr("vcspec.actions.validate.validate", Mock(side_effect=ZeroDivisionError))
     code, _, err = run("validate", folder / "model.zarr")
     assert code == 5
     assert "this is a bug in vcspec" in err
