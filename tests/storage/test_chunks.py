@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from vcspec.model.store import Damaged
+from vcspec.storage.chunks import RECENT_BYTES, Recent
 from vcspec.storage.compressors import zstd_content_size
 from vcspec.storage.recipes import recipe_of
 from vcspec.storage.zarr_store import ZarrStore
@@ -77,6 +78,8 @@ def test_every_layout_reads_as_zarr_reads_it(tmp_path_factory, data_type, where,
     found = store.span("/a", start, stop)
     assert found.dtype == np.dtype(data_type)
     np.testing.assert_array_equal(found, values(data_type)[start:stop])
+    again = store.span("/a", start // 2, (start + LENGTH) // 2)
+    np.testing.assert_array_equal(again, values(data_type)[start // 2 : (start + LENGTH) // 2])
 
 
 PLAIN = {
@@ -88,6 +91,28 @@ PLAIN = {
     "index_first": True,
     "zarr_format": 3,
 }
+
+
+def test_a_chunk_is_read_once_however_small_the_pieces_that_are_asked_for(tmp_path):
+    store = written(tmp_path / "s", "float32", **{**PLAIN, "shard": 0})
+    assert "/a" in store.skeleton.nodes
+    before = store.requests
+    pieces = [store.span("/a", at, at + 1) for at in range(LENGTH)]
+    np.testing.assert_array_equal(np.concatenate(pieces), values("float32"))
+    assert store.requests - before == -(-LENGTH // PLAIN["chunk"])
+
+
+def test_no_more_chunks_are_kept_than_their_bytes_allow():
+    recent, size = Recent(), RECENT_BYTES // 4
+    for at in range(5):
+        recent.keep(("/a", (at,)), np.full(size, at, dtype=np.int8))
+    assert [at for at in range(5) if recent.get(("/a", (at,))) is not None] == [1, 2, 3, 4]
+    recent.get(("/a", (1,)))
+    recent.keep(("/b", (0,)), np.zeros(size, dtype=np.int8))
+    assert [at for at in range(5) if recent.get(("/a", (at,))) is not None] == [1, 3, 4]
+    recent.keep(("/c", (0,)), np.zeros(RECENT_BYTES + 1, dtype=np.int8))
+    assert recent.get(("/c", (0,))) is None
+    assert recent.get(("/b", (0,))) is not None
 
 
 def is_read_in_silence(target: str) -> bool:

@@ -1,8 +1,10 @@
 """Boxes of arrays: which bytes they need, read together and decoded in place."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from threading import Lock
 
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Damaged, Node, StoredObject
@@ -13,6 +15,7 @@ from vcspec.storage.parts import Key, Part, Place
 from vcspec.storage.recipes import recipe_of
 
 TURN_BYTES = 67_108_864  # stored bytes that are held while they are decoded
+RECENT_BYTES = 8_388_608  # of chunks that are kept decoded, for each store
 
 
 class Absent(Damaged):
@@ -46,18 +49,50 @@ class Step:
         """What names the chunk in its store."""
         return self.part.node.path, self.place
 
-    def decode(self, data: Mapping[Key, bytes], out: AnyArray) -> None:
-        """Put what the part has of the chunk into `out`.
+    def decode(self, data: Mapping[Key, bytes], out: AnyArray) -> AnyArray | None:
+        """Put what the part has of the chunk into `out`; the chunk, where that is not all of it.
 
         Raises:
             Damaged: the bytes do not decode.
         """
+        room = self.part.room(self.place, out)
         try:
-            self.part.decode(self.place, data[self.key], out)
+            whole = self.part.decoded(data[self.key], into=room)
         except BadChunk as error:
             shown = self.place[0] if len(self.place) == 1 else self.place
             reason = f"chunk {shown} cannot be decoded ({error})"
             raise Damaged(self.part.node.path, reason) from error
+        if room is not None:
+            return None
+        self.part.put(self.place, whole, out)
+        return whole
+
+
+class Recent:
+    """Chunks of which a part was wanted: the next part often is soon. Any number of threads ask."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._chunks: OrderedDict[Key, AnyArray] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Key) -> AnyArray | None:
+        """The chunk, decoded, if it is still kept."""
+        with self._lock:
+            found = self._chunks.get(key)
+            if found is not None:
+                self._chunks.move_to_end(key)
+            return found
+
+    def keep(self, key: Key, chunk: AnyArray) -> None:
+        """Keep the chunk, in place of those that were asked for longest ago."""
+        with self._lock:
+            if key in self._chunks or chunk.nbytes > RECENT_BYTES or chunk.dtype.hasobject:
+                return
+            self._chunks[key] = chunk
+            self._bytes += chunk.nbytes
+            while self._bytes > RECENT_BYTES:
+                self._bytes -= self._chunks.popitem(last=False)[1].nbytes
 
 
 class ChunkReader:
@@ -68,6 +103,7 @@ class ChunkReader:
         self._stored = stored
         self._indices: dict[str, AnyArray] = {}
         self._heads: dict[str, bytes] = {}
+        self._recent = Recent()
 
     def read(
         self, wanted: Sequence[tuple[Node, tuple[slice, ...]]], *, borrow: bool = False
@@ -108,11 +144,20 @@ class ChunkReader:
             part.borrowed(f"chunks {number}") if borrow else part.empty()
             for number, part in enumerate(parts)
         ]
+        unread = []
+        for step in steps:
+            kept = self._recent.get(step.key)
+            if kept is None:
+                unread.append(step)
+            else:
+                step.part.put(step.place, kept, found[step.number])
         # What is near is read chunk by chunk and decoded while it is in the cache.
-        for turn in _turns(steps, 0 if isinstance(self._objects, LocalObjects) else TURN_BYTES):
+        for turn in _turns(unread, 0 if isinstance(self._objects, LocalObjects) else TURN_BYTES):
             data = self._fetch(turn)
             for step in turn:
-                step.decode(data, found[step.number])
+                chunk = step.decode(data, found[step.number])
+                if chunk is not None:
+                    self._recent.keep(step.key, chunk)
         return found
 
     def heads(self, node: Node, names: Sequence[str]) -> list[bytes]:

@@ -52,27 +52,39 @@ class Part:
             for one, at, size in zip(self.where, place, self.recipe.chunk, strict=True)
         )
 
-    def decode(self, place: Place, data: bytes, out: AnyArray) -> None:
-        """Put what the chunk at `place` has of the box into `out`, which is the box.
+    def room(self, place: Place, out: AnyArray) -> AnyArray | None:
+        """Where in `out`, which is the box, the chunk decodes to; None where it must be cut."""
+        target, _ = self._cut(place)
+        box: Any = (*target, ...)
+        view: AnyArray = out[box]  # an array, even where there is no axis
+        return view if view.flags.c_contiguous and self.is_within(place) else None
+
+    def decoded(self, data: bytes, into: AnyArray | None = None) -> AnyArray:
+        """A whole chunk, in room of its own if it is not given any.
 
         Raises:
             BadChunk: the bytes do not decode.
         """
+        data_type = self.recipe.data_type.newbyteorder("=")
+        whole = np.empty(self.recipe.chunk, dtype=data_type) if into is None else into
+        decode_into(self.recipe, data, whole)
+        return whole
+
+    def put(self, place: Place, whole: AnyArray, out: AnyArray) -> None:
+        """Put what the chunk at `place` has of the box into `out`, which is the box."""
+        target, source = self._cut(place)
+        out[target] = whole[source]
+
+    def _cut(self, place: Place) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """What the chunk at `place` has of the box: in the box, and in the chunk."""
         sizes = zip(self.where, place, self.recipe.chunk, strict=True)
         firsts = [(one, at * size, size) for one, at, size in sizes]
         target = tuple(
             slice(max(first - one.start, 0), min(first + size, one.stop) - one.start)
             for one, first, size in firsts
         )
-        box: Any = (*target, ...)
-        view = out[box]  # an array, even where there is no axis
-        if view.flags.c_contiguous and self.is_within(place):
-            decode_into(self.recipe, data, view)
-            return
-        whole = np.empty(self.recipe.chunk, dtype=out.dtype)
-        decode_into(self.recipe, data, whole)
         source = tuple(
             slice(max(one.start - first, 0), min(one.stop - first, size))
             for one, first, size in firsts
         )
-        out[target] = whole[source]
+        return target, source
