@@ -32,11 +32,13 @@ def benjamini_hochberg(p_value: Array) -> Array:
     Source: Benjamini & Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x.
     """
     tests = p_value.shape[-1]
-    order = np.argsort(p_value, axis=-1)  # equal values are adjusted alike, in any order
-    raw = np.take_along_axis(p_value, order, axis=-1) * (tests / np.arange(1, tests + 1))
-    smallest_above = np.minimum.accumulate(raw[..., ::-1], axis=-1)[..., ::-1]
-    adjusted = np.empty_like(raw)
-    np.put_along_axis(adjusted, order, np.minimum(smallest_above, 1), axis=-1)
+    factors = tests / np.arange(1, tests + 1)
+    adjusted = np.empty(p_value.shape)
+    for where in np.ndindex(p_value.shape[:-1]):  # one row stays in the processor's cache
+        order = np.argsort(p_value[where])  # equal values are adjusted alike, in any order
+        raw = p_value[where][order] * factors
+        smallest_above = np.minimum.accumulate(raw[::-1])[::-1]
+        adjusted[where][order] = np.minimum(smallest_above, 1)
     return adjusted
 
 
