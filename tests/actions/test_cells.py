@@ -1,4 +1,5 @@
 import hashlib
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ from support.reencode import Layout, reencode
 
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.curate import write_dataset
+from vcspec.engine.budget import Budget
+from vcspec.engine.settings import Settings
+from vcspec.engine.spill import Spill
 from vcspec.model.errors import Mismatch
+from vcspec.model.matrix import Rows
 from vcspec.rules.subject import Subject
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -35,6 +40,39 @@ def test_counts_become_log1p_values_condition_by_condition(
     rows = found.of("|".join(KEY))
     assert rows.data.dtype == np.float32
     np.testing.assert_array_equal(rows.dense(), expected(screen))
+
+
+def test_a_matrix_by_columns_is_read_from_scratch_files_and_never_held(
+    screen: tiny.Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    said: list[str] = []
+    settings = Settings(budget=Budget(1, 1), announce=said.append)
+    place = reencode(screen.dataset, tmp_path / "columns.zarr", Layout("csc"))
+    subject = Subject(ZarrStore(str(place)), settings=settings)
+    monkeypatch.setattr("vcspec.engine.budget.FEWEST_ENTRIES", 500)
+    asked: list[int] = []
+    add = Spill.add
+
+    def counted(spill: Spill, rows: Rows) -> None:
+        asked.append(len(rows.data))
+        add(spill, rows)
+
+    monkeypatch.setattr(Spill, "add", counted)
+    found, wanted = ConditionCells(subject, SPACE), cells(screen.dataset)
+    for _ in range(2):
+        for key in wanted.runs:
+            np.testing.assert_array_equal(found.of(key).dense(), wanted.of(key).dense())
+    np.testing.assert_array_equal(found.stored_row(7).dense(), wanted.stored_row(7).dense())
+    assert max(asked) <= 500
+    assert sum(asked) == len(ZarrStore(str(screen.dataset)).array("/X/data"))
+    (told,) = said
+    assert "compressed by columns" in told
+    assert len(list(scratch.iterdir())) == 1
+    del found
+    assert list(scratch.iterdir()) == []
 
 
 def with_library(tmp_path: Path) -> tuple[Path, np.ndarray]:

@@ -2,15 +2,18 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.engine.cells import Scale
+from vcspec.engine.spill import Spill, SpilledCells, require_room, scratch_folder
 from vcspec.model.errors import Mismatch
-from vcspec.model.matrix import Array, Rows, stack
+from vcspec.model.matrix import Array, Rows
 from vcspec.model.spaces import AS_MEASURED
 from vcspec.model.store import Column
 from vcspec.rules.subject import Run, Subject
@@ -71,9 +74,7 @@ class ConditionCells:
 
     def stored_row(self, row: int) -> Rows:
         """(1, features) values of one cell as they are stored."""
-        if self._gathered is not None:
-            return self._gathered.slice(row, row + 1)
-        return self.subject.store.rows("/X", row, row + 1)
+        return self._rows(row, row + 1)
 
     @property
     def scale(self) -> Scale:
@@ -82,17 +83,30 @@ class ConditionCells:
         return Scale(space, float(self.values.get("target_sum", 1)))
 
     def _stored(self, run: Run) -> Rows:
-        if self._gathered is not None:
-            return self._gathered.slice(run.start, run.stop)
-        return self.subject.store.rows("/X", run.start, run.stop)
+        return self._rows(run.start, run.stop)
+
+    def _rows(self, start: int, stop: int) -> Rows:
+        if self._spilled is not None:
+            return self._spilled.rows(start, stop)
+        return self.subject.store.rows("/X", start, stop)
 
     @cached_property
-    def _gathered(self) -> Rows | None:
-        """All rows, of a matrix compressed by columns, whose rows cannot be read one by one."""
+    def _spilled(self) -> SpilledCells | None:
+        """The rows of a matrix compressed by columns, in scratch files that go when this does."""
         node = self.subject.node("/X")
         if node is None or node.encoding != "csc_matrix":
             return None
-        return stack(list(self.subject.store.blocks("/X")))
+        store, settings = self.subject.store, self.subject.settings
+        lengths, data_type = store.row_lengths("/X"), np.dtype(store.value_type("/X"))
+        size = store.scratch_bytes("/X") + int(lengths.sum()) * (4 + data_type.itemsize)
+        require_room(size, store.target, "its matrix is compressed by columns", settings)
+        stack = ExitStack()
+        folder = stack.enter_context(scratch_folder())
+        finalize(self, stack.close)
+        spill = Spill(folder, lengths, np.arange(len(lengths)), store.width("/X"), data_type)
+        for block in store.blocks("/X", settings.budget.entries()):
+            spill.add(block)
+        return spill.cells
 
     def _totals(self, run: Run) -> Array | None:
         return None if self.totals is None else self.totals[run.start : run.stop]
