@@ -1,6 +1,24 @@
-"""`python -m vcspec` is the `vcspec` command."""
+"""The `vcspec` command, which is `python -m vcspec` as well.
 
-from vcspec.cli import main
+Nothing is loaded before Ctrl-C is listened for.
+"""
+
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it with one line, also while it is still being loaded."""
+    try:
+        from vcspec.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        text = "vcspec: interrupted; nothing half-written was left, run the same command again"
+        print(text, file=sys.stderr)  # noqa: T201 - click may not be loaded yet
+        sys.exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

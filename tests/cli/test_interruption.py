@@ -23,7 +23,7 @@ CELLS = 400
 PATIENCE = 60.0
 COMMAND = """
 import signal
-from vcspec.cli import main
+from vcspec.__main__ import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in background
 if __name__ == "__main__":
     main()
@@ -81,6 +81,29 @@ def test_an_interrupted_score_leaves_nothing(large: Path, tmp_path: Path) -> Non
     assert "Traceback" not in err
     assert list(scratch.iterdir()) == []
     assert sorted(place.name for place in tmp_path.iterdir()) == ["scratch"]
+
+
+@pytest.mark.parametrize("module", ["vcspec.version", "click", "vcspec.cli", "vcspec.model.errors"])
+def test_a_command_that_is_interrupted_while_it_is_loaded_says_so(module: str) -> None:
+    code = f"""
+import sys
+
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+from vcspec.__main__ import main
+sys.modules.pop({module!r}, None)
+sys.meta_path.insert(0, Interrupted())
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr.startswith("vcspec: interrupted; ")
+    assert len(ended.stderr.splitlines()) == 1
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from vcspec.model.errors import Invalid, VcspecError
 from vcspec.version import __version__
 
 LONGEST = 8_000  # characters of a message, which is one line whatever an artefact says
-UNFINISHED, BUG, INTERRUPTED = 3, 5, 130
+UNFINISHED, BUG = 3, 5
 NEW_OBJECTS = 50_000  # between looks for garbage: loading makes many objects that all stay
 
 # Command → module of this room that holds it, loaded when the command is used.
@@ -118,14 +118,17 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line, and end with one of the exit codes."""
+    """Run the command line, and end with one of the exit codes.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, of which `vcspec.__main__` tells.
+    """
     gc.set_threshold(NEW_OBJECTS)
     logging.getLogger().addHandler(logging.NullHandler())  # what drivers log is told by errors
     try:
         sys.exit(cli.main(prog_name="vcspec", standalone_mode=False) or 0)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        _say("interrupted; nothing half-written was left, run the same command again")
-        sys.exit(INTERRUPTED)
+    except click.exceptions.Abort:  # which click makes of Ctrl-C
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
         # The reader of a pipe has gone; nothing is left to say, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
