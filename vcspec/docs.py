@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vcspec.cards import split_audit, split_card, split_difficulty, split_ids
-from vcspec.render.scorecard_text import number
+from vcspec.render.scorecard_text import number, with_error
 from vcspec.standard import CURRENT, Standard, definition_digest, known_versions, packaged, standard
 
 BLOCK = re.compile(r"(<!-- generated: ([a-z -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -248,6 +248,7 @@ def difficulty(_: Standard) -> str:
         "headline metric",
         "best baseline",
         "replicate",
+        "can rank",
         "audit",
     )
     rows = ((*_difficulty(document), _codes(audit)) for document, audit in known)
@@ -270,6 +271,7 @@ def _difficulty(found: Mapping[str, Any]) -> tuple[str, ...]:
     cells, _, effect, reliability = (f"{number(s['test'])} ({number(s['train'])})" for s in sides)
     transfer, reached = found["transfer"], found["baselines"].values()
     floors = (one["floor"] for one in reached)
+    calibrations = (one["calibration"] or {} for one in reached)
     return (
         found["split"]["id"],
         f"{found['counts']['test']} ({found['counts']['train']})",
@@ -280,7 +282,8 @@ def _difficulty(found: Mapping[str, Any]) -> tuple[str, ...]:
         f"{number(transfer['gain'])} ± {number(transfer['error'])}" if transfer else "—",
         ", ".join(found["baselines"]),
         ", ".join(f"{number(f['value'])} {f['baseline']}" if f else "—" for f in floors),
-        ", ".join(number(one["replicate"]) for one in reached),
+        ", ".join(with_error(one["replicate"], one["replicate_error"]) for one in reached),
+        ", ".join("yes" if told.get("informative") else "no" for told in calibrations),
     )
 
 

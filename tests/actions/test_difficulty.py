@@ -8,12 +8,15 @@ from support import tiny
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.difficulty import MEASURES, difficulty
 from vcspec.actions.reference import reference
+from vcspec.actions.score import Reference
 from vcspec.actions.split import split
 from vcspec.cli import main
 from vcspec.model.curated import Curated
 from vcspec.model.errors import Mismatch, UsageError
 from vcspec.render.difficulty_text import render_difficulty, render_summary
+from vcspec.render.scorecard_text import number, share
 from vcspec.rules.documents import schema_faults
+from vcspec.rules.subject import Subject
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -110,7 +113,15 @@ def test_baselines_are_those_of_the_reference(tmp_path: Path) -> None:
         for name, value in found["values"].items()
         if "dupl" not in name and name != "replicate"
     )
-    assert found["informative"] in {True, False}
+    opened = Reference(Subject(ZarrStore(str(tmp_path / "reference.zarr"))))
+    assert found["replicate_error"] == opened.error(metric) is not None
+    anchors = opened.anchors(metric)
+    low, high = anchors[found["floor"]["baseline"]], anchors["replicate"]
+    kept = ~np.isnan(low) & ~np.isnan(high)
+    assert found["calibration"]["better_share"] == pytest.approx((high > low)[kept].mean())
+    text = render_difficulty(document, MEASURES)
+    assert f"± {number(found['replicate_error'])}" in text
+    assert share(found["calibration"]["better_share"]) in text
 
 
 def test_documents_follow_their_schema_and_a_summary_names_no_condition(tmp_path: Path) -> None:

@@ -337,7 +337,8 @@ def test_the_commands_hide_and_disclose(
     out = capsys.readouterr().out
     assert "discrimination-cosine" in out
     assert "floor" not in out
-    assert run(monkeypatch, "score", model, *known, "--contexts") == 2
+    for view in ("--contexts", "--strata", "--calibration"):
+        assert run(monkeypatch, "score", model, *known, view) == 2
     assert run(monkeypatch, "score", model, *known, "--format", "json") == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["kind"] == "disclosure"

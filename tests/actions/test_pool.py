@@ -183,7 +183,7 @@ def test_metrics_among_conditions_have_no_value_where_contexts_lie_in_several_fo
     for place, (name, part) in zip(cards["holdout-perturbations"], folds.items(), strict=True):
         own = read(place)["metrics"]["discrimination-cosine"]
         assert name in {"1/2", "2/2"}
-        told = {key: own[key] for key in ("value", "defined", "undefined", "replicate")}
+        told = {key: own[key] for key in ("value", "defined", "undefined", "interval", "replicate")}
         assert part == {**told, "floor": own["floor"]["value"]}
     assert set(found.document["systematic_variation"].values()) == {None}
     text = render_scorecard(found)

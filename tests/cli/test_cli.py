@@ -11,8 +11,9 @@ import pytest
 import rfc8785
 
 from vcspec import __version__
+from vcspec.__main__ import main
 from vcspec.actions.predict import open_split
-from vcspec.cli import COMMANDS, SUMMARIES, cli, main
+from vcspec.cli import COMMANDS, SUMMARIES, cli
 from vcspec.model.errors import Mismatch
 
 
@@ -191,6 +192,31 @@ def test_values_are_printed_by_context(run, folder):
     assert "liver" in by_context
     assert "skin" in by_context
     assert "de-auroc" in by_context
+
+
+def test_values_are_printed_by_stratum_with_their_intervals(run, folder):
+    code, out, _ = run("score", folder / "model.zarr", "--strata", "-o", folder / "card.json")
+    assert code == 0
+    by_stratum = out.partition("by effect")[2]
+    parts = json.loads((folder / "card.json").read_text())["metrics"]["mae"]["strata"]["effect"]
+    bounds = [part["interval"] for part in parts.values() if part["interval"]]
+    assert bounds
+    for around in bounds:
+        assert f"[{around['low']:.3g}, {around['high']:.3g}]" in by_stratum
+
+
+def test_what_each_metric_can_tell_on_the_data_is_printed(run, folder):
+    code, out, _ = run("score", folder / "model.zarr", "--calibration", "-o", folder / "card.json")
+    assert code == 0
+    rows = [line.split() for line in out.partition("calibration")[2].splitlines()]
+    told = {row[0]: row for row in rows if row}
+    metrics = json.loads((folder / "card.json").read_text())["metrics"]
+    assert any(found["calibration"]["informative"] for found in metrics.values())
+    for name, found in metrics.items():
+        assert told[name][-1] == ("yes" if found["calibration"]["informative"] else "no")
+        assert f"{found['calibration']['better_share']:.0%}" in told[name]
+        if found["replicate_error"] is not None:
+            assert "±" in told[name]
 
 
 def test_a_changed_number_is_found(run, folder):

@@ -87,7 +87,7 @@ def test_a_published_difficulty_is_measured_again(name, derived):
 def test_a_published_audit_finds_the_same_again(name, derived):
     dataset, split, _ = derived(name)
     found = audit(split, dataset=dataset).codes
-    assert found == split_audit(split_card(name)), "tests/datasets/audit_splits.py writes it anew"
+    assert found == split_audit(split_card(name)), "tests/datasets/measure_splits.py writes it anew"
 
 
 @pytest.mark.parametrize(

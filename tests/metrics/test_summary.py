@@ -202,8 +202,26 @@ def test_a_metric_of_contexts_has_one_value_in_each() -> None:
 def test_strata_are_told_as_contexts_are() -> None:
     strata = {"effect": ["weak", "strong", "weak", "null"]}
     found = summary(scores([0.1, 0.2, 0.3, NAN]), {}, CONTEXTS, HIGHER, strata=strata)
-    assert found["strata"]["effect"]["weak"] == {"value": 0.2, "defined": 2, "undefined": {}}
+    weak = found["strata"]["effect"]["weak"]
+    assert (weak["value"], weak["defined"], weak["undefined"]) == (0.2, 2, {})
     assert found["strata"]["effect"]["null"]["undefined"] == {"no-weights": 1}
+
+
+@pytest.mark.parametrize("per", ["condition", "context"])
+def test_the_interval_of_a_stratum_is_that_of_its_conditions_alone(per: str) -> None:
+    draw = np.random.default_rng(5)
+    names = np.array([f"c{number % 3}" for number in range(24)])
+    values = draw.random(24) if per == "condition" else draw.random(3)[np.arange(24) % 3]
+    parts = np.where(draw.random(24) < 0.5, "weak", "strong")
+    parts[0] = "null"
+    entry = {**HIGHER, "per": per}
+    strata = {"effect": parts.tolist()}
+    found = summary(scores(values.tolist()), {}, names.tolist(), entry, strata=strata)
+    for part in ("weak", "strong"):
+        here = parts == part
+        alone = summary(scores(values[here].tolist()), {}, names[here].tolist(), entry)
+        assert found["strata"]["effect"][part]["interval"] == alone["interval"] is not None
+    assert found["strata"]["effect"]["null"]["interval"] is None
 
 
 def test_parts_stand_beside_their_own_anchors() -> None:

@@ -313,7 +313,7 @@ def _depth(piece: Piece, allowed: Allowed) -> float:
 
 
 def _baselines(reference: Reference) -> dict[str, Any]:
-    """Headline metric → values of the baselines and the replicate, and whether it can rank."""
+    """Headline metric → values of baselines and replicate, and what it can tell here."""
     entries = standard().metrics
     names = dict.fromkeys(
         metric for suite in reference.suites for metric in standard().suites[suite]["headline"]
@@ -331,7 +331,8 @@ def _baselines(reference: Reference) -> dict[str, Any]:
             "values": {name: mean_of(values) for name, values in anchors.items()},
             "floor": told["floor"],
             "replicate": told["replicate"],
-            "informative": bool(told["calibration"] and told["calibration"]["informative"]),
+            "replicate_error": reference.error(metric),
+            "calibration": told["calibration"],
         }
     return found
 
@@ -360,7 +361,8 @@ def _silent(transfer: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _unable(baselines: Mapping[str, Any]) -> Iterator[str]:
-    blind = [metric for metric, found in baselines.items() if not found["informative"]]
+    told = {metric: found["calibration"] or {} for metric, found in baselines.items()}
+    blind = [metric for metric, one in told.items() if not one.get("informative")]
     lacking = {
         what: bool(baselines) and all(found[what] is None for found in baselines.values())
         for what in ("floor", REPLICATE)

@@ -198,7 +198,7 @@ def _of_fold(fold: Fold, metric: str) -> dict[str, Any]:
     """What the fold's own scorecard says."""
     found = fold.card.document["metrics"][metric]
     floor = {"floor": found["floor"]["value"]} if found["floor"] else {}
-    told = ("value", "defined", "undefined", *(["replicate"] if fold.reference else []))
+    told = ("value", "defined", "undefined", "interval", *(["replicate"] if fold.reference else []))
     return {**{name: found[name] for name in told}, **floor}
 
 

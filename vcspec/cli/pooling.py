@@ -49,4 +49,4 @@ def pool(
     from vcspec.actions.pool import pool as action
 
     card = action(cards, splits=splits, references=references, partial=partial)
-    told(card, format_, output, contexts=contexts, strata=strata, quiet=quiet)
+    told(card, format_, output, {"contexts": contexts, "strata": strata}, quiet=quiet)

@@ -1,7 +1,7 @@
 """`vcspec score` and `vcspec verify`."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,11 @@ if TYPE_CHECKING:
     "--strata", is_flag=True, help="Print the values by effect size and training contexts as well."
 )
 @click.option(
+    "--calibration",
+    is_flag=True,
+    help="Print what each metric can tell on this data as well, whatever the prediction is.",
+)
+@click.option(
     "--partial",
     is_flag=True,
     help="Score predictions that lack conditions or hold values that are not finite; those get the "
@@ -91,6 +96,7 @@ def score(
     cached: bool,
     contexts: bool,
     strata: bool,
+    calibration: bool,
     partial: bool,
     overwrite: bool,
     quiet: bool,
@@ -108,7 +114,12 @@ def score(
         "partial": partial,
     }
     if disclose:
-        beside = {"--table": table, "--contexts": contexts, "--strata": strata}
+        beside = {
+            "--table": table,
+            "--contexts": contexts,
+            "--strata": strata,
+            "--calibration": calibration,
+        }
         _require_nothing({**beside, "--dataset": dataset, "--cached": cached})
         with chosen_settings(**how, quiet=True):
             _disclose(predictions, format_, output, **truth)
@@ -122,19 +133,19 @@ def score(
 
         write_score_table(Path(table), card.to_xarray(), overwrite=overwrite)
         say(f"wrote {table}", quiet=quiet)
-    told(card, format_, output, contexts=contexts, strata=strata, quiet=quiet)
+    also = {"contexts": contexts, "strata": strata, "calibration": calibration}
+    told(card, format_, output, also, quiet=quiet)
 
 
 def told(
     card: "Scorecard",
     format_: str,
     output: str | None,
+    also: Mapping[str, bool],
     *,
-    contexts: bool,
-    strata: bool,
     quiet: bool,
 ) -> None:
-    """Write a scorecard to `output`, where that is given, and print it."""
+    """Write a scorecard to `output`, where that is given, and print it, with what is asked for."""
     if output:
         from vcspec.storage.files import write_text
 
@@ -143,17 +154,20 @@ def told(
     if format_ == "json":
         click.echo(card.to_json(), nl=False)
     elif not quiet:
-        _show(card, contexts=contexts, strata=strata)
+        _show(card, [name for name, asked in also.items() if asked])
 
 
-def _show(card: "Scorecard", *, contexts: bool, strata: bool) -> None:
-    from vcspec.render.scorecard_text import render_contexts, render_scorecard, render_strata
+def _show(card: "Scorecard", also: Sequence[str]) -> None:
+    from vcspec.render import scorecard_text as text
 
-    emit(render_scorecard(card, colour=colour(), width=width()))
-    if contexts:
-        emit("\n" + render_contexts(card, colour=colour(), width=width()))
-    if strata:
-        emit("\n" + render_strata(card, colour=colour(), width=width()))
+    views = {
+        "contexts": text.render_contexts,
+        "strata": text.render_strata,
+        "calibration": text.render_calibration,
+    }
+    emit(text.render_scorecard(card, colour=colour(), width=width()))
+    for name in also:
+        emit("\n" + views[name](card, colour=colour(), width=width()))
 
 
 def _require_nothing(given: Mapping[str, object]) -> None:

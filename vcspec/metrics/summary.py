@@ -84,7 +84,10 @@ def summary(
         if INTERPOLATED in anchors
         else None,
         "contexts": _by_part(scores, contexts, beside),
-        "strata": {name: _by_part(scores, parts, beside) for name, parts in (strata or {}).items()},
+        "strata": {
+            name: _with_intervals(_by_part(scores, parts, beside), scores, parts, contexts, entry)
+            for name, parts in (strata or {}).items()
+        },
         "calibration": _calibration(anchors, floor, entry),
     }
     anchored, bounds, missing = _anchored(values, anchors, floor, direction, alone)
@@ -137,6 +140,26 @@ def _by_part(scores: Scores, parts: Sequence[str], beside: Mapping[str, Array]) 
         }
         for name in dict.fromkeys(parts)
     }
+
+
+def _with_intervals(
+    found: Mapping[str, Any],
+    scores: Scores,
+    parts: Sequence[str],
+    contexts: Sequence[str],
+    entry: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What is told of each part, with the interval of its mean, drawn as that of all is."""
+    names = np.array(parts, dtype=object)
+    told = {}
+    for name, part in found.items():
+        values = scores.values[names == name]
+        alone = [one for one, own in zip(contexts, names == name, strict=True) if own]
+        if entry["per"] == "context":
+            values = of_contexts(values, alone)
+            alone = ["all"] * len(values)
+        told[name] = {**part, "interval": _interval(_around(values, alone))}
+    return told
 
 
 def _interval(bounds: tuple[float, float] | None) -> dict[str, float] | None:

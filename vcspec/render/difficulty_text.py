@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcspec.render.claims import claimed
 from vcspec.render.report_text import drawn
-from vcspec.render.scorecard_text import number
+from vcspec.render.scorecard_text import CALIBRATION, number, share, with_error
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +67,8 @@ def render_summary(document: Mapping[str, Any]) -> list[str]:
 def _reached(metric: str, found: Mapping[str, Any]) -> str:
     floor = found["floor"]
     best = f"{number(floor['value'])} ({floor['baseline']})" if floor else "—"
-    return f"{metric}: best baseline {best}, replicate {number(found['replicate'])}"
+    replicate = with_error(found["replicate"], found["replicate_error"])
+    return f"{metric}: best baseline {best}, replicate {replicate}"
 
 
 def _grid(*headings: str) -> "Table":
@@ -113,14 +114,16 @@ def _transfer(found: Mapping[str, Any] | None) -> list[str]:
 
 
 def _baselines(baselines: Mapping[str, Any]) -> "Table":
-    table = _grid("headline metric", "best baseline", "", "replicate", "can rank")
+    table = _grid("headline metric", "best baseline", "", "replicate", *CALIBRATION)
     for metric, found in baselines.items():
-        floor = found["floor"]
+        floor, told = found["floor"], found["calibration"] or {}
         table.add_row(
             metric,
             floor["baseline"] if floor else "—",
             number(floor["value"] if floor else None),
-            number(found["replicate"]),
-            "yes" if found["informative"] else "no",
+            with_error(found["replicate"], found["replicate_error"]),
+            number(told.get("dynamic_range")),
+            share(told.get("better_share")),
+            "yes" if told.get("informative") else "no",
         )
     return table

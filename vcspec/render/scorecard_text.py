@@ -10,6 +10,7 @@ from vcspec.standard import standard
 
 OTHER_FOLDS = "other-folds"
 ARROW = {"higher": "↑", "lower": "↓"}
+CALIBRATION = ("dynamic range", "beats floor", "can rank")
 BESIDE = ": value (floor … replicate)"
 
 
@@ -173,9 +174,9 @@ def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = 
             table.add_column(shown(name), justify="right")
         for metric in card.metrics:
             found = card.document["metrics"][metric]
-            values = (_beside(found["strata"][division][name]) for name in first)
+            values = (_stratum(found["strata"][division][name]) for name in first)
             table.add_row(metric, ARROW[found["direction"]], *values)
-        parts += [f"by {division}{BESIDE}", "", table, ""]
+        parts += [f"by {division}{BESIDE}, 95 % interval", "", table, ""]
     return drawn(parts[:-1], colour=colour, width=width)
 
 
@@ -186,6 +187,48 @@ def _beside(part: Mapping[str, Any]) -> str:
     return (
         f"{number(part['value'])} ({number(part.get('floor'))} … {number(part.get('replicate'))})"
     )
+
+
+def _stratum(part: Mapping[str, Any]) -> str:
+    around = f"\n{_interval(part)}" if part["interval"] else ""
+    return _beside(part) + around
+
+
+def render_calibration(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
+    """What each metric can tell on this data, whatever the prediction is: a row a metric."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    headings = ("metric", "", "floor", "replicate", "interpolated duplicate", *CALIBRATION)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place > 1 else "left", no_wrap=place == 0)
+    for name in card.metrics:
+        found = card.document["metrics"][name]
+        told = found["calibration"] or {}
+        cells = (
+            _floor(found),
+            with_error(found["replicate"], found["replicate_error"]),
+            number(found["interpolated_duplicate"]),
+            number(told.get("dynamic_range")),
+            share(told.get("better_share")),
+            "yes" if told.get("informative") else "no",
+        )
+        table.add_row(name, ARROW[found["direction"]], *(shown(cell) for cell in cells))
+    says = (
+        "dynamic range: the share of the way from the floor to perfection that the replicate goes, "
+        "mean over conditions. beats floor: conditions in which the replicate is better."
+    )
+    return drawn(["calibration", "", table, "", says], colour=colour, width=width)
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """A number with its standard error, where that is known."""
+    return number(value) + (f" ± {number(error)}" if error is not None else "")
+
+
+def share(value: float | None) -> str:
+    """A share as whole per cent; a dash where there is none."""
+    return "—" if value is None else f"{value:.0%}"
 
 
 def _question(document: Any) -> str:
