@@ -15,7 +15,8 @@ from vcspec.storage.parts import Key, Part, Place
 from vcspec.storage.recipes import recipe_of
 
 TURN_BYTES = 67_108_864  # stored bytes that are held while they are decoded
-RECENT_BYTES = 8_388_608  # of chunks that are kept decoded, for each store
+RECENT_BYTES = 25_165_824  # of chunks that are kept decoded, for each store
+LAST = 4  # chunks of a box that are kept though they were wanted whole
 
 
 class Absent(Damaged):
@@ -36,6 +37,7 @@ class Step:
         place: of the chunk.
         wanted: where its bytes are.
         size: how many these are.
+        is_last: whether it is among the last chunks of the part.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Step:
     place: Place
     wanted: Wanted
     size: int
+    is_last: bool
 
     @property
     def key(self) -> Key:
@@ -50,7 +53,10 @@ class Step:
         return self.part.node.path, self.place
 
     def decode(self, data: Mapping[Key, bytes], out: AnyArray) -> AnyArray | None:
-        """Put what the part has of the chunk into `out`; the chunk, where that is not all of it.
+        """Put what the part has of the chunk into `out`.
+
+        Returns:
+            The chunk, where it is likely wanted again soon: it is cut, or at the end of the part.
 
         Raises:
             Damaged: the bytes do not decode.
@@ -63,13 +69,17 @@ class Step:
             reason = f"chunk {shown} cannot be decoded ({error})"
             raise Damaged(self.part.node.path, reason) from error
         if room is not None:
-            return None
+            return whole.copy() if self.is_last else None
         self.part.put(self.place, whole, out)
         return whole
 
 
 class Recent:
-    """Chunks of which a part was wanted: the next part often is soon. Any number of threads ask."""
+    """Chunks that are likely wanted again soon, decoded. Any number of threads ask.
+
+    Boxes that follow each other share the chunk between them, and overlap where tiles of rows are
+    completed.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -136,9 +146,10 @@ class ChunkReader:
         """Every chunk fetched and decoded; nothing is made room for before all are known."""
         self._learn_indices(parts)
         steps = [
-            Step(number, part, place, *self._wanted(part, place))
+            Step(number, part, place, *self._wanted(part, place), is_last=place in places[-LAST:])
             for number, part in enumerate(parts)
-            for place in part.places()
+            for places in [list(part.places())]
+            for place in places
         ]
         found = [
             part.borrowed(f"chunks {number}") if borrow else part.empty()
