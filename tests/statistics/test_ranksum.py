@@ -6,6 +6,8 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from vcspec.model.matrix import Rows, rows_of_dense
+from vcspec.statistics import ranksum
+from vcspec.statistics.kernels import compiled
 from vcspec.statistics.ranksum import SortedControl, two_sided
 
 VALUES = st.sampled_from([-2.5, -1.0, -0.0, 0.0, 1e-6, 0.5, 1.0, 1.5, 3.0])
@@ -110,3 +112,23 @@ def test_the_order_of_cells_and_entries_does_not_matter():
     plain = compare(cells, control)
     mixed = compare(rng.permutation(cells), rng.permutation(control))
     assert plain.z.tobytes() == mixed.z.tobytes()
+
+
+@pytest.mark.parametrize("held", [0, 40, 10**6])
+def test_a_control_is_read_twice_where_it_is_too_large_to_be_held(monkeypatch, held):
+    monkeypatch.setattr(ranksum, "HELD", held)
+    draw = np.random.default_rng(11)
+    control = draw.poisson(1.0, (30, 8)).astype(np.float32)
+    whole = rows_of_dense(control)
+    times = []
+
+    def blocks():
+        times.append(1)
+        return [whole.slice(at, at + 5) for at in range(0, 30, 5)]
+
+    found, wanted = SortedControl.streamed(blocks, 8), SortedControl.of(whole)
+    np.testing.assert_array_equal(found.values, wanted.values)
+    np.testing.assert_array_equal(found.start, wanted.start)
+    assert found.cells == 30
+    if compiled() is not None:
+        assert len(times) == (1 if held > len(whole.data) else 2)

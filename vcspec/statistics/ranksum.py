@@ -18,6 +18,7 @@ from vcspec.statistics.kernels import call, compiled, narrow, scratch
 from vcspec.statistics.placement import Landscape, cubic, distinct, keys_of
 
 EXACT_CELLS = 2**21  # beyond, the cubes of the kernel do not fit 64 bits
+HELD = 2**23  # stored values of a control that are held while they are counted
 MOST_CONDITIONS = 2**16  # that the kernel numbers in one call
 AT_ONCE = 2**24  # entries that are tested together; memory for more costs more than it saves
 
@@ -62,7 +63,7 @@ class SortedControl:
 
     @classmethod
     def streamed(cls, blocks: Callable[[], Iterable[Rows]], width: int) -> "SortedControl":
-        """The control's cells, read twice; never more of them in memory than one block.
+        """The control's cells; where they are many they are read twice, and never held.
 
         Args:
             blocks: gives all cells, block by block, each time it is called.
@@ -70,15 +71,25 @@ class SortedControl:
         """
         if compiled() is None:
             return _sorted_by_numpy(blocks(), width)
-        count, cells = np.zeros(width, dtype=np.int64), 0
+        count, cells, stored = np.zeros(width, dtype=np.int64), 0, 0
+        held: list[tuple[NDArray[np.int32], NDArray[np.uint32]]] = []
         for block in blocks():
-            cells += len(block)
-            call("vcs_count", len(block.data), narrow(block.indices), _bits(block), width, count)
+            indices, bits = narrow(block.indices), _bits(block)
+            call("vcs_count", len(indices), indices, bits, width, count)
+            cells, stored = cells + len(block), stored + len(indices)
+            if stored <= HELD:
+                held.append((indices.copy(), bits.copy()))
+            else:
+                held.clear()
         start = np.concatenate([[0], np.cumsum(count)])
         values, cursor = np.empty(int(start[-1]), dtype=np.uint32), start[:-1].copy()
-        for block in blocks():
-            indices, end = narrow(block.indices), start[1:]
-            call("vcs_place", len(indices), indices, _bits(block), width, cursor, end, values)
+        again = (
+            held
+            if stored <= HELD
+            else ((narrow(block.indices), _bits(block)) for block in blocks())
+        )
+        for indices, bits in again:
+            call("vcs_place", len(indices), indices, bits, width, cursor, start[1:], values)
         ties = np.empty(width, dtype=np.uint64)
         call("vcs_sort_control", width, start, values, ties)
         return cls(start, values, ties, cells)
