@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vcspec.metrics.contexts import of_contexts
-from vcspec.metrics.interval import percentiles, weights
+from vcspec.metrics.interval import percentiles, resampled_sums
 from vcspec.model.matrix import Array
 
 FLAT = 1e-9  # the length of a vector that is no more than rounding
@@ -54,10 +54,9 @@ def means_of(values: Array, contexts: Sequence[str], direction: str, per: str) -
     value = np.round(oriented[:, kept].mean(axis=1), DECIMALS)
     if kept.sum() < 2:
         return Means(value, None)
-    drawings = weights(tuple(contexts)) * kept
-    number = drawings.sum(axis=1)
-    total = np.array([(drawings * row).sum(axis=1) for row in np.where(kept, oriented, 0)])
-    drawn = np.round(total[:, number > 0] / number[number > 0], DECIMALS).T
+    sums = resampled_sums(np.array([*np.where(kept, oriented, 0), kept]), contexts)
+    total, number = sums[:, :-1], sums[:, -1]
+    drawn = np.round(total[number > 0] / number[number > 0, np.newaxis], DECIMALS)
     # So that all metrics keep the same draws, one without a condition repeats the one before.
     before = np.maximum(np.cumsum(number > 0) - 1, 0)
     return Means(value, drawn[before])
