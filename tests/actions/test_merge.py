@@ -5,15 +5,18 @@ import anndata
 import numpy as np
 import pytest
 from support import tiny
+from support.reencode import Layout, reencode
 
 import vcspec
 from vcspec.actions.audit import audit
+from vcspec.actions.cells import ConditionCells
 from vcspec.actions.curate import write_dataset
 from vcspec.actions.merge import merge
 from vcspec.actions.validate import validate
 from vcspec.cli import main
 from vcspec.model.curated import Curated
 from vcspec.model.errors import UsageError
+from vcspec.model.matrix import Rows
 
 
 def written(folder: Path, name: str, *, drop: int = 0, seed: int = 0, **changes: Any) -> Path:
@@ -63,6 +66,31 @@ def test_datasets_become_one_in_their_common_features(tmp_path: Path) -> None:
     assert document["condition"] == ["study", "context", "perturbation"]
     assert document["values"] == {"space": "counts", "total": "library"}
     assert document["fitted"] == []
+
+
+@pytest.mark.parametrize("features", [0, 20])
+def test_a_few_rows_at_a_time_are_held_and_make_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: int
+) -> None:
+    one, two = written(tmp_path, "one"), written(tmp_path, "two", drop=30, seed=1)
+    options: dict[str, Any] = {"id": "both", "features": features, "select_on": ["one"]}
+    whole = merge([one, two], tmp_path / "whole.zarr", **options)
+    longest: list[int] = []
+    read = ConditionCells.rows
+
+    def noted(cells: ConditionCells, start: int, stop: int) -> Rows:
+        longest.append(stop - start)
+        return read(cells, start, stop)
+
+    monkeypatch.setattr(ConditionCells, "rows", noted)
+    monkeypatch.setattr("vcspec.actions.merge.BLOCK_ROWS", 5)
+    columns = [reencode(place, place.with_suffix(".csc"), Layout("csc")) for place in (one, two)]
+    for sources in ([one, two], columns):
+        found = merge(sources, tmp_path / "parts.zarr", overwrite=True, **options)
+        assert (found.content, found.features) == (whole.content, whole.features)
+        for part, wanted in zip(found.parts, whole.parts, strict=True):
+            assert part.kept_counts == pytest.approx(wanted.kept_counts)
+    assert max(longest) == 5
 
 
 def test_who_made_the_parts_is_kept_where_any_of_them_states_it(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ class ConditionCells:
 
     def stored_row(self, row: int) -> Rows:
         """(1, features) values of one cell as they are stored."""
-        return self._rows(row, row + 1)
+        return self.rows(row, row + 1)
 
     @property
     def scale(self) -> Scale:
@@ -83,9 +83,10 @@ class ConditionCells:
         return Scale(space, float(self.values.get("target_sum", 1)))
 
     def _stored(self, run: Run) -> Rows:
-        return self._rows(run.start, run.stop)
+        return self.rows(run.start, run.stop)
 
-    def _rows(self, start: int, stop: int) -> Rows:
+    def rows(self, start: int, stop: int) -> Rows:
+        """(cells, features) values of the rows from `start` to `stop`, as they are stored."""
         if self._spilled is not None:
             return self._spilled.rows(start, stop)
         return self.subject.store.rows("/X", start, stop)

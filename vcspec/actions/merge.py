@@ -1,45 +1,36 @@
 """merge: several datasets as one, with a column that says which, in one space of features."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
-from vcspec.actions.curate import write_dataset
 from vcspec.actions.validate import checked
 from vcspec.engine.settings import settings_in_force
-from vcspec.model.curated import Curated
 from vcspec.model.described import stated_creators
 from vcspec.model.errors import UsageError
-from vcspec.model.matrix import AnyArray, Array, Rows, stack
+from vcspec.model.labels import ordered
+from vcspec.model.matrix import AnyArray, Array, Rows
 from vcspec.model.spaces import AS_MEASURED
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.normalise import log1p_rows
+from vcspec.storage.artefacts import write_cells
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.writing import require_free
 
 Target = str | os.PathLike[str]
 TARGET_SUM = 10_000
 ALIKE = ("organism", "control", "features")
-FIELDS = [
-    "study",
-    "context",
-    "perturbation",
-    "dose",
-    "dose_unit",
-    "time",
-    "time_unit",
-    "donor",
-    "batch",
-    "guide",
-    "replicate",
-]
+BLOCK_ROWS = 1_024  # read at a time
 NONE = "-"  # of a field that a dataset does not have
 
 
@@ -117,7 +108,6 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
     _require_studies(pieces, studies, select_on, features)
     common = _common(opened)
     chosen = _chosen(pieces, common, features, select_on) if features else common
-    parts = tuple(piece.part(chosen) for piece in pieces)
     known = standard().schemas["common"]["$defs"]["condition"]["items"]["enum"]
     fields = [name for name in known if any(name in piece.columns for piece in pieces)]
     obs: dict[str, AnyArray] = {
@@ -126,29 +116,53 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
     if pieces[0].totals is not None:
         obs["library_size"] = np.concatenate([piece.totals for piece in pieces])
     names = [f"{piece.name}:{cell}" for piece in pieces for cell in piece.cells]
-    rows = stack([piece.rows(chosen) for piece in pieces])
-    curated = Curated(rows, np.array(names, dtype=str), np.array(chosen, dtype=str), obs)
     document = {
         **_document(opened, fields, id, version, title),
         "citations": _citations(pieces),
         "fitted": _fitted(features, select_on),
     }
-    write_dataset(Path(target), document, curated, overwrite=overwrite)
+    table = ordered(obs, fields, document["control"])
+    write_cells(
+        Path(target),
+        document,
+        _merged(pieces, table.order, chosen),
+        obs={"_index": np.array(names, dtype=str)[table.order], **table.columns},
+        var={"_index": np.array(chosen, dtype=str)},
+        data_type=np.result_type(*(piece.subject.store.value_type("/X") for piece in pieces)),
+        overwrite=overwrite,
+    )
+    parts = tuple(piece.part for piece in pieces)
     return Merged(sealed_content(Path(target)), len(chosen), parts)
 
 
+def _merged(
+    pieces: Sequence["_Piece"], order: NDArray[np.int64], features: Sequence[str]
+) -> Iterator[Rows]:
+    """The rows of all pieces, one under the other, in the order `order`; a stretch at a time."""
+    borders = np.cumsum([0, *(piece.length for piece in pieces)])
+    columns = [piece.columns_of(features) for piece in pieces]
+    cuts = {0, len(order), *(np.flatnonzero(np.diff(order) != 1) + 1).tolist()}
+    cuts |= set(range(0, len(order), BLOCK_ROWS))
+    owner = np.searchsorted(borders, order, side="right") - 1
+    cuts |= set((np.flatnonzero(np.diff(owner)) + 1).tolist())
+    for start, stop in settings_in_force().counted(list(pairwise(sorted(cuts))), "blocks written"):
+        which, row = int(owner[start]), int(order[start])
+        rows = pieces[which].stored.rows(row - borders[which], row - borders[which] + stop - start)
+        yield pieces[which].seen(rows, columns[which], len(features))
+
+
 class _Piece:
-    """One dataset, in memory."""
+    """One dataset, read a block of rows at a time."""
 
     def __init__(self, subject: Subject) -> None:
         self.name = str(subject.document["id"])
         self.subject = subject
         self.columns = {*subject.condition_columns, "study"}
         self.is_counted = subject.document["values"]["space"] == "counts"
-        cells = ConditionCells(subject, subject.document["values"])
-        runs = settings_in_force().counted(subject.runs, "conditions read")
-        self.whole = stack([cells.stored(run.key) for run in runs])
+        self.stored = ConditionCells(subject, subject.document["values"])
+        self.length = subject.runs[-1].stop if subject.runs else 0
         self.places = {str(name): at for at, name in enumerate(subject.features)}
+        self._everything = self._held = 0.0
 
     @property
     def cells(self) -> list[str]:
@@ -162,36 +176,54 @@ class _Piece:
         """(cells,) a field of the conditions."""
         if name in self.subject.condition_columns:
             return np.asarray(self.subject.column("obs", name).values, dtype=str)
-        return np.full(len(self.whole), self.name if name == "study" else NONE)
+        return np.full(self.length, self.name if name == "study" else NONE)
 
-    @property
+    def blocks(self) -> Iterator[Rows]:
+        """All rows, in order."""
+        borders = [*range(0, self.length, BLOCK_ROWS), self.length]
+        for start, stop in settings_in_force().counted(list(pairwise(borders)), "blocks read"):
+            yield self.stored.rows(start, stop)
+
+    @cached_property
     def totals(self) -> Array | None:
         """(cells,) counts over everything that was measured; None where nothing was counted."""
         if not self.is_counted:
             return None
-        if self.subject.document["values"]["total"] == "library":
-            return np.asarray(self.subject.column("obs", "library_size").values, dtype=np.int64)
-        return np.bincount(
-            self.whole.row_of_entry, weights=self.whole.data, minlength=len(self.whole)
-        ).astype(np.int64)
+        if self.stored.totals is not None:
+            return self.stored.totals.astype(np.int64)
+        parts = (
+            np.bincount(rows.row_of_entry, weights=rows.data, minlength=len(rows))
+            for rows in self.blocks()
+        )
+        return np.concatenate(list(parts)).astype(np.int64)
 
-    def rows(self, features: Sequence[str]) -> Rows:
-        """(cells, features) the values of some features, in that order."""
-        column = np.full(self.whole.width, -1, dtype=np.int64)
+    def columns_of(self, features: Sequence[str]) -> NDArray[np.int64]:
+        """(own features,) the place of each among `features`; -1 where it is none of them."""
+        column = np.full(len(self.places), -1, dtype=np.int64)
         column[[self.places[name] for name in features]] = np.arange(len(features))
-        at = column[self.whole.indices]
-        kept = at >= 0
-        cell = self.whole.row_of_entry[kept]
-        order = np.lexsort((at[kept], cell))
-        lengths = np.bincount(cell, minlength=len(self.whole))
-        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Rows(indptr, at[kept][order], self.whole.data[kept][order], len(features))
+        return column
 
-    def part(self, features: Sequence[str]) -> Part:
-        everything = float(np.abs(self.whole.data).sum())
-        held = float(np.abs(self.rows(features).data).sum())
-        share = held / everything if everything else 0.0
-        return Part(", ".join(self.studies), len(self.whole), self.whole.width, share)
+    def seen(self, rows: Rows, column: NDArray[np.int64], width: int) -> Rows:
+        """The features that have a place, of rows that are counted to what the part says."""
+        found = selected(rows, column, width)
+        self._everything += float(np.abs(rows.data).sum())
+        self._held += float(np.abs(found.data).sum())
+        return found
+
+    @property
+    def part(self) -> Part:
+        """What became of it, when all of its rows were seen."""
+        share = self._held / self._everything if self._everything else 0.0
+        return Part(", ".join(self.studies), self.length, len(self.places), share)
+
+
+def selected(rows: Rows, column: NDArray[np.int64], width: int) -> Rows:
+    """(cells, width) the entries of columns that have a place of 0 or more, there."""
+    at = column[rows.indices]
+    kept = at >= 0
+    lengths = np.bincount(rows.row_of_entry[kept], minlength=len(rows))
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return Rows(indptr, at[kept], rows.data[kept], width)
 
 
 def _require_alike(opened: Sequence[Subject]) -> None:
@@ -246,13 +278,16 @@ def _chosen(
         raise UsageError(message)
     sums, cells = np.zeros((len(common), 2)), 0
     for piece in pieces:
-        kept = np.flatnonzero(np.isin(piece.labels("study"), list(select_on)))
-        if len(kept):
-            rows = piece.rows(common).take(kept)
-            totals = piece.totals
-            own = None if totals is None else totals[kept].astype(np.float64)
-            space = str(piece.subject.document["values"]["space"])
-            values = log1p_rows(rows, space=space, target_sum=TARGET_SUM, totals=own)
+        is_selected = np.isin(piece.labels("study"), list(select_on))
+        if not is_selected.any():
+            continue
+        space, column = str(piece.subject.document["values"]["space"]), piece.columns_of(common)
+        totals = None if piece.totals is None else piece.totals.astype(np.float64)
+        for rows in piece.blocks():
+            kept = np.flatnonzero(is_selected[rows.first : rows.first + len(rows)])
+            own = None if totals is None else totals[rows.first + kept]
+            found = selected(rows, column, len(common)).take(kept)
+            values = log1p_rows(found, space=space, target_sum=TARGET_SUM, totals=own)
             add_to(sums, values)
             cells += len(kept)
     variance = sums[:, 1] / cells - (sums[:, 0] / cells) ** 2
