@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.actions.cells import ConditionCells
-from vcspec.actions.fetch import published
 from vcspec.actions.predicted import Control, predicted_side
 from vcspec.actions.results import (
     assembled,
@@ -47,7 +46,6 @@ from vcspec.standard import CURRENT, standard
 from vcspec.statistics.cellwise import Cellwise, with_cellwise
 from vcspec.statistics.content import commitment
 from vcspec.statistics.fingerprints import Shown
-from vcspec.storage.store_cache import is_kept
 
 Target = str | os.PathLike[str]
 MISSES = {"VCS501", "VCS509"}  # what partial predictions may break: missing, not finite
@@ -246,7 +244,7 @@ def opened_predictions(name: str, split: Target | None, *, partial: bool) -> Sub
     """
     report, subject = examined(name, {"split": split}, level="axes")
     if split is None and subject is not None and not subject.companions:
-        split = published("split", pinned(subject, "split"), settings=subject.settings)
+        split = _published("split", pinned(subject, "split"), subject)
         if split is not None:
             report, subject = examined(name, {"split": split}, level="axes")
     if report.kind and report.kind != "predictions":
@@ -323,17 +321,26 @@ def _truth(
     return _reference(subject, reference)
 
 
+def _published(kind: str, content: str, subject: Subject, **how: str) -> str | None:
+    """As `published`, which takes long to load and is seldom asked."""
+    from vcspec.actions.fetch import published
+
+    return published(kind, content, settings=subject.settings, **how)
+
+
 def _reference(subject: Subject, given: Target | None) -> Reference:
     split = subject.companions["split"]
     answered = split.claimed_content()
     if given is not None:
         found: Subject | None = checked(os.fspath(given), "reference", level="full")
     else:
+        from vcspec.storage.store_cache import is_kept  # takes long to load
+
         found = reference_of(subject.store.target, answered)
         if found is None and not is_kept(split.store.target):
             found = reference_of(split.store.target, answered)
         if found is None:
-            place = published("reference", answered, pin="split", settings=subject.settings)
+            place = _published("reference", answered, subject, pin="split")
             found = None if place is None else checked(place, "reference", level="full")
     if found is None:
         message = (

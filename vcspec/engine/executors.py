@@ -1,6 +1,5 @@
 """Executors: who runs the visits. Results come in the order of the tasks, whoever it is."""
 
-import asyncio
 import logging
 import pickle
 import threading
@@ -185,6 +184,8 @@ class DaskWorkers:
         result is gathered here, as the futures of Dask's own `get_executor` stay pending for ever
         where what a task shares is lost while its result is on the way.
         """
+        import asyncio  # takes long to load
+
         task, shared = arguments
         packed = pickle.dumps((function, task))
         theirs = self._client.submit(unpacked, packed, shared, pure=False)
