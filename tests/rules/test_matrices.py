@@ -16,7 +16,7 @@ NODE = Node(
     chunks=(4,),
     inner_chunks=(2,),
     data_type="int64",
-    codecs=(("sharding_indexed", {"index_codecs": [{"name": "bytes"}]}),),
+    index_codecs=(("bytes", {}),),
 )
 BIG = Node(
     "/X",
@@ -26,12 +26,7 @@ BIG = Node(
     shape=(8,),
     chunks=(4,),
     inner_chunks=(2,),
-    codecs=(
-        (
-            "sharding_indexed",
-            {"index_codecs": [{"name": "bytes", "configuration": {"endian": "big"}}]},
-        ),
-    ),
+    index_codecs=(("bytes", {"endian": "big"}),),
 )
 
 

@@ -50,6 +50,7 @@ ARRAY: dict[str, Any] = {
     "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, "crc32c"],
     "attributes": {"encoding-type": "array"},
 }
+SHARD: dict[str, Any] = {"chunk_shape": [1, 2], "codecs": ["bytes"], "index_codecs": ["bytes"]}
 OLD: dict[str, Any] = {
     "zarr_format": 2,
     "shape": [5],
@@ -94,11 +95,12 @@ def test_codecs_inside_shards_are_told_too() -> None:
     inside = [{"name": "bytes"}, {"name": "pickle", "configuration": {}}]
     shard = {
         "name": "sharding_indexed",
-        "configuration": {"chunk_shape": [1, 2], "codecs": inside, "index_codecs": []},
+        "configuration": {"chunk_shape": [1, 2], "codecs": inside, "index_codecs": ["zlib"]},
     }
     found = node({**ARRAY, "codecs": [shard]})
     assert [name for name, _ in found.codecs] == ["sharding_indexed", "bytes", "pickle"]
     assert found.inner_chunks == (1, 2)
+    assert found.index_codecs == (("zlib", {}),)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +190,17 @@ def test_the_objects_that_zarr_writes_are_those_that_are_expected(
         {"codecs": [{"name": "bytes", "configuration": 3}]},
         {"codecs": [{"name": "sharding_indexed", "configuration": {"codecs": []}}]},
         {"codecs": 5},
+        {"codecs": [{"name": "bytes", "configuration": {"endian": "middle"}}]},
+        *(
+            {"codecs": [{"name": "sharding_indexed", "configuration": {**SHARD, **change}}]}
+            for change in (
+                {"index_codecs": 5},
+                {"index_codecs": None},
+                {"index_codecs": [{"name": "bytes", "configuration": None}]},
+                {"index_codecs": [{"name": "bytes", "configuration": {"endian": 1}}]},
+                {"index_location": "middle"},
+            )
+        ),
         {"data_type": {}},
         {"attributes": []},
         {"fill_value": None, "shape": None},
@@ -221,7 +234,7 @@ def test_metadata_of_format_2_that_describe_no_node_raise_nothing(change: Any) -
 def test_a_member_that_is_missing_is_told(missing: str) -> None:
     document = {name: value for name, value in ARRAY.items() if name != missing}
     found = seen(**{"zarr.json": GROUP, "a__zarr.json": document})
-    assert "a/zarr.json" in found.broken
+    assert found.broken == {"a/zarr.json": f"not Zarr metadata: no member {missing!r}"}
 
 
 def test_a_document_that_is_not_strict_is_told() -> None:

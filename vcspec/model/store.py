@@ -39,6 +39,7 @@ class Node:
         data_type: canonical name, such as `float32` or `string`.
         fill_value: as decoded from JSON.
         codecs: names in order, codecs inside shards included, each with its configuration.
+        index_codecs: the same of the index of a shard.
         key: prefix and separator of the names of its chunks.
         byte_order: of the stored numbers.
         order: `C` or `F`, of the elements within a chunk, as Zarr v2 declares it.
@@ -54,6 +55,7 @@ class Node:
     data_type: str = ""
     fill_value: Any = None
     codecs: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    index_codecs: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     key: tuple[str, str] = ("c", "/")
     byte_order: Literal["little", "big"] = "little"
     order: str = "C"

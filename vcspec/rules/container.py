@@ -51,7 +51,7 @@ def codec_not_allowed(subject: Artefact) -> Iterator[Fault]:
     limits = subject.standard.limits
     for node in subject.arrays():
         allowed = limits[f"codecs_v{node.zarr_format}"]
-        for name, _ in node.codecs:
+        for name, _ in (*node.codecs, *node.index_codecs):
             if name not in allowed:
                 yield Fault(node.path, f"the codec {name!r}", ", ".join(allowed))
 

@@ -154,11 +154,8 @@ def _index_problem(head: bytes, whole: int, node: Node, place: tuple[int, ...]) 
 
 def _byte_order(node: Node) -> str:
     """How the shard index writes its numbers, for `struct`."""
-    index = next(settings for name, settings in node.codecs if name == "sharding_indexed")
-    for codec in index.get("index_codecs", ()):
-        if isinstance(codec, dict) and codec.get("name") == "bytes":
-            return ">" if codec.get("configuration", {}).get("endian") == "big" else "<"
-    return "<"
+    big = any(name == "bytes" and found.get("endian") == "big" for name, found in node.index_codecs)
+    return ">" if big else "<"
 
 
 def _within(node: Node, place: tuple[int, ...], inner: tuple[int, ...]) -> bool:

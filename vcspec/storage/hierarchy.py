@@ -179,7 +179,8 @@ def _assemble(
         try:
             node = _node(f"/{folder}", found)
         except (KeyError, TypeError, ValueError) as error:
-            broken[_join(folder, next(iter(found)))] = f"not Zarr metadata: {error!r}"
+            why = f"no member {error}" if isinstance(error, KeyError) else str(error)
+            broken[_join(folder, next(iter(found)))] = f"not Zarr metadata: {why}"
             continue
         if node is not None:
             nodes[node.path] = node
@@ -233,7 +234,15 @@ def node_v3(path: str, document: Mapping[str, Any]) -> Node:
         byte_order=_byte_order(codecs),
     )
     sharding = [found for name, found in codecs if name == "sharding_indexed"]
-    return replace(node, inner_chunks=_shape(sharding[0]["chunk_shape"])) if sharding else node
+    return _sharded(node, sharding[0]) if sharding else node
+
+
+def _sharded(node: Node, settings: Mapping[str, Any]) -> Node:
+    """The node with what the settings of its sharding say."""
+    _require_among(settings.get("index_location", "end"), ("start", "end"), "place of an index")
+    index = tuple(_codecs_v3(settings.get("index_codecs", [])))
+    _byte_order(index)
+    return replace(node, inner_chunks=_shape(settings["chunk_shape"]), index_codecs=index)
 
 
 def node_v2(path: str, document: Mapping[str, Any], attributes: Mapping[str, Any]) -> Node:
@@ -273,8 +282,10 @@ def _codecs_v3(chain: Iterable[Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
 
 
 def _byte_order(codecs: Iterable[tuple[str, Mapping[str, Any]]]) -> Literal["little", "big"]:
-    big = any(name == "bytes" and found.get("endian") == "big" for name, found in codecs)
-    return "big" if big else "little"
+    stated = [found.get("endian", "little") for name, found in codecs if name == "bytes"]
+    for order in stated:
+        _require_among(order, ("little", "big"), "byte order")
+    return "big" if "big" in stated else "little"
 
 
 def _data_type_v3(declared: Any) -> str:
@@ -299,10 +310,14 @@ def _shape(values: Any) -> tuple[int, ...]:
 
 
 def _separator(value: Any) -> str:
-    if value not in ("/", "."):
-        message = f"{str(value)[:80]!r} separates no chunk keys"
-        raise ValueError(message)
+    _require_among(value, ("/", "."), "separator of chunk keys")
     return str(value)
+
+
+def _require_among(value: Any, known: tuple[str, ...], what: str) -> None:
+    if value not in known:
+        message = f"{str(value)[:80]!r} is no {what}; known are {' and '.join(known)}"
+        raise ValueError(message)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -98,7 +98,7 @@ def _recipe_v3(node: Node) -> Recipe | None:
     names = [name for name, _ in chain]
     checked = names[-1:] == ["crc32c"]
     compressors = names[:-1] if checked else names
-    index = _index_codecs(sharding) if sharding else ("", False)
+    index = _index_codecs(node) if sharding else ("", False)
     chunk = node.inner_chunks if sharding else node.chunks
     uneven = any(outer % inner for outer, inner in zip(node.chunks, chunk, strict=True))
     if not _is_known(compressors, node) or index is None or uneven:
@@ -115,11 +115,10 @@ def _recipe_v3(node: Node) -> Recipe | None:
     )
 
 
-def _index_codecs(sharding: Mapping[str, Any]) -> tuple[str, bool] | None:
+def _index_codecs(node: Node) -> tuple[str, bool] | None:
     """Type of the index' numbers, and whether it has a checksum; None for other codecs."""
-    codecs = sharding.get("index_codecs", ())
-    names = [codec.get("name") for codec in codecs if isinstance(codec, dict)]
+    names = [name for name, _ in node.index_codecs]
     if names not in (["bytes"], ["bytes", "crc32c"]):
         return None
-    endian = codecs[0].get("configuration", {}).get("endian", "little")
+    endian = node.index_codecs[0][1].get("endian", "little")
     return (">u8" if endian == "big" else "<u8"), len(names) == 2
