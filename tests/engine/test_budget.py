@@ -51,7 +51,9 @@ def test_sizes_are_read_as_people_write_them(text: str, size: int) -> None:
     assert parse_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MiB", "-1", "1TB", "1e9", "1,000", "1 2", "ten", "1.", "½"])
+@pytest.mark.parametrize(
+    "text", ["", "MiB", "-1", "1TB", "1e9", "1,000", "1 2", "ten", "1.", "½", "9" * 400]
+)
 def test_what_is_no_size_is_a_wrong_call(text: str) -> None:
     with pytest.raises(UsageError, match="is no number of bytes; write 512MiB"):
         parse_bytes(text)

@@ -1,6 +1,7 @@
 """How much memory and how many workers a pass may take."""
 
 import ctypes
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -67,10 +68,11 @@ def parse_bytes(text: str) -> int:
         UsageError: it is none.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip().lower())
-    if match is None:
-        message = f"{text!r} is no number of bytes; write 512MiB, 2GB or 1000000000"
+    found = float(match[1]) * UNITS[match[2] or ""] if match else math.inf
+    if math.isinf(found):
+        message = f"{text[:80]!r} is no number of bytes; write 512MiB, 2GB or 1000000000"
         raise UsageError(message)
-    return int(float(match[1]) * UNITS[match[2] or ""])
+    return int(found)
 
 
 def available_memory(root: Path = Path("/")) -> int:
