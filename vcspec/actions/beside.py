@@ -47,11 +47,11 @@ def read_table(path: Path_) -> Beside:
     try:
         data = place.read_bytes()
         text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{place} cannot be read as UTF-8 text ({error}); give a CSV file"
+        delimiter = "\t" if place.suffix.lower() in {".tsv", ".tab"} else ","
+        header, *rows = list(csv.reader(text.splitlines(), delimiter=delimiter)) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        message = f"{place} cannot be read as a table in UTF-8 ({error}); give a CSV file"
         raise Unreadable(message) from error
-    delimiter = "\t" if place.suffix.lower() in {".tsv", ".tab"} else ","
-    header, *rows = list(csv.reader(text.splitlines(), delimiter=delimiter)) or [[]]
     rows = [row for row in rows if row]
     names = [name.strip() for name in header]
     if not rows or len(set(names)) != len(names) or not all(names):

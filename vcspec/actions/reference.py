@@ -137,7 +137,7 @@ def phenotype_table(path: Path) -> dict[str, str]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         message = f"{path} cannot be read as a table of phenotypes: {error}"
         raise UsageError(message) from error
     if len(rows) < 2 or any(len(row) != 2 for row in rows):
@@ -146,7 +146,15 @@ def phenotype_table(path: Path) -> dict[str, str]:
             "header are expected"
         )
         raise UsageError(message)
-    return dict(rows[1:])
+    found: dict[str, str] = {}
+    for perturbation, phenotype in rows[1:]:
+        if found.setdefault(perturbation, phenotype) != phenotype:
+            message = (
+                f"{path} gives {perturbation!r} the phenotypes {found[perturbation]!r} and "
+                f"{phenotype!r}; give it one"
+            )
+            raise UsageError(message)
+    return found
 
 
 def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], Array, Array]:
