@@ -186,6 +186,7 @@ def test_datasets_without_a_common_feature_are_refused(tmp_path: Path) -> None:
         ([], 3, "chosen on no study; the studies are one, two"),
         (["three"], 3, "'three' is no study"),
         (["one"], 200, "200 features are asked for; 80 are common"),
+        (["one"], -3, "-3 features are asked for; give a number from 1, or 0 for all"),
     ],
 )
 def test_a_choice_of_features_that_cannot_be_is_refused(
@@ -194,6 +195,17 @@ def test_a_choice_of_features_that_cannot_be_is_refused(
     places = [written(tmp_path, "one"), written(tmp_path, "two", seed=1)]
     with pytest.raises(UsageError, match=match):
         merge(places, tmp_path / "m.zarr", id="both", features=features, select_on=studies)
+    assert not (tmp_path / "m.zarr").exists()
+
+
+@pytest.mark.parametrize("stated", [{"id": "Both"}, {"version": "1"}, {"title": "x" * 4001}])
+def test_what_no_document_holds_is_refused_before_anything_is_written(
+    stated: dict[str, str], tmp_path: Path
+) -> None:
+    places = [written(tmp_path, "one"), written(tmp_path, "two", seed=1)]
+    (name,) = stated
+    with pytest.raises(UsageError, match=f"no dataset can be written with /{name}: "):
+        merge(places, tmp_path / "m.zarr", **{"id": "both", **stated})
     assert not (tmp_path / "m.zarr").exists()
 
 

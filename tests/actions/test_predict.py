@@ -176,6 +176,11 @@ def test_a_level_that_does_not_exist_is_an_error(opened: Split, tmp_path: Path) 
         opened.writer(tmp_path / "a.zarr", level="cell")
 
 
+def test_a_model_without_a_name_is_an_error(opened: Split, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no predictions can be written with /model/name: "):
+        opened.writer(tmp_path / "a.zarr", model="")
+
+
 COUNTS = {"space": "counts", "total": "features"}
 TYPES = [
     ({}, [np.float32] * 6, np.float32),

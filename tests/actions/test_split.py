@@ -100,6 +100,26 @@ def test_a_plan_that_matches_nothing_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"id": "My split"}, "/id"),
+        ({"version": "1"}, "/version"),
+        ({"title": ""}, "/title"),
+        ({"seed": -1}, "/strategy/seed"),
+        ({"seed": 2**53}, "/strategy/seed"),
+        ({"cells_per_condition": 1}, "/cells_per_condition"),
+        ({"target_sum": 0}, "/values"),
+    ],
+)
+def test_a_plan_that_no_document_holds_writes_nothing(
+    changes: dict[str, Any], place: str, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=f"no split can be written with {place}: .*; expected: "):
+        split(screen.dataset, tmp_path / "split.zarr", tiny.plan(**changes))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_strategy_that_does_not_exist_is_an_error(screen: tiny.Screen, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="holdout-contexts"):
         split(screen.dataset, tmp_path / "split.zarr", tiny.plan(strategy="holdout-context"))

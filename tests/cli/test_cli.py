@@ -321,6 +321,14 @@ def test_folds_have_ids_of_their_own(run, folder):
     assert ids == {f"data/holdout-perturbations-fold-{k}-of-2" for k in (1, 2)}
 
 
+def test_a_split_of_a_file_with_any_name_is_sound(run, folder):
+    (folder / "data.zarr").rename(folder / "My Data (2).zarr")
+    arguments = ("--strategy", "holdout-perturbations", "--fraction", "0.4")
+    made = folder / "made.zarr"
+    assert run("split", folder / "My Data (2).zarr", *arguments, "-o", made)[0] == 0
+    assert open_split(made).document["id"] == "my-data-2/holdout-perturbations"
+
+
 def test_existing_stores_are_not_overwritten_unasked(run, folder):
     code, _, err = run("template", folder / "split.zarr", folder / "model.zarr")
     assert code == 2

@@ -191,9 +191,10 @@ def _supported(subject: Subject, drafts: Path, plan: Plan, imported: Imported) -
     """
     supported: list[str] = []
     place = drafts / "claimed.zarr"
-    write_split(subject, place, plan, imported.assigned, claim="")
+    known = list(standard().claims)
+    write_split(subject, place, plan, imported.assigned, claim=known[0])
     document = Subject(open_store(str(place))).document
-    for name in standard().claims:
+    for name in known:
         restate(place, {**document, "claim": name})
         if not validate(place, level="axes").exit_code:
             supported.append(name)

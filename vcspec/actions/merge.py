@@ -19,6 +19,7 @@ from vcspec.model.errors import UsageError
 from vcspec.model.labels import ordered
 from vcspec.model.matrix import AnyArray, Array, Rows
 from vcspec.model.spaces import AS_MEASURED
+from vcspec.rules.documents import require_conforming
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.moments import add_to
@@ -95,7 +96,8 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
         overwrite: replace a store that is already there.
 
     Raises:
-        UsageError: the datasets do not fit together, or have no feature in common.
+        UsageError: the datasets do not fit together, have no feature in common, or what is stated
+            of the result does not fit a dataset's document.
     """
     require_free(Path(target), overwrite=overwrite)
     if len(datasets) < 2:
@@ -107,20 +109,21 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
     studies = sorted({study for piece in pieces for study in piece.studies})
     _require_studies(pieces, studies, select_on, features)
     common = _common(opened)
-    chosen = _chosen(pieces, common, features, select_on) if features else common
     known = standard().schemas["common"]["$defs"]["condition"]["items"]["enum"]
     fields = [name for name in known if any(name in piece.columns for piece in pieces)]
+    document = {
+        **_document(opened, fields, id, version, title),
+        "citations": _citations(pieces),
+        "fitted": _fitted(features, select_on),
+    }
+    require_conforming(document, CURRENT)  # before anything is read through
+    chosen = _chosen(pieces, common, features, select_on) if features else common
     obs: dict[str, AnyArray] = {
         name: np.concatenate([piece.labels(name) for piece in pieces]) for name in fields
     }
     if pieces[0].totals is not None:
         obs["library_size"] = np.concatenate([piece.totals for piece in pieces])
     names = [f"{piece.name}:{cell}" for piece in pieces for cell in piece.cells]
-    document = {
-        **_document(opened, fields, id, version, title),
-        "citations": _citations(pieces),
-        "fitted": _fitted(features, select_on),
-    }
     table = ordered(obs, fields, document["control"])
     write_cells(
         Path(target),
@@ -251,6 +254,9 @@ def _require_studies(
     twice = [s for s in studies if sum(s in piece.studies for piece in pieces) > 1]
     if twice:
         message = f"the study {twice[0]!r} is in several of the datasets; give each its own name"
+        raise UsageError(message)
+    if features < 0:
+        message = f"{features} features are asked for; give a number from 1, or 0 for all"
         raise UsageError(message)
     strange = [name for name in select_on if name not in studies]
     if strange or (features and not select_on):

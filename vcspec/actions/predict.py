@@ -16,6 +16,7 @@ from vcspec.engine.settings import settings_in_force
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import AnyArray, Rows, rows_of_dense
+from vcspec.rules.documents import require_conforming
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, standard
@@ -77,7 +78,8 @@ class Split:
             overwrite: replace a store that is already there.
 
         Raises:
-            UsageError: there is no such level, or something is at `target` already.
+            UsageError: there is no such level, something is at `target` already, or what is stated
+                of the model does not fit the document of predictions.
         """
         if level not in standard().vocabularies["level"]:
             known = " or ".join(standard().vocabularies["level"])
@@ -100,6 +102,7 @@ class Split:
         }
         if training is not None:
             document["training"] = dict(training)
+        require_conforming(document, CURRENT)
         return PredictionWriter(self, Path(target), document, overwrite=overwrite)
 
     def __repr__(self) -> str:

@@ -20,6 +20,7 @@ from vcspec.model.errors import Mismatch, UsageError
 from vcspec.model.labels import keys_of
 from vcspec.model.matrix import Array
 from vcspec.model.spaces import AS_MEASURED, SIGNED
+from vcspec.rules.documents import require_conforming
 from vcspec.rules.subject import Subject
 from vcspec.splitting.strategies import STRATEGIES, Assignment, Choice, Setting, assign
 from vcspec.standard import CURRENT, standard
@@ -89,7 +90,8 @@ def split(
         The content digest.
 
     Raises:
-        UsageError: the dataset is not sound, or the plan matches nothing, or asks for the truth.
+        UsageError: the dataset is not sound, or the plan matches nothing, asks for the truth, or
+            states what a split's document does not hold.
         UnknownName: there is no such strategy.
     """
     plan = replace(plan, strategy=STRATEGIES.named(plan.strategy))
@@ -117,11 +119,16 @@ def write_split(
     claim: str,
     overwrite: bool = False,
 ) -> None:
-    """Write roles as a split of the dataset `subject`, one for each of its conditions in order."""
+    """Write roles as a split of the dataset `subject`, one for each of its conditions in order.
+
+    Raises:
+        UsageError: what the plan states does not fit a split's document.
+    """
     conditions = [subject.condition_at(run.start) for run in subject.runs]
     sizes = [run.stop - run.start for run in subject.runs]
     cells = plan.cells_per_condition or _typical(conditions, assigned, sizes, subject)
     document = {**_document(plan, subject, cells), "claim": claim}
+    require_conforming(document, CURRENT)
     write_arrays(
         target,
         document,

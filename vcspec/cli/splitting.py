@@ -208,6 +208,7 @@ def _plan(
 ) -> "Plan":
     from vcspec.actions.beside import Beside, read_table
     from vcspec.actions.split import Plan
+    from vcspec.model.naming import as_id
     from vcspec.splitting.strategies import STRATEGIES
 
     strategy = strategy if strategy == "imported" else STRATEGIES.named(strategy)
@@ -218,7 +219,7 @@ def _plan(
     return Plan(
         **stated
         | {
-            "id": stated["id"] or f"{Path(dataset).stem}/{strategy}{part}".lower(),
+            "id": stated["id"] or f"{as_id(Path(dataset).stem)}/{strategy}{part}",
             "title": stated["title"] or title,
         },
         strategy=strategy,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from vcspec.model.errors import UsageError
 from vcspec.model.finding import Fault
 from vcspec.rules.artefact import Artefact
 from vcspec.rules.book import rule
@@ -43,6 +44,18 @@ def schema_faults(
         )
         where = f"{base}{pointer}"
         yield Fault("/", f"{where or '/'}: {error.message[:200]}", _expected(error), pointer=where)
+
+
+def require_conforming(document: Mapping[str, Any], version: str) -> None:
+    """Pass a document that is about to be written and follows the schema of its kind.
+
+    Raises:
+        UsageError: it does not; the message names the first place.
+    """
+    kind = str(document["kind"])
+    for fault in schema_faults(document, version, kind, base=""):
+        message = f"no {kind} can be written with {fault.found}; expected: {fault.expected}"
+        raise UsageError(message)
 
 
 def _expected(error: Any) -> str:
