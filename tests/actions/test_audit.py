@@ -742,7 +742,7 @@ def test_profiles_are_held_against_measured_means(
 
 
 def listed(screen: Screen, **more: Any) -> Path:
-    found = training_manifest([screen.folder / "data.zarr"], id="corpus", **more)
+    found = training_manifest([screen.folder / "data.zarr"], **{"id": "corpus", **more})
     place = screen.folder / "corpus.json"
     place.write_text(json.dumps(dict(found.document)))
     return place
@@ -1117,6 +1117,25 @@ def test_a_sample_of_the_cells_is_enough(screen: Screen) -> None:
     report = screen.audit(pretraining=[listed(screen, most=100)])
     assert report.codes == ("VCS720",)
     assert f"one cell in {found.one_in}" in report.findings[0].found
+
+
+def test_a_training_manifest_that_cannot_be_is_neither_made_nor_read(screen: Screen) -> None:
+    screen.write()
+    with pytest.raises(UsageError, match="0 hashes are to be listed; list 1 or more"):
+        listed(screen, most=0)
+    with pytest.raises(UsageError, match=r"'m@1' names no artefact"):
+        listed(screen, id="m", version="1")
+    with pytest.raises(UsageError, match="no training-manifest can be written with /title"):
+        listed(screen, title="x" * 4001)
+    place = listed(screen)
+    stated = json.loads(place.read_text())
+    stated["cells"]["hashes"] = "AAAA"
+    place.write_text(json.dumps(stated))
+    with pytest.raises(Unreadable, match="lists hashes that are not eight bytes each"):
+        read_training_manifest(place)
+    place.write_text('{"kind":' + "[" * 100_000)
+    with pytest.raises(Unreadable, match="is no training manifest"):
+        read_training_manifest(place)
 
 
 def test_what_does_not_belong_together_is_refused(screen: Screen, tmp_path: Path) -> None:

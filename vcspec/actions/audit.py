@@ -148,13 +148,17 @@ def read_training_manifest(place: Target) -> TrainingManifest:
     except OSError as error:
         message = f"{path} cannot be read ({error.strerror}); give a training manifest"
         raise Unreadable(message) from error
-    except ValueError:
+    except (ValueError, RecursionError):
         document = {}
     if not isinstance(document, dict) or document.get("kind") != "training-manifest":
         message = f"{path} is no training manifest, as `vcspec manifest` makes them. {REFUSED}"
         raise Unreadable(message)
     conforming(document, "training-manifest", path)
-    return TrainingManifest(document)
+    found = TrainingManifest(document)
+    if problem := found.problem:
+        message = f"{path} lists {problem}; make it again with `vcspec manifest`"
+        raise Unreadable(message)
+    return found
 
 
 class _Reading:

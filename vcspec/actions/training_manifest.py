@@ -2,17 +2,17 @@
 
 import os
 from collections.abc import Container, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vcspec.actions.validate import checked
-from vcspec.cards import conforming
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
+from vcspec.model.release import named
 from vcspec.model.training_manifest import TrainingManifest, encoded, features_digest, sampled
 from vcspec.rules.contamination import accessions_of
+from vcspec.rules.documents import require_conforming
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT
@@ -53,8 +53,13 @@ def training_manifest(  # noqa: PLR0913 - each says one thing of the manifest
         most: about how many hashes to keep; of more cells one in so many is listed.
 
     Raises:
-        UsageError: a dataset is not sound or holds no counts, or a split goes with several.
+        UsageError: a dataset is not sound or holds no counts, a split goes with several, or what is
+            stated of the manifest does not fit its document.
     """
+    named(f"{id}@{version}")
+    if most < 1:
+        message = f"{most} hashes are to be listed; list 1 or more"
+        raise UsageError(message)
     if split is not None and len(datasets) != 1:
         message = f"a split goes with one dataset; {len(datasets)} are given"
         raise UsageError(message)
@@ -87,7 +92,7 @@ def training_manifest(  # noqa: PLR0913 - each says one thing of the manifest
         },
         "tool": f"vcspec {__version__}",
     }
-    conforming(document, "training-manifest", Path(id))
+    require_conforming(document, CURRENT)
     return TrainingManifest(document)
 
 

@@ -44,6 +44,19 @@ class TrainingManifest:
         return np.frombuffer(raw, dtype="<u8").astype(np.uint64)
 
     @property
+    def problem(self) -> str:
+        """What is wrong with the hashes; empty where nothing is."""
+        try:
+            found = self.hashes
+        except ValueError as error:
+            return f"hashes that are not eight bytes each in base64 ({error})"
+        if len(found) > self.hashed:
+            return f"{len(found)} hashes of {self.hashed} cells"
+        if (found[1:] <= found[:-1]).any():
+            return "hashes that do not rise"
+        return "" if (found <= _border(self.one_in)).all() else f"more than one in {self.one_in}"
+
+    @property
     def accessions(self) -> frozenset[str]:
         """Of the datasets that were trained on."""
         included = (one for one in self.document["datasets"] if one["included"])
@@ -83,8 +96,12 @@ def sampled(hashes: NDArray[np.uint64], most: int) -> tuple[NDArray[np.uint64], 
         most: about how many to keep.
     """
     one_in = max(1, -(-len(hashes) // most))
-    border = np.uint64((SPACE - 1) // one_in)
-    return np.unique(hashes[hashes <= border]), one_in
+    return np.unique(hashes[hashes <= _border(one_in)]), one_in
+
+
+def _border(one_in: int) -> np.uint64:
+    """The highest hash that is listed where one in so many is."""
+    return np.uint64((SPACE - 1) // one_in)
 
 
 def encoded(hashes: NDArray[np.uint64]) -> str:
