@@ -558,6 +558,14 @@ class TestErrors:
         with pytest.raises(Unreadable, match="is not a card"):
             card_document(tmp_path / "none.toml")
 
+    @pytest.mark.parametrize("value", ["2024-01-01", "nan"])
+    def test_a_card_with_a_value_that_json_has_not_is_refused(
+        self, value: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "card.toml").write_text(f"x-made = {value}\n")
+        with pytest.raises(Unreadable, match=r"holds what JSON does not .*dates as text"):
+            card_document(tmp_path / "card.toml")
+
 
 class TestNothingHalfWritten:
     def test_what_is_there_is_kept_unless_overwriting_succeeds(

@@ -1,6 +1,7 @@
 """convert: somebody's AnnData as a dataset or as predictions, valid before it takes its name."""
 
 import hashlib
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -120,14 +121,18 @@ def card_document(path: Path) -> dict[str, Any]:
     """Members of a dataset's document from a card; what belongs to a recipe is left out.
 
     Raises:
-        Unreadable: there is no such file, or it is not TOML.
+        Unreadable: there is no such file, it is not TOML, or it holds a value that JSON has not.
         UsageError: it has a member that no card has.
     """
     try:
         with path.open("rb") as file:
             card = tomllib.load(file)
+        json.dumps(card, allow_nan=False)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"{path} is not a card ({error}); expected TOML with the members of a dataset"
+        raise Unreadable(message) from error
+    except (TypeError, ValueError) as error:
+        message = f"{path} holds what JSON does not ({error}); write dates as text in quotes"
         raise Unreadable(message) from error
     known = {*COPIED, *RECIPE_MEMBERS, "columns"}
     unknown = [name for name in card if name not in known and not name.startswith("x-")]
