@@ -710,6 +710,16 @@ def test_a_damaged_cache_that_cannot_be_mended_is_an_error(place, cache):
     assert not list(cache.rglob("*.zarr"))
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "zarr.json"])
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"attributes": []}', "[]", "5", ""])
+def test_a_document_in_the_cache_that_is_none_is_damage(made, name, body):
+    path = fetch("tiny@1.0.0", registry=[str(made)])
+    (path / name).write_text(body)
+    (store,) = store_cache.in_cache()
+    assert (store.path, store.kind, store.content) == (path, "", "")
+    assert store_cache.unsound(store) == [name]
+
+
 def test_damage_in_the_cache_is_found(made):
     path = fetch("tiny", registry=[str(made)])
     (store,) = store_cache.in_cache()

@@ -166,5 +166,31 @@ def test_a_path_that_the_store_has_not_is_an_error(store):
         verify_part(store, FULL, paths=["raw"])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 100_000,
+        '{"nodes": ' + "[" * 100_000,
+        '{"nodes": [{"manifest": "a", "sha256": "b", "bytes": Infinity}]}',
+        '{"nodes": [{"manifest": "a", "sha256": "b", "bytes": 1e999}]}',
+        '{"nodes": 5}',
+        "5",
+    ],
+)
+def test_a_manifest_that_is_none_is_told(store, body):
+    (store / "manifest.json").write_text(body)
+    for mode in (LIST, HEAD, FULL):
+        report = verify_part(store, mode)
+        assert (report.verdict, report.codes) == ("invalid", ("VCS208",))
+        assert "manifest.json is no manifest" in report.findings[0].found
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"attributes": []}', "5"])
+def test_a_root_that_is_none_is_of_no_kind(store, body):
+    (store / "zarr.json").write_text(body)
+    report = verify_part(store, LIST)
+    assert (report.kind, report.codes) == ("", ("VCS202",))
+
+
 def test_what_is_not_there_is_said(tmp_path):
     assert verify_part(tmp_path / "no.zarr", LIST).verdict == "unknown"

@@ -1,7 +1,6 @@
 """verify, of a store in part or by its sizes: what its manifest vouches for, at less cost."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from vcspec.model.manifest import Entry
 from vcspec.model.release import STORAGE
 from vcspec.rules.book import unreadable
 from vcspec.standard import standard
+from vcspec.storage.documents import parse_document
 from vcspec.storage.hierarchy import lists_nothing
 from vcspec.storage.objects import LocalObjects, Objects, open_objects
 from vcspec.storage.transfer import contents_of, damaged, sizes_of
@@ -108,7 +108,8 @@ def verify_part(
 
 def _kind(objects: Objects) -> Mapping[str, Any]:
     try:
-        found = json.loads(objects.read("zarr.json"))["attributes"]["vcspec"]
+        document = parse_document(objects.read("zarr.json"), standard().limits)
+        found = document["attributes"]["vcspec"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}

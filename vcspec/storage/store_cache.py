@@ -1,6 +1,5 @@
 """Stores that were fetched, kept by their storage digest: whole and checked, or not at all."""
 
-import json
 import os
 import shutil
 import time
@@ -15,7 +14,9 @@ from filelock import FileLock, Timeout
 from vcspec.model import manifest
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.model.release import STORAGE, VERSION, parts
+from vcspec.standard import standard
 from vcspec.storage.caching import cache_folder
+from vcspec.storage.documents import parse_document
 from vcspec.storage.objects import LocalObjects, Objects
 from vcspec.storage.transfer import Progress, bring, contents_of, damaged
 
@@ -266,9 +267,10 @@ def in_cache() -> Iterator[Kept]:
     folder = stores_folder()
     for path in sorted(folder.glob("*.zarr")) if folder.is_dir() else ():
         try:
-            root = json.loads((path / manifest.ROOT).read_bytes())
-            node = json.loads((path / "zarr.json").read_bytes())
-            document = dict(node.get("attributes", {}).get("vcspec", {}))
+            limits = standard().limits
+            root = parse_document((path / manifest.ROOT).read_bytes(), limits)
+            node = parse_document((path / "zarr.json").read_bytes(), limits)
+            document = dict(node["attributes"]["vcspec"])
             yield Kept(
                 path,
                 STORAGE + path.stem,

@@ -5,7 +5,6 @@ objects: whoever knows the digest can check each byte on its own, wherever it co
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -16,6 +15,8 @@ from vcspec.model import manifest
 from vcspec.model.errors import Unreadable
 from vcspec.model.manifest import Entry
 from vcspec.model.release import STORAGE
+from vcspec.standard import standard
+from vcspec.storage.documents import parse_document
 from vcspec.storage.objects import Corrupt, LocalObjects, Objects, inside
 from vcspec.storage.place import Place
 
@@ -68,7 +69,7 @@ def contents_of(objects: Objects, storage: str = "") -> Contents:
         message = f"the manifest there has the digest {found}; expected {storage}"
         raise Unreadable(message)
     try:
-        root = json.loads(body)
+        root = parse_document(body, standard().limits)
         nodes = [(str(n["manifest"]), str(n["sha256"]), int(n["bytes"])) for n in root["nodes"]]
     except (ValueError, KeyError, TypeError) as error:
         message = f"{manifest.ROOT} is no manifest ({error!r}); seal the store"
