@@ -134,15 +134,21 @@ def _transposed(stored: Any, shape: tuple[int, int], where: str) -> Any:
     """(cells, features) in row order, of a matrix of features × cells, dense or of columns."""
     from scipy.sparse import csc_matrix, csr_matrix
 
-    if isinstance(stored, np.ndarray) or hasattr(stored, "values"):
-        matrix = csr_matrix(np.asarray(stored).T)
-    elif all(hasattr(stored, slot) for slot in ("i", "p", "x", "Dim")):
-        parts = (np.asarray(stored.x), np.asarray(stored.i), np.asarray(stored.p))
-        size = (int(stored.Dim[0]), int(stored.Dim[1]))
-        matrix = csc_matrix(parts, shape=size).T.tocsr()
-    else:
-        message = f"{where} is neither a plain matrix nor one of class dgCMatrix"
-        raise Unreadable(message)
+    try:
+        if isinstance(stored, np.ndarray) or hasattr(stored, "values"):
+            matrix = csr_matrix(np.asarray(stored).T)
+        elif all(hasattr(stored, slot) for slot in ("i", "p", "x", "Dim")):
+            parts = (np.asarray(stored.x), np.asarray(stored.i), np.asarray(stored.p))
+            rows, width = map(int, stored.Dim)
+            columns = csc_matrix(parts, shape=(rows, width))
+            columns.check_format(full_check=True)
+            matrix = columns.T.tocsr()
+        else:
+            message = f"{where} is neither a plain matrix nor one of class dgCMatrix"
+            raise Unreadable(message)
+    except (ValueError, TypeError) as error:
+        message = f"{where} contradicts itself ({error}); expected a matrix of numbers"
+        raise Unreadable(message) from error
     if matrix.shape != shape[::-1]:
         message = f"{where} is {matrix.shape[::-1]}; expected {shape}, features and cells"
         raise Unreadable(message)
