@@ -13,8 +13,11 @@ from support import tiny
 
 import vcspec
 from vcspec.actions.curate import write_dataset
+from vcspec.actions.difficulty import difficulty
 from vcspec.actions.disclose import disclose, disclosed
 from vcspec.actions.hidden import Hidden, hidden, write_public
+from vcspec.actions.predict import template
+from vcspec.actions.reference import reference
 from vcspec.actions.score import score
 from vcspec.actions.validate import checked, validate
 from vcspec.cli import main
@@ -179,6 +182,23 @@ def test_no_strategy_lets_the_truth_show(
     assert {name for name in one if one[name] != two[name]} == BOUND
 
 
+def test_what_asks_for_the_truth_says_that_the_public_part_has_it_not(
+    made: Path, tmp_path: Path
+) -> None:
+    public = made / "hidden" / "public"
+    parts = public / "split.zarr", public / "dataset.zarr"
+    template(parts[0], tmp_path / "model.zarr")
+    for asked in (
+        lambda: reference(*parts, tmp_path / "ref.zarr"),
+        lambda: difficulty(parts[0], dataset=parts[1]),
+        lambda: score(tmp_path / "model.zarr", split=parts[0], dataset=parts[1]),
+    ):
+        with pytest.raises(
+            Mismatch, match=r"has no cells of liver\|G05; give the dataset that has"
+        ):
+            asked()
+
+
 def test_no_name_of_a_withheld_cell_is_public(made: Path) -> None:
     names = {
         str(name) for name in ZarrStore(str(made / "data.zarr")).column("/obs", "_index").values
@@ -283,13 +303,13 @@ def test_what_goes_wrong_with_the_truth_is_not_told(
     made: Path, model: Path, tmp_path: Path
 ) -> None:
     split = made / "hidden" / "public" / "split.zarr"
-    for reference in (tmp_path / "gone.zarr", made / "data.zarr"):
+    for place in (tmp_path / "gone.zarr", made / "data.zarr"):
         with pytest.raises(Unreadable) as error:
-            disclose(model, split=split, reference=reference)
+            disclose(model, split=split, reference=place)
         assert error.value.__cause__ is None
         assert error.value.__suppress_context__
         assert str(error.value).startswith("the predictions could not be scored")
-        assert reference.name not in str(error.value)
+        assert place.name not in str(error.value)
 
 
 def test_what_is_wrong_with_the_predictions_is_told(made: Path, tmp_path: Path) -> None:

@@ -53,23 +53,38 @@ class ConditionCells:
         """Key of a condition → its rows."""
         return {run.key: run for run in self.subject.runs}
 
+    def run(self, key: str) -> Run:
+        """Rows of the condition.
+
+        Raises:
+            Mismatch: there are none, as of conditions that a split withholds.
+        """
+        found = self.runs.get(key)
+        if found is None:
+            message = (
+                f"{self.subject.store.target} has no cells of {key}; give the dataset that has: "
+                "what a split withholds is with who withholds it"
+            )
+            raise Mismatch(message)
+        return found
+
     def count(self, key: str) -> int:
         """Number of cells of the condition."""
-        run = self.runs[key]
+        run = self.run(key)
         return run.stop - run.start
 
     def of(self, key: str) -> Rows:
         """(cells, features) log1p values of the condition, float32."""
-        run = self.runs[key]
+        run = self.run(key)
         return self.scale.log1p(self._stored(run), self._totals(run))
 
     def stored(self, key: str) -> Rows:
         """(cells, features) values of the condition as they are stored."""
-        return self._stored(self.runs[key])
+        return self._stored(self.run(key))
 
     def piece(self, key: str) -> Piece:
         """The cells of the condition, with their amounts."""
-        run = self.runs[key]
+        run = self.run(key)
         return self.scale.piece(self._stored(run), self._totals(run))
 
     def stored_row(self, row: int) -> Rows:
@@ -133,7 +148,7 @@ class ConditionCells:
             numbers of rows, counted from the first of these conditions on to the last; the second
             half is the larger where the number of cells is odd.
         """
-        runs = [self.runs[key] for key in keys]
+        runs = [self.run(key) for key in keys]
         starts = np.concatenate([self._hash_starts[run.start : run.stop] for run in runs])
         if repeat:
             starts = splitmix64(starts ^ np.uint64(repeat))

@@ -202,6 +202,8 @@ def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
     """Statistics of the tested conditions, by one pass over the dataset that checks it as well."""
     place = dataset.store.target
     allowed = Allowed(asked.split, dataset)
+    for condition in (*asked.tested, *asked.table.having("train")):
+        allowed.cells.run(condition.key)  # nothing is read where a condition is not there
     controls = _controls(allowed)
     space = allowed.space if asked.needs_space else None
     chosen = [controls[name] for name in asked.contexts]
@@ -262,11 +264,11 @@ def _opened(place: str, settings: Settings) -> Subject:
 def _controls(allowed: Allowed) -> dict[str, StoredControl]:
     """Context → its control cells, where they lie in the dataset."""
     cells, source = allowed.cells, StoredCells(allowed.dataset.store)
-    runs, entries = cells.runs, allowed.dataset.settings.budget.entries()
+    entries = allowed.dataset.settings.budget.entries()
     return {
         context: StoredControl(
             source,
-            tuple((runs[key].start, runs[key].stop) for key in keys),
+            tuple((run.start, run.stop) for run in map(cells.run, keys)),
             cells.scale,
             cells.totals,
             entries=entries,
