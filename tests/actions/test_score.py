@@ -437,6 +437,15 @@ def test_several_suites_are_scored_in_one_pass(screen: tiny.Screen, tmp_path: Pa
         np.testing.assert_allclose(again.values[row], found.values[row], atol=1e-9, err_msg=name)
 
 
+def test_a_suite_that_is_asked_for_twice_is_asked_for(
+    card: Scorecard, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    twice = scored(screen, screen.predictions, suites=["core-1.0", "core-1.0"])
+    assert twice.to_json() == card.to_json()
+    again = reference(screen.split, screen.dataset, tmp_path / "r.zarr", suites=["core-1.0"] * 2)
+    assert again == sealed_content(screen.reference)
+
+
 def test_a_suite_that_the_reference_was_not_made_for_says_so(screen: tiny.Screen) -> None:
     found = scored(screen, screen.predictions, suites=["vcc-2026", "systema"])
     assert found.document["metrics"]["pearson-delta"]["floor"] is not None

@@ -12,7 +12,7 @@ import rfc8785
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.reference import compared
 from vcspec.actions.score import Reference, reference_of
-from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space, taking_in
+from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, needs_space, taking_in
 from vcspec.actions.validate import by_digest, checked
 from vcspec.baselines.arms import Scene, normal, submission
 from vcspec.baselines.cells import dispersed, drawn_rows
@@ -76,6 +76,7 @@ def probe(
         UsageError: split, dataset or reference are not found, or are not sound.
         UnknownName: the standard has no such suite.
     """
+    suites = each_once(suites) or DEFAULT
     metrics = metrics_of(suites)
     stage = Stage.of(split, dataset, reference, metrics)
     arms = standard().arms

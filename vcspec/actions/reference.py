@@ -15,7 +15,7 @@ import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.shown import shown_in
 from vcspec.actions.stored_side import written
-from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, needs_space, taking_in
+from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, needs_space, taking_in
 from vcspec.actions.validate import checked
 from vcspec.metrics import compute
 from vcspec.model.comparison import Comparison, Scores, Side, Space
@@ -66,6 +66,7 @@ def reference(
         UsageError: split or dataset are not sound.
         Mismatch: the dataset is not the one that the split pins.
     """
+    suites = each_once(suites) or DEFAULT
     metrics = metrics_of(suites)
     require_free(Path(target), overwrite=overwrite)
     allowed = Allowed(

@@ -22,7 +22,7 @@ from vcspec.actions.results import (
 )
 from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
-from vcspec.actions.suites import DEFAULT, Wanted, metrics_of, taking_in
+from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, taking_in
 from vcspec.actions.traffic import Traffic, tell_traffic, traffic_of
 from vcspec.actions.validate import by_digest, checked, examined, pinned, require_valid
 from vcspec.engine.cells import Scale, StoredCells
@@ -219,6 +219,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
         Mismatch: the reference belongs to another split.
         UnknownName: the standard has no such suite.
     """
+    suites = each_once(suites)
     metrics_of(suites)
     chosen = settings or settings_in_force()
     with chosen.in_force():

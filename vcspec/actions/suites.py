@@ -44,6 +44,11 @@ class Wanted:
             )
 
 
+def each_once(suites: Iterable[str]) -> tuple[str, ...]:
+    """The suites in their order; one that is asked for twice is asked for."""
+    return tuple(dict.fromkeys(suites))
+
+
 def metrics_of(suites: Sequence[str]) -> list[str]:
     """Metrics of the suites, each once, in their order.
 
