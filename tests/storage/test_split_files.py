@@ -183,6 +183,15 @@ def test_pickles_of_numpy_are_read(protocol: int, tmp_path: Path) -> None:
     assert read_split_file(tmp_path / "s.pkl", "new").groups["test"] == ["A+B"]
 
 
+def test_text_of_numpy_that_is_no_text_is_no_name(tmp_path: Path) -> None:
+    whole = pickle.dumps({"train": np.array(["ctrl"])})
+    letter = "c".encode("utf-32-le")
+    assert whole.count(letter) == 1
+    (tmp_path / "s.pkl").write_bytes(whole.replace(letter, b"\xff" * 4))
+    with pytest.raises(Unreadable, match="an array of text holds numbers that are no letters"):
+        read_split_file(tmp_path / "s.pkl")
+
+
 def test_arrays_of_several_axes_and_other_types_are_no_names(tmp_path: Path) -> None:
     for array in (np.array([["A"]]), np.array(["2020-01-01"], dtype="M8[D]")):
         (tmp_path / "s.pkl").write_bytes(pickle.dumps({"train": array}))

@@ -3,6 +3,7 @@
 import io
 import pickle
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,11 @@ class _Kind:
             return data
         if not PLAIN.fullmatch(self.code) or self.order not in {"<", ">", "|", "="}:
             message = f"arrays of {self.code!r} are not read"
+            raise ValueError(message)
+        # numpy makes text of any numbers, which nothing can be done with then.
+        is_text = self.code.startswith("U")
+        if is_text and (np.frombuffer(data, dtype=f"{self.order}u4") > sys.maxunicode).any():
+            message = "an array of text holds numbers that are no letters"
             raise ValueError(message)
         values = np.frombuffer(data, dtype=f"{self.order}{self.code}").tolist()
         return [one.decode() if isinstance(one, bytes) else one for one in values]
