@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from support import tiny
 
+from vcspec.actions.beside import read_table
 from vcspec.actions.predict import open_split
 from vcspec.actions.split import card_plan, split
 from vcspec.actions.validate import checked, validate
 from vcspec.cards import split_card, split_ids
-from vcspec.model.errors import UnknownName, UsageError
+from vcspec.model.errors import Invalid, UnknownName, UsageError
 from vcspec.storage.sealing import sealed_content
 
 
@@ -98,6 +99,33 @@ def test_a_plan_that_matches_nothing_writes_nothing(
     with pytest.raises(UsageError, match=match):
         split(screen.dataset, tmp_path / "split.zarr", tiny.plan(**changes))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("stated", "text", "told"),
+    [
+        (
+            {"strategy": "cut-off", "parameters": {"after": "2023-01-02"}},
+            "perturbation,date\nG00,2023-01-01\nG01,2023-01-03\n",
+            "2 tested contexts without a known control .VCS411.; nothing was written",
+        ),
+        (
+            {"strategy": "holdout-groups", "parameters": {"hold_out": ["G00"]}},
+            "perturbation,group\nG00,one\u202e\nG01,two\n",
+            "has a control or invisible character .VCS116.; nothing was written",
+        ),
+    ],
+)
+def test_a_split_that_breaks_a_rule_is_not_written(
+    stated: dict[str, Any], text: str, told: str, screen: tiny.Screen, tmp_path: Path
+) -> None:
+    (tmp_path / "table.csv").write_text(text)
+    plan = tiny.plan(**stated, beside=read_table(tmp_path / "table.csv"))
+    with pytest.raises(Invalid, match=told) as error:
+        split(screen.dataset, tmp_path / "split.zarr", plan)
+    assert error.value.report is not None
+    assert error.value.report.target == str(tmp_path / "split.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import numpy as np
 import vcspec.splitting  # noqa: F401 - importing the room claims its strategies
 from vcspec.actions.beside import Beside, profiles_in
 from vcspec.actions.cells import ConditionCells
-from vcspec.actions.validate import checked
+from vcspec.actions.validate import checked, validate
 from vcspec.cards import SplitCard, split_card
 from vcspec.engine.settings import settings_in_force
 from vcspec.model.condition import Condition
-from vcspec.model.errors import Mismatch, UsageError
+from vcspec.model.errors import Invalid, Mismatch, UsageError
 from vcspec.model.labels import keys_of
 from vcspec.model.matrix import Array
 from vcspec.model.spaces import AS_MEASURED, SIGNED
@@ -93,6 +93,7 @@ def split(
         UsageError: the dataset is not sound, or the plan matches nothing, asks for the truth, or
             states what a split's document does not hold.
         UnknownName: there is no such strategy.
+        Invalid: the roles break a rule, as where a table dates no control.
     """
     plan = replace(plan, strategy=STRATEGIES.named(plan.strategy))
     subject = checked(os.fspath(dataset), "dataset")
@@ -110,7 +111,7 @@ def split(
     return sealed_content(Path(target))
 
 
-def write_split(
+def write_split(  # noqa: PLR0913 - each says one thing of the split
     subject: Subject,
     target: Path,
     plan: Plan,
@@ -118,11 +119,14 @@ def write_split(
     *,
     claim: str,
     overwrite: bool = False,
+    sound: bool = True,
 ) -> None:
     """Write roles as a split of the dataset `subject`, one for each of its conditions in order.
 
     Raises:
         UsageError: what the plan states does not fit a split's document.
+        Invalid: the roles, or words of the plan's table, break a rule; nothing is written then,
+            unless it need not be `sound`.
     """
     conditions = [subject.condition_at(run.start) for run in subject.runs]
     sizes = [run.stop - run.start for run in subject.runs]
@@ -136,7 +140,16 @@ def write_split(
         obs=_table(conditions, assigned, document["condition"]),
         var={"_index": subject.features, "is_target": _targets(conditions, subject)},
         overwrite=overwrite,
+        check=(lambda draft: _require_sound(draft, target)) if sound else None,
     )
+
+
+def _require_sound(draft: Path, target: Path) -> None:
+    report = replace(validate(draft, level="axes"), target=os.fspath(target))
+    if report.exit_code:
+        told = "; ".join(f"{one.found} ({one.code})" for one in report.errors)
+        message = f"the split would not be sound: {told}; nothing was written"
+        raise Invalid(message, report)
 
 
 def _choice(plan: Plan) -> Choice:

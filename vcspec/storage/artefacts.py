@@ -1,6 +1,6 @@
 """Whole artefacts, written in one go: each becomes visible under its name when it is sealed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,13 @@ def write_arrays(  # noqa: PLR0913 - one for each part of the store
     var: Mapping[str, AnyArray],
     cells: Mapping[str, Rows] | None = None,
     overwrite: bool = False,
+    check: Callable[[Path], object] | None = None,
 ) -> None:
-    """A split, a reference or profiles: tables, dense arrays by path, and small sparse matrices."""
-    with new_store(target, document, overwrite=overwrite) as root:
+    """A split, a reference or profiles: tables, dense arrays by path, and small sparse matrices.
+
+    `check` looks at the whole draft before it takes its name; what it raises makes it vanish.
+    """
+    with new_store(target, document, overwrite=overwrite, check=check) as root:
         for path, values in arrays.items():
             write_array(root, path, values)
         for path, rows in (cells or {}).items():
