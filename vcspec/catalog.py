@@ -66,6 +66,10 @@ class Catalog(Generic[Code]):
                 known = self._also[name.casefold()]
                 message = f"the standard calls the {self.what} {known}, not {name!r}"
                 raise UnknownName(message)
-            near = get_close_matches(name, self.names) or sorted(self.names)[:8]
-            message = f"the standard defines no {self.what} {name!r}; it has {', '.join(near)} …"
+            near = get_close_matches(name, self.names)
+            hint = f"near: {', '.join(near)}; " if near else ""
+            message = (
+                f"the standard defines no {self.what} {name!r}; {hint}"
+                f"`vcspec explain {self.what}` lists all"
+            )
             raise UnknownName(message)

@@ -379,6 +379,13 @@ def test_a_bug_ends_with_5_and_says_so(run, folder, monkeypatch):
         ("predictions", "element"),
         ("role", "inference-input"),
         ("IID", "same-conditions"),
+        ("rescaled", "flag"),
+        ("gears", "convention"),
+        ("zscore", "space zscore"),
+        ("strategies", "holdout-perturbations"),
+        ("strategy", "Hold out perturbations"),
+        ("baselines", "no-change"),
+        ("vocabularies", "rank-score"),
     ],
 )
 def test_entries_of_the_standard_are_explained(run, name, holds):
@@ -387,10 +394,28 @@ def test_entries_of_the_standard_are_explained(run, name, holds):
     assert holds in out
 
 
+def test_every_entry_is_found_from_the_list_of_sorts(run):
+    _, out, _ = run("explain", "--format", "json")
+    for sort in json.loads(out):
+        listed = json.loads(run("explain", sort, "--format", "json")[1])
+        assert listed
+        assert all(isinstance(line, str) and line for line in listed.values())
+        assert run("explain", next(iter(listed)))[0] == 0
+
+
 def test_an_unknown_entry_is_answered_with_near_names(run):
     code, _, err = run("explain", "pearson-dleta")
     assert code == 2
     assert "pearson-delta" in err
+    near = run("explain", "constnat")[2].split("near: ")[1].split(";")[0].split(", ")
+    assert len(near) == len(set(near))
+    assert "vcspec explain" in run("explain", "foo")[2]
+
+
+def test_an_unknown_strategy_is_answered_with_where_all_are_listed(run, folder):
+    code, _, err = run("split", folder / "data.zarr", "--strategy", "foo", "-o", folder / "x.zarr")
+    assert code == 2
+    assert "`vcspec explain strategy` lists all" in err
 
 
 def test_rules_are_listed(run):

@@ -18,7 +18,7 @@ from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
   vcspec convert pred.h5ad pred.zarr --as predictions --split split.zarr --columns cell-eval \\
       --set context=K562 --values log1p:10000 --model mine --model-version 1
 
-`vcspec explain gears` shows what a convention means."""
+`vcspec explain conventions` lists the conventions, `vcspec explain gears` shows what one means."""
 )
 @click.argument("source")
 @click.argument("target")

@@ -1,6 +1,7 @@
 """`vcspec explain` and `vcspec rules`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -16,53 +17,97 @@ FORMAT = click.option(
     epilog="""Examples:
 
 \b
+  vcspec explain strategies
   vcspec explain VCS504
   vcspec explain pearson-delta
   vcspec explain holdout-contexts"""
 )
-@click.argument("name")
+@click.argument("name", required=False)
 @FORMAT
-def explain(name: str, format_: str) -> None:
-    """Explain a rule, metric, suite, task, strategy, claim, baseline, leak, arm or kind."""
-    from vcspec.render.entries import render_entry
+def explain(name: str | None, format_: str) -> None:
+    """Explain NAME: a rule, metric, suite, strategy, claim or any other entry of the standard.
 
-    kind, name, entry = _entry(name)
-    emit(render_entry(kind, name, entry, format_, colour=colour(), width=min(width() or 88, 100)))
+    NAME may also be a sort of entry, of which all are then listed. Without it, the sorts are.
+    """
+    from vcspec.render.entries import render_entry, render_list
+
+    columns = min(width() or 88, 100)
+    sorts = _sorts()
+    listed = _listed(name, sorts)
+    if listed is not None:
+        emit(render_list(listed, format_, colour=colour(), width=columns))
+        return
+    kind, name, entry = _entry(str(name), sorts)
+    emit(render_entry(kind, name, entry, format_, colour=colour(), width=columns))
 
 
-def _entry(name: str) -> tuple[str, str, dict[str, object]]:
-    from difflib import get_close_matches
-
+def _sorts() -> dict[str, Mapping[str, Any]]:
+    """Sort of entry, in the plural → its entries."""
     from vcspec.standard import standard
 
     known = standard()
-    tables = {
-        "rule": known.rules,
-        "leak": known.leaks,
-        "metric": known.metrics,
-        "suite": known.suites,
-        "flag": known.flags,
-        "arm": known.arms,
-        "task": known.tasks,
-        "strategy": known.strategies,
-        "claim": known.claims,
-        "baseline": known.baselines,
-        "kind": known.layouts,
-        "vocabulary": known.vocabularies,
-        "convention": known.conventions,
+    return {
+        "rules": known.rules,
+        "leaks": known.leaks,
+        "metrics": known.metrics,
+        "suites": known.suites,
+        "flags": known.flags,
+        "arms": known.arms,
+        "tasks": known.tasks,
+        "strategies": known.strategies,
+        "claims": known.claims,
+        "baselines": known.baselines,
+        "kinds": known.layouts,
+        "vocabularies": known.vocabularies,
+        "conventions": known.conventions,
     }
-    for kind, table in tables.items():
+
+
+def _singular(sort: str) -> str:
+    return f"{sort[:-3]}y" if sort.endswith("ies") else sort[:-1]
+
+
+def _listed(name: str | None, sorts: Mapping[str, Mapping[str, Any]]) -> dict[str, str] | None:
+    """Name → one line, of the entries of the sort `name` or of all sorts; None where it is none."""
+    if not name:
+        return {
+            sort: f"{len(table)}, such as {', '.join(list(table)[:3])}"
+            for sort, table in sorts.items()
+        }
+    asked = name.casefold()
+    for sort, table in sorts.items():
+        if asked in (sort, _singular(sort)):
+            return {key: _line(entry) for key, entry in table.items()}
+    return None
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    """What an entry is, in a line; of a vocabulary, its terms."""
+    said = next((entry[key] for key in ("title", "what", "says") if key in entry), None)
+    return str(said) if said else ", ".join(entry)
+
+
+def _entry(name: str, sorts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, dict[str, object]]:
+    for sort, table in sorts.items():
         for spelled in (name, name.upper()):
             if spelled in table:
-                return kind, spelled, dict(table[spelled])
-    for kind, table in tables.items():
-        for known_as, entry in table.items():
-            if isinstance(entry, Mapping) and name.casefold() in entry.get("also", ()):
-                return kind, known_as, dict(entry)
-    every = [entry for table in tables.values() for entry in table]
-    near = get_close_matches(name, every, n=5, cutoff=0.5)
-    message = f"the standard has no entry {name!r}; near: {', '.join(near) or 'nothing'}"
+                return _singular(sort), spelled, dict(table[spelled])
+    for known_as, entry in sorts["strategies"].items():
+        if name.casefold() in entry.get("also", ()):
+            return "strategy", known_as, dict(entry)
+    for vocabulary, terms in sorts["vocabularies"].items():
+        if name in terms:
+            return vocabulary, name, {"means": terms[name]}
+    message = f"the standard has no entry {name!r}; near: {_near(name, sorts)}; all: vcspec explain"
     raise UnknownName(message)
+
+
+def _near(name: str, sorts: Mapping[str, Mapping[str, Any]]) -> str:
+    from difflib import get_close_matches
+
+    terms = [term for vocabulary in sorts["vocabularies"].values() for term in vocabulary]
+    every = dict.fromkeys([*sorts, *(key for table in sorts.values() for key in table), *terms])
+    return ", ".join(get_close_matches(name, every, n=5, cutoff=0.5)) or "nothing"
 
 
 @click.command()

@@ -134,7 +134,10 @@ def baseline(
     quiet: bool,
     **how: Any,
 ) -> None:
-    """Write the predictions of the baseline NAME, such as no-change or additive."""
+    """Write the predictions of the baseline NAME, such as no-change or additive.
+
+    `vcspec explain baselines` lists them.
+    """
     from vcspec.actions.predict import baseline as action
 
     with chosen_settings(**how, quiet=quiet):

@@ -33,7 +33,7 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
 @click.option(
     "--strategy",
     metavar="NAME",
-    help="A strategy, or another word for it, such as iid; `vcspec explain iid` tells more.",
+    help="A strategy, or another word for it, such as iid; `vcspec explain strategies` lists them.",
 )
 @click.option(
     "--from", "source", metavar="FILE", help="A split of others: GEARS, PerturBench, CSV of cells."

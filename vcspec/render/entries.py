@@ -1,6 +1,6 @@
 """Entries of the standard for people: what `vcspec explain` and `vcspec rules` print."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import isfinite
 from typing import Any
 
@@ -56,6 +56,27 @@ def render_rules(
     )
 
 
+def render_list(
+    entries: Mapping[str, str], format: str, *, colour: bool = False, width: int = WIDTH
+) -> str:
+    """Names and what each is: two columns in `text`, an object in `json`.
+
+    Args:
+        entries: name → one line.
+        format: `text` or `json`.
+        colour: whether text may hold ANSI colours.
+        width: columns at which text is wrapped.
+
+    Raises:
+        UsageError: there is no such format.
+    """
+    return _render(
+        format,
+        text=lambda: _grid_text(entries.items(), colour=colour, width=width),
+        document=entries,
+    )
+
+
 def _render(format: str, *, text: Callable[[], str], document: Table) -> str:
     if format == "text":
         return text()
@@ -66,15 +87,22 @@ def _render(format: str, *, text: Callable[[], str], document: Table) -> str:
 
 
 def _entry_text(title: str, entry: Table, *, colour: bool, width: int) -> str:
+    return _grid_text(_rows(entry), title, colour=colour, width=width)
+
+
+def _grid_text(
+    rows: Iterable[tuple[str, str]], title: str = "", *, colour: bool, width: int
+) -> str:
     from rich.table import Table as Grid
     from rich.text import Text
 
     grid = Grid.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, value in _rows(entry):
+    for label, value in rows:
         grid.add_row(Text(label, style="dim"), Text(value))
-    return drawn([Text(title, style="bold"), grid], colour=colour, width=width)
+    above = [Text(title, style="bold")] if title else []
+    return drawn([*above, grid], colour=colour, width=width)
 
 
 def _rules_text(rules: Mapping[str, Table], *, colour: bool, width: int | None) -> str:
