@@ -6,8 +6,6 @@ import click
 
 from vcspec.cli.output import colour, emit, overwrite_option, quiet_option, say, width
 
-NEEDED_WIDTH = 128
-
 
 @click.command()
 @click.argument("dataset", default="simulated-screen")
@@ -31,7 +29,7 @@ def demo(dataset: str, folder: str, *, overwrite: bool, quiet: bool) -> None:
         say(f"[{time.monotonic() - start:5.1f} s] {command}", quiet=quiet)
 
     cards = action(dataset, folder, announce=announce, overwrite=overwrite)
-    emit(render_comparison(cards, colour=colour(), width=max(width() or 0, NEEDED_WIDTH)))
+    emit(render_comparison(cards, colour=colour(), width=width()))
     say(
         f"{time.monotonic() - start:.1f} s; everything is in {folder}, see {folder}/README.md",
         quiet=quiet,

@@ -145,7 +145,10 @@ def told(
     *,
     quiet: bool,
 ) -> None:
-    """Write a scorecard to `output`, where that is given, and print it, with what is asked for."""
+    """Write a scorecard to `output`, where that is given, and print it, with what is asked for.
+
+    Who is quiet and has it in a file is told nothing.
+    """
     if output:
         from vcspec.storage.files import write_text
 
@@ -153,7 +156,7 @@ def told(
         say(f"wrote {output}", quiet=quiet)
     if format_ == "json":
         click.echo(card.to_json(), nl=False)
-    elif not quiet:
+    elif not (quiet and output):
         _show(card, [name for name, asked in also.items() if asked])
 
 

@@ -1,13 +1,14 @@
 """Comparisons of models: as text, the headline first, and as CSV."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from vcspec.model.league import COLUMNS, League
 from vcspec.model.scorecard import asked_of
 from vcspec.render.claims import claimed
+from vcspec.render.fitting import in_blocks
 from vcspec.render.report_text import drawn, shown
 from vcspec.render.scorecard_text import ARROW, number
 from vcspec.standard import standard
@@ -50,7 +51,7 @@ def render_league(
     headline = standard().suites[document["question"]["suite"]]["headline"]
     metrics = list(document["metrics"]) if every else headline
     parts: list[Any] = [_question(document["question"]), "", _overall(league), ""]
-    parts += [_metrics(league, metrics), ""]
+    parts += [part for block in _metrics(league, metrics, width) for part in (block, "")]
     if pairs:
         parts += [_pairs(league, metrics), ""]
     if len(headline) > 1:
@@ -123,18 +124,21 @@ def _order(models: Sequence[Mapping[str, Any]]) -> list[int]:
     return sorted(range(len(models)), key=lambda at: (models[at]["rank"], at))
 
 
-def _metrics(league: League, metrics: Iterable[str]) -> "Table":
+def _metrics(league: League, metrics: Sequence[str], width: int | None) -> Iterator["Table"]:
     """A row a metric, a column a model: value, interval, range of ranks."""
     models = league.document["overall"]["models"]
     order = _order(models) if models else list(range(len(league.names)))
-    table = _table("metric", "", *(shown(league.names[at]) for at in order), left=2)
-    for metric in metrics:
-        found = league.document["metrics"][metric]
-        cells = ["—"] * len(order)
-        if found["models"] is not None:
-            cells = [_cell(found["models"][at]) for at in order]
-        table.add_row(metric, ARROW[found["direction"]], *cells)
-    return table
+
+    def table(shows: Sequence[int]) -> "Table":
+        made = _table("metric", "", *(shown(league.names[at]) for at in shows), left=2)
+        for metric in metrics:
+            found = league.document["metrics"][metric]
+            told = found["models"]
+            cells = ["—" if told is None else _cell(told[at]) for at in shows]
+            made.add_row(metric, ARROW[found["direction"]], *cells)
+        return made
+
+    yield from in_blocks(table, order, width)
 
 
 def _cell(model: Mapping[str, Any]) -> str:
@@ -145,6 +149,8 @@ def _cell(model: Mapping[str, Any]) -> str:
 
 def _pairs(league: League, metrics: Iterable[str]) -> "Table":
     table = _table("metric", "models", "difference", "95 % interval", "first is better", left=2)
+    for column in table.columns[1:]:
+        column.no_wrap = False
     for metric in metrics:
         for pair in league.document["metrics"][metric]["pairs"] or ():
             one, other = (shown(league.names[at]) for at in pair["models"])

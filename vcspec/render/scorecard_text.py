@@ -1,16 +1,19 @@
 """Scorecards as text: one, or several of one split side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from vcspec.model.scorecard import Scorecard, asked_of
 from vcspec.render.claims import claimed
+from vcspec.render.fitting import fits, in_blocks
 from vcspec.render.report_text import drawn, shown
 from vcspec.standard import standard
 
 OTHER_FOLDS = "other-folds"
 ARROW = {"higher": "↑", "lower": "↓"}
 CALIBRATION = ("dynamic range", "beats floor", "can rank")
+BLIND = "*: not informative here: the replicate does not beat the floor beyond noise."
 BESIDE = ": value (floor … replicate)"
 
 
@@ -49,10 +52,14 @@ def render_scorecard(card: Scorecard, *, colour: bool = False, width: int | None
     rest = [name for name in card.metrics if name not in headline]
     head = f"{shown(model['name'])} {shown(model['version'])}  {_question(document)}"
     parts: list[Any] = [head, ""]
+    is_wide = fits(_table(document, list(card.metrics)), width)
+    table = _table if is_wide else _narrow_table
     if headline and rest:
-        parts += ["headline", _table(document, headline), "", "others", _table(document, rest), ""]
+        parts += ["headline", table(document, headline), "", "others", table(document, rest), ""]
     else:
-        parts += [_table(document, list(card.metrics)), ""]
+        parts += [table(document, list(card.metrics)), ""]
+    blind = any(not _is_informative(document, name) for name in card.metrics)
+    parts += [BLIND, ""] if blind and not is_wide else []
     parts += [*_notes(document), _legend(document), shown(card.signature, limit=1000)]
     return drawn(parts, colour=colour, width=width)
 
@@ -104,6 +111,31 @@ def _table(document: Any, names: Sequence[str]) -> Any:
     return table
 
 
+def _narrow_table(document: Any, names: Sequence[str]) -> Any:
+    """The same, two lines a metric: intervals below values, baselines below what they reach."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("metric", overflow="fold")
+    for heading in ("value", "floor", "replicate", "anchored"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for name in names:
+        found = document["metrics"][name]
+        share = f"{found['defined']}/{document['conditions']} defined"
+        is_whole = found["defined"] == document["conditions"]
+        anchored = number(found["anchored"]) if _is_informative(document, name) else "*"
+        cells = (
+            f"{name} {ARROW[found['direction']]}" + ("" if is_whole else f"\n{share}"),
+            _value(found).replace(" ", "\n", 1)
+            + (f"\n{_interval(found)}" if found["interval"] else ""),
+            _floor(found).replace(" ", "\n", 1),
+            number(found["replicate"]),
+            anchored,
+        )
+        table.add_row(*cells)
+    return table
+
+
 def _notes(document: Any) -> list[str]:
     """What stands beside the numbers: composites, coverage, the dataset, flags."""
     notes = []
@@ -147,37 +179,47 @@ def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None 
     """The values of one scorecard by context: a row a metric, a column a context."""
     from rich.table import Table
 
+    def table(contexts: Sequence[str]) -> Table:
+        made = Table(box=None, pad_edge=False, header_style="bold")
+        made.add_column("metric", no_wrap=True)
+        made.add_column("")
+        for context in contexts:
+            made.add_column(shown(context), justify="right")
+        for name in card.metrics:
+            found = card.document["metrics"][name]
+            values = (_beside(found["contexts"][context]) for context in contexts)
+            made.add_row(name, ARROW[found["direction"]], *values)
+        return made
+
     contexts = list(dict.fromkeys(card.contexts))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric", no_wrap=True)
-    table.add_column("")
-    for context in contexts:
-        table.add_column(shown(context), justify="right")
-    for name in card.metrics:
-        found = card.document["metrics"][name]
-        values = (_beside(found["contexts"][context]) for context in contexts)
-        table.add_row(name, ARROW[found["direction"]], *values)
-    return drawn([f"by context{BESIDE}", "", table], colour=colour, width=width)
+    parts = [part for block in in_blocks(table, contexts, width) for part in ("", block)]
+    return drawn([f"by context{BESIDE}", *parts], colour=colour, width=width)
 
 
 def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
     """The values of one scorecard by effect size of the truth, and by training contexts."""
-    from rich.table import Table
-
     parts: list[Any] = []
     for division in card.document["metrics"][card.metrics[0]]["strata"]:
-        first = card.document["metrics"][card.metrics[0]]["strata"][division]
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("metric", no_wrap=True)
-        table.add_column("")
-        for name in first:
-            table.add_column(shown(name), justify="right")
-        for metric in card.metrics:
-            found = card.document["metrics"][metric]
-            values = (_stratum(found["strata"][division][name]) for name in first)
-            table.add_row(metric, ARROW[found["direction"]], *values)
-        parts += [f"by {division}{BESIDE}, 95 % interval", "", table, ""]
+        names = list(card.document["metrics"][card.metrics[0]]["strata"][division])
+        build = partial(_strata, card, division)
+        parts += [f"by {division}{BESIDE}, 95 % interval", ""]
+        parts += [part for block in in_blocks(build, names, width) for part in (block, "")]
     return drawn(parts[:-1], colour=colour, width=width)
+
+
+def _strata(card: Scorecard, division: str, names: Sequence[str]) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric", no_wrap=True)
+    table.add_column("")
+    for name in names:
+        table.add_column(shown(name), justify="right")
+    for metric in card.metrics:
+        found = card.document["metrics"][metric]
+        values = (_stratum(found["strata"][division][name]) for name in names)
+        table.add_row(metric, ARROW[found["direction"]], *values)
+    return table
 
 
 def _beside(part: Mapping[str, Any]) -> str:
@@ -196,29 +238,42 @@ def _stratum(part: Mapping[str, Any]) -> str:
 
 def render_calibration(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
     """What each metric can tell on this data, whatever the prediction is: a row a metric."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    headings = ("metric", "", "floor", "replicate", "interpolated duplicate", *CALIBRATION)
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place > 1 else "left", no_wrap=place == 0)
-    for name in card.metrics:
-        found = card.document["metrics"][name]
-        told = found["calibration"] or {}
-        cells = (
-            _floor(found),
-            with_error(found["replicate"], found["replicate_error"]),
-            number(found["interpolated_duplicate"]),
-            number(told.get("dynamic_range")),
-            share(told.get("better_share")),
-            "yes" if told.get("informative") else "no",
-        )
-        table.add_row(name, ARROW[found["direction"]], *(shown(cell) for cell in cells))
+    wide = _calibration(card)
+    table = wide if fits(wide, width) else _calibration(card, below="\n")
     says = (
         "dynamic range: the share of the way from the floor to perfection that the replicate goes, "
         "mean over conditions. beats floor: conditions in which the replicate is better."
     )
     return drawn(["calibration", "", table, "", says], colour=colour, width=width)
+
+
+def _calibration(card: Scorecard, *, below: str = " ") -> Any:
+    """A row a metric; `below` stands before names of baselines, errors and parts of headings."""
+    from rich.table import Table
+
+    gap = (0, 1) if below == " " else (0, 1, 0, 0)
+    table = Table(box=None, pad_edge=False, padding=gap, header_style="bold")
+    headings = ("metric", "", "floor", "replicate", "interpolated duplicate", *CALIBRATION)
+    for place, heading in enumerate(headings):
+        table.add_column(
+            heading.replace(" ", below),
+            justify="right" if place > 1 else "left",
+            no_wrap=place == 0,
+            overflow="fold",
+        )
+    for name in card.metrics:
+        found = card.document["metrics"][name]
+        told = found["calibration"] or {}
+        cells = (
+            _floor(found).replace(" ", below, 1),
+            with_error(found["replicate"], found["replicate_error"]).replace(" ", below, 1),
+            number(found["interpolated_duplicate"]),
+            number(told.get("dynamic_range")),
+            share(told.get("better_share")),
+            "yes" if told.get("informative") else "no",
+        )
+        table.add_row(name, ARROW[found["direction"]], *cells)
+    return table
 
 
 def with_error(value: float | None, error: float | None) -> str:
@@ -258,31 +313,45 @@ def _legend(document: Any) -> str:
 def render_comparison(
     cards: Sequence[Scorecard], *, colour: bool = False, width: int | None = None
 ) -> str:
-    """Several scorecards of one split: a row a metric, a column a model."""
+    """Several scorecards of one split: a row a metric, a column a model.
+
+    Where a terminal has too few columns, intervals are left out.
+    """
+    whole = _comparison(cards, intervals=True)
+    build = partial(_comparison, intervals=False)
+    tables = [whole] if fits(whole, width) else in_blocks(build, cards, width)
+    parts: list[Any] = [_question(cards[0].document), ""]
+    parts += [part for table in tables for part in (table, "")]
+    parts += [_legend(cards[0].document)]
+    return drawn(
+        [*parts, *(shown(card.signature, limit=1000) for card in cards)], colour=colour, width=width
+    )
+
+
+def _comparison(cards: Sequence[Scorecard], *, intervals: bool) -> Any:
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    gap = (0, 1) if intervals else (0, 1, 0, 0)
+    table = Table(box=None, pad_edge=False, padding=gap, header_style="bold")
     table.add_column("metric", no_wrap=True)
     table.add_column("")
     for card in cards:
         table.add_column(shown(card.document["model"]["name"]), justify="right", no_wrap=True)
-    table.add_column("floor", justify="right", no_wrap=True)
-    table.add_column("replicate", justify="right")
+    for heading in ("floor", "replicate"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name in cards[0].metrics:
         results = [card.document["metrics"][name] for card in cards]
-        best = results[0]
-        cells = [
-            number(found["value"]) + (f"\n{_interval(found)}" if found["interval"] else "")
-            for found in results
-        ]
-        table.add_row(
-            name,
-            ARROW[best["direction"]],
-            *cells,
-            _floor(best).replace(" ", "\n", 1),
-            number(best["replicate"]),
-        )
-    parts: list[Any] = [_question(cards[0].document), "", table, "", _legend(cards[0].document)]
-    return drawn(
-        [*parts, *(shown(card.signature, limit=1000) for card in cards)], colour=colour, width=width
-    )
+        table.add_row(*_compared(results, name, intervals=intervals))
+    return table
+
+
+def _compared(results: Sequence[Any], name: str, *, intervals: bool) -> Iterator[str]:
+    """Cells of a metric: the models' values, and the anchors."""
+    first = results[0]
+    yield from (name, ARROW[first["direction"]])
+    for found in results:
+        around = f"\n{_interval(found)}" if intervals and found["interval"] else ""
+        yield number(found["value"]) + around
+    floor = first["floor"]
+    yield _floor(first).replace(" ", "\n", 1) if intervals else number(floor and floor["value"])
+    yield number(first["replicate"])

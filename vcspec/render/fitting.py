@@ -1,0 +1,42 @@
+"""Tables that fit the terminal: narrow ones in place of wide ones, and columns in blocks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from vcspec.render.report_text import drawn
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Column = TypeVar("Column")
+
+
+def fits(table: "Table", width: int | None) -> bool:
+    """Whether no cell is cut or wrapped in so many columns of a terminal; None has room for all."""
+    return width is None or _needed(table) <= width
+
+
+def in_blocks(
+    build: Callable[[Sequence[Column]], "Table"], columns: Sequence[Column], width: int | None
+) -> Iterator["Table"]:
+    """Tables of as many of the columns as fit, in their order; one at least in each.
+
+    Args:
+        build: makes the table of some of the columns, with what stands in all of them.
+        columns: which there are.
+        width: columns of the terminal; None for one table.
+    """
+    if width is None or not columns:
+        yield build(columns)
+        return
+    block: list[Column] = []
+    for column in columns:
+        if block and not fits(build([*block, column]), width):
+            yield build(block)
+            block = []
+        block.append(column)
+    yield build(block)
+
+
+def _needed(table: "Table") -> int:
+    return max(map(len, drawn([table], colour=False, width=None).split("\n")))
