@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import emit, overwrite_option, progress_bar, quiet_option, say
+from vcspec.cli.output import emit, overwrite_option, progress_bar, quiet_option, say, width
 
 registry_option = click.option(
     "--registry",
@@ -128,7 +128,10 @@ def _search(kind: str, chosen: dict[str, Any], library: Callable[[], list[Any]])
     if asked(registry):
         entries = search(kind, wish, registry=registry, every=every, announce=say)
         shown = as_registry(entries)["releases"]
-        emit(json.dumps(shown, indent=1) if format_ == "json" else releases(entries))
+        if format_ == "json":
+            emit(json.dumps(shown, indent=1))
+        else:
+            emit(releases(entries, tell="claim" if kind == "split" else "of", width=width()))
         return
     if not_told := [name for name in ONLY_RELEASES if chosen.get(name)] + ["max_size"] * bool(most):
         option = not_told[0].replace("_", "-")
@@ -142,8 +145,9 @@ def _search(kind: str, chosen: dict[str, Any], library: Callable[[], list[Any]])
     if format_ == "json":
         emit(json.dumps([dict(card) for card in cards], indent=1, default=dict))
         return
-    rows = [(f"{card['id']}@{card['version']}", card["title"]) for card in cards]
-    emit(table(("name", "title"), rows) if rows else "nothing fits")
+    head = ("name", "claim", "title") if kind == "split" else ("name", "title")
+    rows = [(f"{card['id']}@{card['version']}", *(card[at] for at in head[1:])) for card in cards]
+    emit(table(head, rows, width=width()) if rows else "nothing fits")
 
 
 def _fits(card: Any, wish: Any) -> bool:

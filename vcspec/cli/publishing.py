@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import chosen_settings, emit, limit_options, quiet_option, say
+from vcspec.cli.output import chosen_settings, emit, limit_options, quiet_option, say, width
 from vcspec.model.errors import UsageError
 
 
@@ -192,4 +192,4 @@ def registry(urls: tuple[str, ...], format_: str, output: str | None, *, write: 
         somewhere = [entry for entry in entries if entry["places"]]
         emit(json.dumps(as_registry(somewhere), indent=1, sort_keys=True), output)
     else:
-        emit(releases(entries))
+        emit(releases(entries, width=width()))

@@ -1,10 +1,12 @@
 """Releases, uploads and kept stores as text."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
-from vcspec.render.report_text import shown
+from vcspec.render.report_text import LISTED, counted, shown
 
+GAP, BELOW, NARROWEST = 2, 4, 24  # columns
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -21,32 +23,66 @@ def size(count: float) -> str:
     return ""
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns of text, as wide as they must be."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, width: int | None = None) -> str:
+    """Columns of text, as wide as they must be.
+
+    Args:
+        head: names of the columns.
+        rows: a text for each column.
+        width: columns of the terminal: the last column is wrapped where it does not fit, and stands
+            below the others where they leave it no room; None wraps nothing.
+    """
     cells = [list(head), *([shown(cell) for cell in row] for row in rows)]
     widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    before = sum(widths[:-1]) + GAP * (len(head) - 1)
+    if not width or before + widths[-1] <= width:
+        return "\n".join(_line(row, widths) for row in cells)
+    if width - before >= NARROWEST:
+        return "\n".join(_wrapped(row, widths, before, width) for row in cells)
+    short = (
+        f"{_line(row[:-1], widths[:-1])}\n{fill(row[-1], width, **_indented(BELOW))}"
         for row in cells
     )
-    return "\n".join(lines)
+    return "\n".join(short)
 
 
-def releases(entries: Sequence[Mapping[str, Any]]) -> str:
-    """A line for each release."""
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+    return (" " * GAP).join(cells).rstrip()
+
+
+def _wrapped(row: Sequence[str], widths: Sequence[int], before: int, width: int) -> str:
+    text = fill(row[-1], width, **_indented(before))
+    return _line(row[:-1], widths[:-1]).ljust(before) + text[before:]
+
+
+def _indented(by: int) -> dict[str, Any]:
+    return {"initial_indent": " " * by, "subsequent_indent": " " * by}
+
+
+def releases(
+    entries: Sequence[Mapping[str, Any]], *, tell: str = "of", width: int | None = None
+) -> str:
+    """A line for each release.
+
+    Args:
+        entries: of a registry.
+        tell: what the second column tells, `of` (the kind) or `claim`.
+        width: columns of the terminal, as of `table`.
+    """
     if not entries:
         return "nothing fits"
-    head = ("name", "kind", "size", "licence", "state", "title")
-    return table(head, (_row(entry) for entry in entries))
+    head = ("name", "kind" if tell == "of" else tell, "size", "licence", "state", "title")
+    return table(head, (_row(entry, tell) for entry in entries), width=width)
 
 
-def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(entry: Mapping[str, Any], tell: str) -> tuple[str, ...]:
     release = entry["release"]
     later = entry.get("superseded_by")
     state = "withdrawn" if "withdrawn" in entry else "superseded" if later else "current"
     return (
         f"{release['id']}@{release['version']}",
-        release["of"],
+        str(release.get(tell) or release["holds"].get(tell, "-")),
         size(release["bytes"]),
         release["licence"],
         f"{state}, use {later}" if later else state,
@@ -55,7 +91,7 @@ def _row(entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def plan(done: Any) -> str:
-    """What publishing would do: every object, what it costs, and where it ends up.
+    """What publishing would do: the objects, what it costs, and where it ends up.
 
     Args:
         done: what a dry run of `publish` returns.
@@ -63,8 +99,10 @@ def plan(done: Any) -> str:
     release, note = done.release, done.note
     lines = [
         f"{entry.size:>14,}  {shown(entry.name)}{'  (there)' if entry.name in done.there else ''}"
-        for entry in done.entries
+        for entry in done.entries[:LISTED]
     ]
+    if len(done.entries) > LISTED:
+        lines.append(f"{'…':>14}  {counted(len(done.entries) - LISTED, 'more object')}")
     lines += [
         "",
         f"{release['of']} {release['id']}@{release['version']}",
