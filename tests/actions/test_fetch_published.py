@@ -349,6 +349,23 @@ def test_registries_that_disagree_about_a_release_are_refused(made, tmp_path):
         entries_in([str(made), str(other)])
 
 
+def test_a_split_of_a_withdrawn_dataset_says_so(place, monkeypatch):
+    said: list[str] = []
+    fetch("tiny/unseen", kind="split", registry=[str(place)], announce=said.append)
+    assert said == []
+    withdraw("tiny@1.0.0", str(place), reason="wrong labels", superseded_by="1.0.1")
+    fetch("tiny/unseen", kind="split", registry=[str(place)], announce=said.append)
+    (told,) = said
+    assert "tiny/unseen rests on tiny@1.0.0, which was withdrawn on" in told
+    assert told.endswith(": wrong labels; use tiny@1.0.1")
+    monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
+    releases = [entry["release"] for entry in read_registry(str(place))]
+    content = next(one["content"] for one in releases if one["of"] == "split")
+    used: list[str] = []
+    published("split", content, settings=Settings(announce=used.append))
+    assert any("rests on tiny@1.0.0, which was withdrawn" in line for line in used)
+
+
 def test_what_was_withdrawn_is_fetched_only_when_that_is_said(place):
     withdraw("tiny@1.0.1", str(place), reason="wrong labels")
     with pytest.raises(Mismatch, match="wrong labels"):

@@ -62,8 +62,12 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
         Mismatch: it was withdrawn.
         Unreadable: no place has it as its digest says.
     """
-    entry = found_by_name(entries_in(registry, announce=announce), named(name), kind)
+    entries = entries_in(registry, announce=announce)
+    entry = found_by_name(entries, named(name), kind)
     _require_current(entry, withdrawn=withdrawn)
+    for parent in _withdrawn_parents(entry, entries):
+        if announce is not None:
+            announce(f"{name} rests on {_gone(parent, ', which')}")
     if target is None and paths:
         message = "parts of a store are brought to a path of your own; say where with -o"
         raise UsageError(message)
@@ -108,13 +112,31 @@ class _Goal:
 def _require_current(entry: Mapping[str, Any], *, withdrawn: bool) -> None:
     if withdrawn or "withdrawn" not in entry:
         return
+    message = f"{_gone(entry)}. Say --withdrawn to fetch it all the same"
+    raise Mismatch(message)
+
+
+def _gone(entry: Mapping[str, Any], which: str = "") -> str:
+    """What was withdrawn, when, why, and what stands in its place."""
     release, gone = entry["release"], entry["withdrawn"]
     instead = f"; use {release['id']}@{entry['superseded_by']}" if "superseded_by" in entry else ""
-    message = (
-        f"{release['id']}@{release['version']} was withdrawn on {gone['withdrawn'][:10]}: "
-        f"{gone['reason']}{instead}. Say --withdrawn to fetch it all the same"
+    return (
+        f"{release['id']}@{release['version']}{which} was withdrawn on {gone['withdrawn'][:10]}: "
+        f"{gone['reason']}{instead}"
     )
-    raise Mismatch(message)
+
+
+def _withdrawn_parents(
+    entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Entries of what a release was made of that were withdrawn."""
+    pinned = {(one["of"], one["id"], one["version"]) for one in entry["release"]["parents"]}
+    return [
+        one
+        for one in entries
+        if "withdrawn" in one
+        and tuple(one["release"][at] for at in ("of", "id", "version")) in pinned
+    ]
 
 
 def in_cache(entry: Mapping[str, Any], *, progress: Progress | None = None) -> Path:
@@ -224,11 +246,14 @@ def published(kind: str, content: str, *, pin: str = "", settings: Settings) -> 
     entries: list[Mapping[str, Any]] = []
     problem: Unreadable | None = None
     try:
-        entries += _pinned(kind, content, pin, settings.say)
+        every = entries_in(announce=settings.say) if registries() else []
+        entries += _pinned(kind, content, pin, every)
         for entry in entries:
             if "withdrawn" not in entry:
                 release = entry["release"]
                 settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
+                for parent in _withdrawn_parents(entry, every):
+                    settings.say(f"it rests on {_gone(parent, ', which')}")
                 return str(in_cache(entry))
     except Unreadable as error:
         problem = error
@@ -254,10 +279,10 @@ def _sound(stores: Sequence[store_cache.Kept], announce: Callable[[str], None]) 
 
 
 def _pinned(
-    kind: str, content: str, pin: str, announce: Callable[[str], None]
+    kind: str, content: str, pin: str, entries: Sequence[Mapping[str, Any]]
 ) -> Iterator[Mapping[str, Any]]:
     """Entries of that kind that have the digest, or whose parent `pin` has it; the latest first."""
-    for entry in reversed(entries_in(announce=announce)) if registries() else ():
+    for entry in reversed(entries):
         release = entry["release"]
         parents = [one["content"] for one in release["parents"] if one["of"] == pin]
         if release["of"] == kind and content in (parents if pin else [release["content"]]):
