@@ -59,6 +59,7 @@ def _sorts() -> dict[str, Mapping[str, Any]]:
         "baselines": known.baselines,
         "kinds": known.layouts,
         "vocabularies": known.vocabularies,
+        "units": known.units,
         "conventions": known.conventions,
     }
 
@@ -82,7 +83,7 @@ def _listed(name: str | None, sorts: Mapping[str, Mapping[str, Any]]) -> dict[st
 
 
 def _line(entry: Mapping[str, Any]) -> str:
-    """What an entry is, in a line; of a vocabulary, its terms."""
+    """What an entry is, in a line; of a vocabulary, its terms; of an axis, its units."""
     said = next((entry[key] for key in ("title", "what", "says") if key in entry), None)
     return str(said) if said else ", ".join(entry)
 
@@ -91,7 +92,7 @@ def _entry(name: str, sorts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str,
     for sort, table in sorts.items():
         for spelled in (name, name.upper()):
             if spelled in table:
-                return _singular(sort), spelled, dict(table[spelled])
+                return _singular(sort), spelled, _whole(sort, spelled, table[spelled])
     for known_as, entry in sorts["strategies"].items():
         if name.casefold() in entry.get("also", ()):
             return "strategy", known_as, dict(entry)
@@ -100,6 +101,16 @@ def _entry(name: str, sorts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str,
             return vocabulary, name, {"means": terms[name]}
     message = f"the standard has no entry {name!r}; near: {_near(name, sorts)}; all: vcspec explain"
     raise UnknownName(message)
+
+
+def _whole(sort: str, name: str, entry: Mapping[str, Any]) -> dict[str, object]:
+    """The entry; of a kind, with the members of its document."""
+    if sort != "kinds":
+        return dict(entry)
+    from vcspec.render.documents import document_members
+    from vcspec.standard import standard
+
+    return {**entry, "document": document_members(standard().schemas, name)}
 
 
 def _near(name: str, sorts: Mapping[str, Mapping[str, Any]]) -> str:

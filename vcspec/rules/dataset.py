@@ -221,3 +221,20 @@ def cell_empty(subject: Subject) -> Iterator[Fault]:
         "{rows} cells without a single value",
         "measured cells",
     )
+
+
+@rule("VCS313")
+def unit_unknown(subject: Subject) -> Iterator[Fault]:
+    """Look each distinct unit of a dose or time up."""
+    for axis, units in subject.standard.units.items():
+        name = f"{axis}_unit"
+        given = subject.labels(name).names if subject.has_column("obs", name) else ()
+        bad = sorted({str(unit) for unit in given} - set(units))
+        if bad:
+            yield Fault(
+                f"/obs/{name}",
+                f"{bad[0]!r}",
+                f"one of {', '.join(units)}",
+                tuple(bad[:SHOWN]),
+                len(bad),
+            )
