@@ -100,6 +100,13 @@ def test_levels_that_cannot_be_compared_are_an_error() -> None:
         found("extrapolate-times", [CONTROL, *doses("1", "10")])
 
 
+@pytest.mark.parametrize("axis", ["donor", "batch", "study"])
+def test_an_axis_that_no_condition_has_is_told_with_how_to_get_it(axis: str) -> None:
+    name = {"donor": "holdout-donors", "batch": "holdout-batches", "study": "holdout-studies"}[axis]
+    with pytest.raises(UsageError, match=f"have no {axis}; it has .*--map {axis}=COLUMN"):
+        found(name, [CONTROL, *doses("1", "10")])
+
+
 STUDIES = [
     {"study": study, "context": "x", "perturbation": label} for study in "stu" for label in "cA"
 ]

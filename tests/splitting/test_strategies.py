@@ -190,7 +190,7 @@ def test_a_share_for_validation_out_of_range_is_an_error(validation: float) -> N
 @pytest.mark.parametrize(
     ("name", "text", "what"),
     [
-        ("holdout-studies", "x|c x|A", "no studies"),
+        ("holdout-studies", "x|c x|A", "have no study"),
         ("holdout-combinations", "x|c x|A x|B", "no combinations"),
         ("holdout-perturbations", "x|c x|A+B", "no perturbations"),
     ],

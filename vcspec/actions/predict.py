@@ -55,6 +55,12 @@ class Split:
         """Conditions with one of the roles, such as `train` or `inference-input`."""
         return self._table.having(*roles)
 
+    def reasons(self, role: str) -> list[str]:
+        """Why conditions have the role, in the split's order."""
+        reasons = self.subject.column("obs", "reason").values
+        pairs = zip(self._table.roles, reasons, strict=True)
+        return [str(reason) for found, reason in pairs if found == role]
+
     def writer(  # noqa: PLR0913 - each says one thing about the model
         self,
         target: Path_,

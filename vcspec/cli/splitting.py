@@ -1,6 +1,5 @@
 """`vcspec split`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,7 +67,9 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
     help="Say how hard it is, by its cells; by default where there are at most 100,000.",
 )
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
-@click.option("--id", "id_", metavar="ID", help="Id; by default of dataset, strategy and fold.")
+@click.option(
+    "--id", "id_", metavar="ID", help="Id; by default of dataset's id, strategy and fold."
+)
 @click.option("--version", "version", default="1.0.0", show_default=True)
 @click.option("--title", metavar="TEXT", help="One line.")
 @click.option(
@@ -208,18 +209,19 @@ def _plan(
 ) -> "Plan":
     from vcspec.actions.beside import Beside, read_table
     from vcspec.actions.split import Plan
-    from vcspec.model.naming import as_id
+    from vcspec.actions.validate import checked
     from vcspec.splitting.strategies import STRATEGIES
 
     strategy = strategy if strategy == "imported" else STRATEGIES.named(strategy)
     fold = parameters.get("fold", "")
     # Folds are made to stand side by side: each needs an id of its own.
     part = f"-fold-{fold.replace('/', '-of-')}" if fold else ""
-    title = f"{strategy} of {Path(dataset).stem}" + (f", fold {fold}" if fold else "")
+    of = str(checked(dataset, "dataset", level="metadata").document["id"])
+    title = f"{strategy} of {of}" + (f", fold {fold}" if fold else "")
     return Plan(
         **stated
         | {
-            "id": stated["id"] or f"{as_id(Path(dataset).stem)}/{strategy}{part}",
+            "id": stated["id"] or f"{of}/{strategy}{part}",
             "title": stated["title"] or title,
         },
         strategy=strategy,
@@ -243,7 +245,6 @@ def _import(
     named(target, found.content, quiet=quiet)
     for note in found.notes:
         say(f"did not fit: {note}", quiet=quiet)
-    say(f"claim: {found.claim}", quiet=quiet)
 
 
 def _hide(
@@ -304,10 +305,22 @@ def _named_settings(settings: tuple[str, ...]) -> dict[str, str]:
     return {text.partition("=")[0]: text.partition("=")[2] for text in settings}
 
 
+SHOWN = 4  # tested conditions that are named
+
+
 def _roles(target: str) -> None:
+    from collections import Counter
+
     from vcspec.actions.predict import open_split
     from vcspec.standard import standard
 
     opened = open_split(target)
     counts = {role: len(opened.having(role)) for role in standard().vocabularies["role"]}
     say("conditions: " + ", ".join(f"{role} {number}" for role, number in counts.items() if number))
+    tested = [condition.key for condition in opened.having("test")]
+    more = f", … {len(tested) - SHOWN} more" if len(tested) > SHOWN else ""
+    say(f"tested: {', '.join(tested[:SHOWN])}{more}")
+    for reason, number in Counter(opened.reasons("excluded")).items():
+        say(f"excluded: {number}, {reason}")
+    claim = opened.document["claim"]
+    say(f"claim: {claim} (vcspec explain {claim})")

@@ -7,7 +7,7 @@ from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
 from vcspec.splitting.branches import branches_of
 from vcspec.splitting.draw import dealt
-from vcspec.splitting.holding import held_out, held_out_groups, spread
+from vcspec.splitting.holding import held_out, held_out_groups, require_field, spread
 from vcspec.splitting.perturbations import singles_of, without
 from vcspec.splitting.strategies import (
     INPUT,
@@ -58,6 +58,7 @@ def _values(setting: Setting, field: str) -> list[str]:
 
 
 def _transfer(setting: Setting, field: str, what: str) -> list[Assignment]:
+    require_field(setting, field)
     test, validation = held_out(what, _values(setting, field), setting.choice)
     return _away(setting, field, test, validation)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from vcspec.model.errors import UsageError
 from vcspec.model.naming import near
 from vcspec.splitting.draw import dealt, drawn, fold_of
-from vcspec.splitting.strategies import Choice
+from vcspec.splitting.strategies import Choice, Setting
 
 
 def held_out(what: str, names: Sequence[str], choice: Choice) -> tuple[set[str], set[str]]:
@@ -39,11 +39,27 @@ def require_choice(what: str, choice: Choice) -> None:
     if not choice.names and not choice.fold and not 0 < choice.fraction < 1:
         nothing = "" if choice.fraction else ", so that nothing is held out"
         message = (
-            f"fraction is {choice.fraction}{nothing}; give one above 0 and below 1, or name {what}"
+            f"fraction is {choice.fraction}{nothing}; give one above 0 and below 1 (--fraction), "
+            f"or name {what} (--hold-out)"
         )
         raise UsageError(message)
     if not 0 <= choice.validation < 1:
         message = f"validation is {choice.validation}; give a share from 0 and below 1"
+        raise UsageError(message)
+
+
+def require_field(setting: Setting, name: str) -> None:
+    """Conditions, perturbed ones where there are any, have the field.
+
+    Raises:
+        UsageError: none has; it is said how a dataset gets it.
+    """
+    if not any(condition.get(name) for condition in setting.perturbed or setting.conditions):
+        message = (
+            f"the conditions of the dataset have no {name}; it has "
+            f"{', '.join(field for field, _ in setting.conditions[0].fields)}. Name the column "
+            f"when the dataset is made (vcspec convert --map {name}=COLUMN)"
+        )
         raise UsageError(message)
 
 

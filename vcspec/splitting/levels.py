@@ -8,7 +8,7 @@ from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
 from vcspec.model.levels import level_of
 from vcspec.splitting.draw import drawn
-from vcspec.splitting.holding import held_out
+from vcspec.splitting.holding import held_out, require_field
 from vcspec.splitting.strategies import (
     TEST,
     TRAIN,
@@ -54,12 +54,7 @@ def _levels(setting: Setting, axis: str) -> tuple[dict[Condition, Pair], dict[st
         UsageError: the dataset has no such axis, a level is no number, or the levels of one
             perturbation are of several dimensions.
     """
-    if not any(condition.get(axis) for condition in setting.perturbed):
-        message = (
-            f"the conditions of the dataset have no {axis}; it has "
-            f"{', '.join(name for name, _ in setting.conditions[0].fields)}"
-        )
-        raise UsageError(message)
+    require_field(setting, axis)
     units = standard().units[axis]
     try:
         found = {c: level_of(c, axis, units) for c in setting.perturbed}
