@@ -441,6 +441,16 @@ class TestErrors:
         assert "no column that is named for context" in str(error)
         assert "--set context=VALUE" in str(error)
 
+    def test_a_column_that_a_known_tool_calls_so_is_pointed_at(
+        self, save: Callable[..., Path], out: Path
+    ) -> None:
+        data = screen()
+        data.obs["cell_type"] = data.obs.pop("cell")
+        data.obs["ncounts"] = 1
+        reading = Reading({"perturbation": "drug"}, control="ctrl")
+        told = str(refuse(save(data), out, reading=reading))
+        assert "near: cell_type (of gears, perturbench). Say" in told
+
     def test_a_name_that_the_standard_does_not_have_is_refused(
         self, save: Callable[..., Path], out: Path
     ) -> None:
@@ -509,8 +519,11 @@ class TestErrors:
     def test_a_document_that_lacks_members_says_which(
         self, save: Callable[..., Path], out: Path
     ) -> None:
-        document = {name: MEMBERS[name] for name in MEMBERS if name not in {"title", "licence"}}
-        assert "lacks title, licence" in str(refuse(save(screen()), out, document))
+        lacking = {"title", "features", "licence"}
+        document = {name: MEMBERS[name] for name in MEMBERS if name not in lacking}
+        told = str(refuse(save(screen()), out, document))
+        assert "lacks title (--title), features (--namespace), licence (--licence)" in told
+        assert "`vcspec explain dataset`" in told
 
     def test_a_library_size_has_to_be_named_where_counts_are_over_the_library(
         self, save: Callable[..., Path], out: Path

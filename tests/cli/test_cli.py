@@ -7,14 +7,21 @@ import subprocess
 import sys
 from unittest.mock import Mock
 
+import anndata
+import numpy as np
+import pandas as pd
 import pytest
 import rfc8785
+from support import tiny
 
 from vcspec import __version__
 from vcspec.__main__ import main
+from vcspec.actions.curate import write_dataset
 from vcspec.actions.predict import open_split
+from vcspec.actions.split import split
 from vcspec.cli import COMMANDS, SUMMARIES, cli
 from vcspec.model.errors import Mismatch
+from vcspec.storage.zarr_store import ZarrStore
 
 
 @pytest.fixture
@@ -302,6 +309,12 @@ def test_a_split_is_told_with_its_difficulty(run, folder, monkeypatch):
     assert "tested conditions, medians, in brackets of" in err
     assert "Nearest trained change: correlation" in err
     assert not out
+    assert "tested: skin|G00, skin|G00+G01, skin|G01, skin|G02, … 7 more" in err
+    assert "claim: unseen-context (vcspec explain unseen-context)" in err
+    arguments = ("--strategy", "holdout-perturbations", "--hold-out", "G00", "--no-difficulty")
+    _, _, err = run("split", folder / "data.zarr", *arguments, "-o", folder / "singles.zarr")
+    assert "tested: liver|G00, skin|G00\n" in err
+    assert "excluded: 2, combination of a held-out perturbation" in err
     assert "tested conditions, medians" not in run(*told, "--no-difficulty")[2]
     assert run(*told, "--quiet")[2] == ""
     monkeypatch.setattr("vcspec.cli.splitting.SOON", 10)
@@ -311,6 +324,14 @@ def test_a_split_is_told_with_its_difficulty(run, folder, monkeypatch):
     assert "tested conditions, medians" in run(*told, "--difficulty")[2]
 
 
+def test_quiet_scores_are_printed_unless_a_file_has_them(run, folder):
+    code, out, err = run("score", folder / "model.zarr", "--quiet")
+    assert (code, err) == (0, "")
+    assert "pearson-delta" in out
+    code, out, err = run("score", folder / "model.zarr", "--quiet", "-o", folder / "card.json")
+    assert (code, out, err) == (0, "", "")
+
+
 def test_folds_have_ids_of_their_own(run, folder):
     ids = set()
     for fold in ("1/2", "2/2"):
@@ -318,7 +339,35 @@ def test_folds_have_ids_of_their_own(run, folder):
         arguments = ("--strategy", "holdout-perturbations", "--fold", fold, "-o", made)
         assert run("split", folder / "data.zarr", *arguments)[0] == 0
         ids.add(open_split(made).document["id"])
-    assert ids == {f"data/holdout-perturbations-fold-{k}-of-2" for k in (1, 2)}
+    assert ids == {f"tiny/holdout-perturbations-fold-{k}-of-2" for k in (1, 2)}
+
+
+@pytest.mark.filterwarnings("ignore:Writing zarr v2 data")
+def test_a_template_filled_by_anndata_becomes_predictions_by_the_command_it_tells(run, tmp_path):
+    """Also where a condition has more than a context and a perturbation."""
+    made = tiny.curated()
+    obs = {**made.obs, "study": np.full(len(made.cells), "one", dtype=object)}
+    document = tiny.dataset_document(condition=["study", "context", "perturbation"])
+    whole = tiny.Curated(made.rows, made.cells, made.features, obs)
+    write_dataset(tmp_path / "data.zarr", document, whole, overwrite=False)
+    divided = tmp_path / "split.zarr"
+    split(tmp_path / "data.zarr", divided, tiny.plan())
+    code, _, err = run("template", divided, tmp_path / "empty.zarr", "--level", "profiles")
+    assert (
+        code,
+        "6 rows (1 for each of 6 conditions) × 80 features; values log1p:1000" in err,
+    ) == (0, True)
+    filled = anndata.read_zarr(tmp_path / "empty.zarr")
+    filled.X = np.full(filled.shape, 0.5, dtype=np.float32)
+    filled.write_h5ad(tmp_path / "filled.h5ad")
+    told = err.splitlines()[-1].partition("vcspec ")[2].split()
+    here = {"FILE.h5ad": tmp_path / "filled.h5ad", "mine.zarr": tmp_path / "mine.zarr"}
+    code, _, err = run(*(here.get(word, word) for word in told))
+    assert code == 0, err
+    assert run("validate", tmp_path / "mine.zarr", "--split", divided)[0] == 0
+    filled.write_zarr(tmp_path / "bare.zarr")
+    code, out, _ = run("validate", tmp_path / "bare.zarr")
+    assert (code, "also where AnnData has read" in out) == (1, True)
 
 
 def test_a_split_of_a_file_with_any_name_is_sound(run, folder):
@@ -428,10 +477,6 @@ def test_rules_are_listed(run):
 
 
 def test_an_anndata_file_becomes_a_dataset_and_says_what_was_changed(run, tmp_path):
-    import anndata
-    import numpy as np
-    import pandas as pd
-
     labels = ["B+A", "ctrl", "A+ctrl", "ctrl"]
     obs = pd.DataFrame(
         {"condition": labels, "cell_type": ["x"] * 4}, index=[f"c{i}" for i in range(4)]
@@ -457,6 +502,29 @@ def test_an_anndata_file_becomes_a_dataset_and_says_what_was_changed(run, tmp_pa
     assert code == 1
     assert "VCS306" in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.h5ad", "out.zarr"]
+
+
+def test_profiles_of_images_say_what_they_are_and_what_they_lack(run, tmp_path):
+    labels = {"compound": ["DMSO", "DMSO", "a", "b"], "line": ["A549"] * 4}
+    values = np.array([[0.0, 0.1], [0.0, -0.1], [1.5, 0.5], [-1.0, 2.0]], dtype=np.float32)
+    wells = anndata.AnnData(values, obs=pd.DataFrame(labels, index=list("abcd")))
+    wells.write_h5ad(tmp_path / "in.h5ad")
+    (tmp_path / "card.toml").write_text(
+        'modality = "proteomics"\n[features]\ntype = "protein"\nnamespace = "cellprofiler"\n',
+        encoding="utf-8",
+    )
+    code, _, err = run(
+        "convert", tmp_path / "in.h5ad", tmp_path / "out.zarr", "--as", "dataset",
+        "--card", tmp_path / "card.toml", "--modality", "imaging", "--feature-type", "morphology",
+        "--map", "context=line", "--map", "perturbation=compound", "--control", "DMSO",
+        "--values", "zscore", "--id", "wells", "--title", "Wells", "--licence", "CC0-1.0",
+        "--organism", "NCBITaxon:9606", "--assay", "none",
+    )  # fmt: skip
+    assert code == 0, err
+    assert f"valid, with warnings: VCS602, VCS603 (vcspec validate {tmp_path / 'out.zarr'})" in err
+    document = ZarrStore(str(tmp_path / "out.zarr")).skeleton.document
+    assert document["modality"] == "imaging"
+    assert document["features"] == {"type": "morphology", "namespace": "cellprofiler"}
 
 
 def test_predictions_need_a_split_a_model_and_a_value_space(run, tmp_path):

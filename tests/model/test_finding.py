@@ -17,6 +17,14 @@ def test_faults_of_a_path_become_one_finding_with_an_exact_count() -> None:
     assert len(second.examples) == SHOWN
 
 
+def test_faults_that_differ_and_give_no_examples_are_all_told() -> None:
+    """A document with two wrong members is mended at once."""
+    (found,) = aggregate("VCS101", "n", "MUST", "", [Fault("/", "organism"), Fault("/", "assay")])
+    assert found.examples == ("organism", "assay")
+    (same,) = aggregate("VCS101", "n", "MUST", "", [Fault("/", "organism")] * 2)
+    assert same.examples == ()
+
+
 @pytest.mark.parametrize(
     ("verdict", "code"), [("valid", 0), ("invalid", 1), ("unknown", 3), ("refused", 4)]
 )

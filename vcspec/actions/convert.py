@@ -37,6 +37,8 @@ RECIPE_MEMBERS = frozenset({"content", "parameters", "other_columns"})
 # metadata, which are not read.
 NOT_ASKED = frozenset({"VCS002", "VCS003", "VCS012"})
 LONGEST = 4_000  # characters of a curation step
+OPTION: Mapping[str, str] = {"features": "namespace"}
+"""Member of a document → the option of `vcspec convert` that gives it, where the names differ."""
 
 
 def convert_dataset(
@@ -166,8 +168,12 @@ def _predictions_document(document: Mapping[str, Any], split: Subject) -> dict[s
 def _require_members(document: Mapping[str, Any], kind: str) -> None:
     lacking = [name for name in standard().schemas[kind]["required"] if name not in document]
     if lacking:
-        names = ", ".join(lacking)
-        message = f"the document of {kind} lacks {names}; give them as options or in a card"
+        names = ", ".join(f"{name} (--{OPTION.get(name, name)})" for name in lacking)
+        where = "as options, or all in a TOML file (--card)" if kind == "dataset" else "as options"
+        message = (
+            f"the document of {kind} lacks {names}; give them {where}; "
+            f"`vcspec explain {kind}` says what each is"
+        )
         raise UsageError(message)
 
 

@@ -16,6 +16,7 @@ from vcspec.model.finding import SHOWN
 from vcspec.model.matrix import AnyArray
 from vcspec.model.store import Column
 from vcspec.rules.survey import absent
+from vcspec.standard import standard
 from vcspec.storage.anndata_source import AnnDataSource
 
 NUMBERS = frozenset({"library_size"})
@@ -58,7 +59,7 @@ class Labels:
         if place in known:
             return place
         what = f"no column {place!r} for {name}" if place else f"no column that is named for {name}"
-        near = get_close_matches(place or name, known, cutoff=0.5)
+        near = get_close_matches(place, known, cutoff=0.5) if place else _likely(name, known)
         hint = f"; near: {', '.join(near)}" if near else ""
         message = (
             f"{self.source.target}: obs has {what}; it has {', '.join(known) or 'none'}{hint}. "
@@ -118,6 +119,17 @@ class Labels:
                 f"--separator {MEMBER_SEPARATOR!r} if they are combinations"
             )
             raise Invalid(message)
+
+
+def _likely(name: str, known: Sequence[str]) -> list[str]:
+    """Columns that look like the standard's `name`, or that a convention has in its place."""
+    found: dict[str, list[str]] = {}
+    for convention, entry in standard().conventions.items():
+        column = entry["columns"].get(name)
+        if column in known:
+            found.setdefault(column, []).append(convention)
+    usual = [f"{column} (of {', '.join(tools)})" for column, tools in found.items()]
+    return usual or get_close_matches(name, known, cutoff=0.7)
 
 
 def dealt_cells(names: AnyArray, number: int) -> AnyArray:

@@ -134,7 +134,10 @@ def _columns_needed(document: Mapping[str, Any], reading: Reading) -> tuple[str,
     unknown = sorted(reading.named - known)
     if unknown:
         near = get_close_matches(unknown[0], known) or sorted(known)
-        message = f"{unknown[0]!r} is no column of {document['kind']}; it has {', '.join(near)}"
+        own = "; other columns are described in a card (--card), in its table `columns`"
+        message = f"{unknown[0]!r} is no column of {document['kind']}; it has {', '.join(near)}" + (
+            own if document["kind"] == "dataset" else ""
+        )
         raise UsageError(message)
     values = document["values"]
     needs_size = values["space"] == "counts" and values["total"] == "library"

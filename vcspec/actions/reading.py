@@ -162,3 +162,14 @@ def parse_values(text: str) -> dict[str, Any]:
         )
         raise UsageError(message)
     return found
+
+
+def spelled_values(values: Mapping[str, Any]) -> str:
+    """A value space as `parse_values` reads it.
+
+    >>> spelled_values({"space": "log1p", "target_sum": 10000, "total": "library"})
+    'log1p:10000:library'
+    """
+    total = values.get("total", "features")
+    parts = (values["space"], values.get("target_sum"), "library" if total == "library" else None)
+    return ":".join(str(part) for part in parts if part is not None)

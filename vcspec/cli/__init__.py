@@ -114,6 +114,9 @@ def cli() -> None:
 
     Start with `vcspec demo`. With a model of your own: `vcspec template SPLIT out.zarr`, fill it,
     `vcspec validate out.zarr`, `vcspec score out.zarr`.
+
+    One task exists: what a perturbation does to cells, in counts, intensities, z-scores or ranks of
+    genes or any other features (`vcspec explain perturbation-response`).
     """
 
 

@@ -41,15 +41,32 @@ from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
 @click.option(
     "--values",
     metavar="SPACE",
-    help="counts, counts:library, log1p:SUM or log1p:SUM:library; checked against all values.",
+    help="counts, counts:library, log1p:SUM or log1p:SUM:library; intensity, zscore or rank-score; "
+    "checked against all values.",
 )
-@click.option("--card", metavar="FILE", help="dataset: TOML with the members of the document.")
+@click.option(
+    "--card",
+    metavar="FILE",
+    help="dataset: TOML with the members of the document; `vcspec explain dataset` lists them.",
+)
 @click.option("--id", "id_", metavar="ID", help="dataset: its id.")
 @click.option("--title", metavar="TEXT", help="dataset: one line.")
 @click.option("--licence", metavar="SPDX", help="dataset: licence, an SPDX expression.")
 @click.option("--organism", metavar="TERM", help="dataset: NCBITaxon:… or none.")
 @click.option("--assay", multiple=True, metavar="TERM", help="dataset: EFO:…; may be repeated.")
-@click.option("--namespace", metavar="NAME", help="dataset: what gene names are, as hgnc-symbol.")
+@click.option(
+    "--namespace", metavar="NAME", help="dataset: what feature names are, as hgnc-symbol."
+)
+@click.option(
+    "--feature-type",
+    metavar="TYPE",
+    help="dataset: gene (unless said), protein, morphology, variant, region or other.",
+)
+@click.option(
+    "--modality",
+    metavar="NAME",
+    help="dataset: transcriptomics (unless said), proteomics, imaging, genomics or multi-omics.",
+)
 @click.option("--simulated", is_flag=True, default=None, help="dataset: drawn by a program.")
 @click.option("--split", metavar="SPLIT", help="predictions: the split that they answer.")
 @click.option("--model", metavar="NAME", help="predictions: name of the model.")
@@ -85,7 +102,9 @@ def convert(source: str, target: str, kind: str, *, quiet: bool, **options: Any)
     for change in done.changes:
         say(f"changed: {change}", quiet=quiet)
     size = f"{done.rows} rows × {done.features} features, {done.conditions} conditions"
-    say(f"wrote {target}  {done.content}\n{kind}: {size}, valid", quiet=quiet)
+    warned = sorted({finding.code for finding in done.report.warnings})
+    more = f", with warnings: {', '.join(warned)} (vcspec validate {target})" if warned else ""
+    say(f"wrote {target}  {done.content}\n{kind}: {size}, valid{more}", quiet=quiet)
 
 
 def _dataset(source: str, target: str, options: dict[str, Any], **rest: Any) -> Any:
@@ -98,14 +117,16 @@ def _dataset(source: str, target: str, options: dict[str, Any], **rest: Any) -> 
         "licence": options["licence"],
         "organism": options["organism"],
         "assay": list(options["assay"]) or None,
-        "features": {"type": "gene", "namespace": options["namespace"]}
-        if options["namespace"]
-        else None,
+        "modality": options["modality"],
         "values": parse_values(options["values"]) if options["values"] else None,
         "simulated": options["simulated"],
     }
     card = card_document(Path(options["card"])) if options["card"] else {}
     document = {**card, **{name: value for name, value in given.items() if value is not None}}
+    features = {"type": options["feature_type"], "namespace": options["namespace"]}
+    stated = {name: value for name, value in features.items() if value is not None}
+    if stated:
+        document["features"] = {"type": "gene"} | document.get("features", {}) | stated
     return convert_dataset(
         source, target, document=document, overwrite=options["overwrite"], **rest
     )

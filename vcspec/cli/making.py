@@ -1,5 +1,6 @@
 """Commands that write artefacts: curate, reference, template, baseline, seal."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,17 +93,51 @@ LEVEL = click.option(
 )
 
 
-@click.command()
+@click.command(
+    epilog="""Examples:
+
+\b
+  vcspec template split.zarr empty.zarr --level profiles
+  python -c 'import anndata; a = anndata.read_zarr("empty.zarr"); …; a.write_h5ad("m.h5ad")'
+  vcspec convert m.h5ad mine.zarr --as predictions --split split.zarr --columns vcspec \\
+      --values log1p:10000 --level profiles --model mine
+
+In Python, `vcspec.open_split(SPLIT).writer(TARGET)` takes a matrix for each condition, and needs no
+template."""
+)
 @click.argument("split")
 @click.argument("target")
 @LEVEL
 @overwrite_option
 @quiet_option
 def template(split: str, target: str, level: str, *, overwrite: bool, quiet: bool) -> None:
-    """Write predictions of zero for SPLIT at TARGET, for a model to fill in."""
+    """Write predictions of zero for SPLIT at TARGET, for a model to fill in.
+
+    Rows and features stand as they have to. AnnData reads TARGET; what it writes lacks the
+    document, which `vcspec convert` puts back.
+    """
     from vcspec.actions.predict import template as action
 
     named(target, action(split, target, level=level, overwrite=overwrite), quiet=quiet)
+    for line in _to_fill(split, level):
+        say(line, quiet=quiet)
+
+
+def _to_fill(split: str, level: str) -> Iterator[str]:
+    """What a template holds, and the command that makes predictions of its filled copy."""
+    from vcspec.actions.predict import open_split
+    from vcspec.actions.reading import spelled_values
+
+    opened = open_split(split)
+    rows = 1 if level == "profiles" else opened.cells_per_condition
+    space = spelled_values(opened.document["values"])
+    each = f"{rows} for each of {len(opened.conditions)} conditions"
+    whole = f"{rows * len(opened.conditions)} rows ({each}) × {len(opened.features)} features"
+    yield f"to fill: {whole}; values {space}"
+    yield (
+        f"filled and saved by AnnData: vcspec convert FILE.h5ad mine.zarr --as predictions "
+        f"--split {split} --columns vcspec --values {space} --level {level} --model NAME"
+    )
 
 
 @click.command()

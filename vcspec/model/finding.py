@@ -1,6 +1,6 @@
 """What a validation found: Fault, Finding, Report."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -117,7 +117,10 @@ class Report:
 def aggregate(
     code: str, name: str, level: Level, mend: str, faults: Iterable[Fault]
 ) -> tuple[Finding, ...]:
-    """One finding for each path, with exact counts and the first examples."""
+    """One finding for each path, with exact counts and the first examples.
+
+    Where faults give no examples and differ, what the others found stands in their place.
+    """
     by_path: dict[str, list[Fault]] = {}
     for fault in faults:
         by_path.setdefault(fault.path, []).append(fault)
@@ -130,9 +133,15 @@ def aggregate(
             count=sum(fault.count for fault in group),
             found=group[0].found,
             expected=group[0].expected,
-            examples=tuple(e for fault in group for e in fault.examples)[:SHOWN],
+            examples=_examples(group),
             pointer=group[0].pointer,
             hint=group[0].hint or mend,
         )
         for path, group in sorted(by_path.items())
     )
+
+
+def _examples(group: Sequence[Fault]) -> tuple[str, ...]:
+    given = [example for fault in group for example in fault.examples]
+    found = list(dict.fromkeys(fault.found for fault in group))
+    return tuple(given or (found if len(found) > 1 else ()))[:SHOWN]
