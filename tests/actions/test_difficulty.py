@@ -120,6 +120,9 @@ def test_baselines_are_those_of_the_reference(tmp_path: Path) -> None:
     kept = ~np.isnan(low) & ~np.isnan(high)
     assert found["calibration"]["better_share"] == pytest.approx((high > low)[kept].mean())
     text = render_difficulty(document, MEASURES)
+    narrow = render_difficulty(document, MEASURES, width=80)
+    assert max(map(len, narrow.split("\n"))) <= 80
+    assert "…" not in narrow
     assert f"± {number(found['replicate_error'])}" in text
     assert share(found["calibration"]["better_share"]) in text
 

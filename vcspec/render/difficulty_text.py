@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vcspec.render.claims import claimed
+from vcspec.render.fitting import fits
 from vcspec.render.report_text import drawn
 from vcspec.render.scorecard_text import CALIBRATION, number, share, with_error
 
@@ -40,7 +41,7 @@ def render_difficulty(
         *_transfer(document["transfer"]),
     ]
     if document["baselines"]:
-        parts += ["", _baselines(document["baselines"])]
+        parts += ["", _baselines(document["baselines"], width)]
     else:
         parts.append("No reference lies beside the split: nothing is said of baselines.")
     parts += ["", *(f"warning: {text}" for text in document["warnings"])]
@@ -113,15 +114,23 @@ def _transfer(found: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
-def _baselines(baselines: Mapping[str, Any]) -> "Table":
-    table = _grid("headline metric", "best baseline", "", "replicate", *CALIBRATION)
+def _baselines(baselines: Mapping[str, Any], width: int | None) -> "Table":
+    wide = _reaching(baselines)
+    return wide if fits(wide, width) else _reaching(baselines, below="\n")
+
+
+def _reaching(baselines: Mapping[str, Any], *, below: str = " ") -> "Table":
+    """A row a metric; `below` stands before values, errors and parts of headings."""
+    headings = ("best baseline", "replicate", *CALIBRATION)
+    table = _grid("headline metric", *(heading.replace(" ", below) for heading in headings))
+    table.columns[0].no_wrap = True
     for metric, found in baselines.items():
         floor, told = found["floor"], found["calibration"] or {}
+        reached = with_error(found["replicate"], found["replicate_error"])
         table.add_row(
             metric,
-            floor["baseline"] if floor else "—",
-            number(floor["value"] if floor else None),
-            with_error(found["replicate"], found["replicate_error"]),
+            f"{floor['baseline']}{below}{number(floor['value'])}" if floor else "—",
+            reached.replace(" ", below, 1),
             number(told.get("dynamic_range")),
             share(told.get("better_share")),
             "yes" if told.get("informative") else "no",

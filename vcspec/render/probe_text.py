@@ -1,7 +1,10 @@
 """The null panel as text: an arm a row, a headline metric a column, then what passed."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from vcspec.render.fitting import in_blocks
 from vcspec.render.report_text import drawn
 from vcspec.render.scorecard_text import number
 from vcspec.standard import standard
@@ -20,20 +23,7 @@ def render_probe(
         colour: whether the terminal shows colours.
         width: columns of the terminal; None does not wrap.
     """
-    from rich.table import Table
-
     metrics = list(document["judged"]) if every else document["headline"]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("arm", no_wrap=True)
-    for metric in metrics:
-        table.add_column(metric, justify="right")
-    for name, runs in document["arms"].items():
-        cells = []
-        for metric in metrics:
-            passed = [run["strength"] for run in runs if run["metrics"][metric]["passes"]]
-            worst = _extreme(runs, metric)
-            cells.append(f"{number(worst)} !" if passed else number(worst))
-        table.add_row(name, *cells)
     split = document["split"]
     lead = [one for one in document["offences"] if one["metric"] in document["headline"]]
     rest = [one for one in document["offences"] if one["metric"] not in document["headline"]]
@@ -42,8 +32,11 @@ def render_probe(
         f"{split['id']}@{split['version']}  {document['conditions']} conditions  "
         f"suites {', '.join(document['suites'])}",
         "",
-        table,
-        "",
+        *(
+            part
+            for block in in_blocks(partial(_arms, document), metrics, width)
+            for part in (block, "")
+        ),
         "! passes though it must not. Values are the best over an arm's strengths.",
     ]
     parts += [_offence(one) for one in lead[:LISTED]]
@@ -62,6 +55,24 @@ def render_probe(
         else "No headline metric lets anything pass."
     )
     return drawn(parts, colour=colour, width=width)
+
+
+def _arms(document: Any, metrics: Sequence[str]) -> Any:
+    """A row an arm, a column a metric."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("arm", no_wrap=True)
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+    for name, runs in document["arms"].items():
+        cells = []
+        for metric in metrics:
+            passed = [run["strength"] for run in runs if run["metrics"][metric]["passes"]]
+            worst = _extreme(runs, metric)
+            cells.append(f"{number(worst)} !" if passed else number(worst))
+        table.add_row(name, *cells)
+    return table
 
 
 def _extreme(runs: Any, metric: str) -> float | None:

@@ -48,7 +48,7 @@ def answer_dependent_features(evidence: Evidence) -> Iterator[Fault]:
     is_told = (may_see == 0) & (tested > 0) & (chance * len(tested) < BY_CHANCE)
     names = [str(evidence.dataset.features[place]) for place in np.flatnonzero(is_told)]
     yield from fault(
-        "/var", names, "{n} features are expressed in tested cells alone, more than by chance"
+        "/var", names, "features expressed in tested cells alone, more than by chance: {n}"
     )
 
 
