@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vcspec.metrics.summary import floor_of, mean_of, summary
+from vcspec.metrics.summary import error_over_cuts, floor_of, mean_of, summary
 from vcspec.model.comparison import Scores
 from vcspec.rules.documents import validator
 from vcspec.standard import standard
@@ -256,3 +256,14 @@ def test_an_anchor_without_some_conditions_of_a_context_keeps_its_value() -> Non
     assert found["replicate"] == pytest.approx(0.85)
     nowhere = summary(scores([NAN, NAN, 0.4, 0.4]), known, CONTEXTS, entry)
     assert (nowhere["value"], nowhere["undefined"]) == (0.4, {"no-weights": 2})
+
+
+def test_an_error_over_cuts_is_that_of_the_mean_that_is_told():
+    cuts = np.array([[1.0, 1.0, 1.0, 5.0], [2.0, 2.0, 2.0, NAN], [4.0, 4.0, 4.0, 0.0]])
+    contexts = ["x", "x", "x", "y"]
+    means = {"condition": [2.0, 2.0, 3.0], "context": [3.0, 2.0, 2.0]}
+    for per, wanted in means.items():
+        error = np.std(wanted, ddof=1) / np.sqrt(3)
+        assert error_over_cuts(cuts, contexts, per) == pytest.approx(error, abs=1e-9)
+    assert np.isnan(error_over_cuts(np.full((3, 4), NAN), contexts, "condition"))
+    assert np.isnan(error_over_cuts(np.vstack([cuts, cuts[:1] * NAN]), contexts, "context"))

@@ -18,6 +18,7 @@ from vcspec.actions.stored_side import written
 from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, needs_space, taking_in
 from vcspec.actions.validate import checked
 from vcspec.metrics import compute
+from vcspec.metrics.summary import error_over_cuts
 from vcspec.model.comparison import Comparison, Scores, Side, Space
 from vcspec.model.condition import targets_of
 from vcspec.model.errors import UsageError
@@ -188,20 +189,17 @@ def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], 
         values.append(
             _table(compute(metrics, compared(allowed, truth, predicted, wanted.space)), metrics)
         )
-    return names, np.array(values), _error(cuts)
+    contexts = [condition.context_key for condition in allowed.tested]
+    entries = standard().metrics
+    errors = [
+        error_over_cuts(cuts[:, at], contexts, entries[name]["per"])
+        for at, name in enumerate(metrics)
+    ]
+    return names, np.array(values), np.array(errors)
 
 
 def _table(scores: dict[str, Scores], metrics: list[str]) -> Array:
     return np.array([scores[name].values for name in metrics])
-
-
-def _error(cuts: Array) -> Array:
-    """(metrics,) standard error over cuts of the mean over conditions; NaN where one has none."""
-    numbers = (~np.isnan(cuts)).sum(axis=2)
-    means = np.divide(
-        np.nansum(cuts, axis=2), numbers, out=np.full(numbers.shape, np.nan), where=numbers > 0
-    )
-    return np.asarray(np.round(means.std(axis=0, ddof=1) / np.sqrt(len(cuts)), DECIMALS))
 
 
 def _replicate(allowed: Allowed, wanted: Wanted, cut: int) -> Array:
@@ -217,7 +215,7 @@ def _replicate(allowed: Allowed, wanted: Wanted, cut: int) -> Array:
 def _interpolated(allowed: Allowed, wanted: Wanted) -> Array:
     """(metrics, conditions) of the second half's profile where significant, of the mean elsewhere.
 
-    Source: Miller et al. 2025, arXiv:2506.22641.
+    Source: Miller et al. 2025, doi:10.1101/2025.10.20.683304.
     """
 
     def scores() -> dict[str, Scores]:

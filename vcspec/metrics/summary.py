@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vcspec.metrics.calibration import calibration
+from vcspec.metrics.changes import share
 from vcspec.metrics.contexts import of_contexts
 from vcspec.metrics.interval import anchored_interval, mean_interval
 from vcspec.metrics.suite import NEEDS_CELLS
@@ -25,6 +26,19 @@ def mean_of(values: Array) -> float | None:
     """Mean over the conditions that define the metric, to 10 decimals; None where none does."""
     kept = values[~np.isnan(values)]
     return round(float(kept.mean()), DECIMALS) if len(kept) else None
+
+
+def error_over_cuts(cuts: Array, contexts: Sequence[str], per: str) -> float:
+    """Standard error of a mean over conditions that was taken once for each cut; NaN without one.
+
+    Args:
+        cuts: (cuts, conditions) values, NaN where undefined.
+        contexts: (conditions,) names.
+        per: `condition`, or `context` where a context has one value, repeated for its conditions.
+    """
+    values = of_contexts(cuts, contexts) if per == "context" else cuts
+    means = share(np.nansum(values, axis=1), (~np.isnan(values)).sum(axis=1))
+    return round(float(means.std(ddof=1) / np.sqrt(len(cuts))), DECIMALS)
 
 
 def floor_of(
