@@ -194,6 +194,20 @@ def test_a_classifier_tells_apart_what_differs_and_nothing_else():
     assert apart > 0.999
 
 
+def test_a_classifier_sees_no_difference_in_the_last_bits_of_a_cell():
+    rng = np.random.default_rng(8)
+    truth = rng.normal(size=(40, 3))
+    others = rng.normal(size=(10, 3)) + np.array([9, 0, 0])  # behind all along the first axis
+    for prediction, alike in ((truth[::-1], True), (np.concatenate([truth, others]), False)):
+        values = set()
+        for _ in range(8):
+            shaken = prediction * (1 + rng.uniform(-1e-15, 1e-15, (len(prediction), 1)))
+            pair = compared([truth], [shaken], truth)
+            values |= set(compute(["classifier-auroc"], pair)["classifier-auroc"].values)
+        assert len(values) == 1
+        assert (values == {0.5}) == alike
+
+
 def test_distances_to_control_correlate_as_numpy_says():
     truth, prediction, control = draws(8)
     found = compute(["energy-to-control-pearson"], compared(truth, prediction, control))
@@ -251,6 +265,16 @@ def test_the_error_ratio_is_that_of_the_sums_written_out():
         effect += (moved - truth_noise[q] - base[q]) / kept
     found = compute(["vcc-2026-mse-ratio"], pair)["vcc-2026-mse-ratio"]
     assert found.values == pytest.approx([error / effect] * conditions, abs=1e-9)
+
+
+def test_a_context_whose_own_targets_are_all_features_has_no_error_ratio():
+    side = Side(np.ones((3, 1)), np.zeros((3, 1)), None)
+    pooled = Pooled(np.ones((3, 1)), np.zeros(3), np.zeros((3, 1)), np.zeros(3))
+    pair = of_means(np.ones((3, 1)), np.ones((3, 1)))
+    both = replace(side, pooled=pooled)
+    pair = replace(pair, truth=both, prediction=both, targets=(np.array([0]),) * 3)
+    found = compute(["vcc-2026-mse-ratio"], pair)["vcc-2026-mse-ratio"]
+    assert set(found.reasons) == {"no-true-effect"}
 
 
 def test_phenotypes_are_told_by_the_distance_to_their_members():

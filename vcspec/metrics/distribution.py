@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vcspec.metrics.changes import Mask
+from vcspec.metrics.changes import Mask, settled
 from vcspec.metrics.contexts import Outcome, Rows, by_context
 from vcspec.metrics.ranking import roc_area
 from vcspec.metrics.suite import NOT_CONVERGED, UNDEFINED_PREDICTION, metric
@@ -89,6 +89,7 @@ def classifier_auroc(comparison: Comparison, *, folds: int, shrinkage: float) ->
     """How well a linear classifier that was trained on other cells tells the sides apart."""
 
     def distance(truth: Array, prediction: Array, _: Array) -> float:
+        truth, prediction = settled(truth), settled(prediction)
         cells = np.concatenate([truth, prediction])
         label = np.repeat([False, True], [len(truth), len(prediction)])
         fold = np.concatenate([_folds(side, folds) for side in (truth, prediction)])
@@ -98,7 +99,9 @@ def classifier_auroc(comparison: Comparison, *, folds: int, shrinkage: float) ->
             evidence[~trained] = _discriminant(
                 cells[trained], label[trained], cells[~trained], shrinkage
             )
-        area = float(roc_area(label[np.newaxis], evidence[np.newaxis])[0])
+        largest = np.abs(evidence).max()  # a cell that stands on both sides ties with itself
+        shares: Array = np.round(evidence / (float(largest) or 1.0), 9)
+        area = float(roc_area(label[np.newaxis], shares[np.newaxis])[0])
         return max(area, 0.5)
 
     return _by_condition(comparison, distance, fewest=2 * folds)
@@ -207,7 +210,7 @@ def _discriminant(cells: Array, label: Mask, asked: Array, shrinkage: float) -> 
     spread = (1 - shrinkage) * spread + (shrinkage * level + np.finfo(float).eps) * np.eye(
         len(spread)
     )
-    axis = np.linalg.solve(spread, second.mean(axis=0) - first.mean(axis=0))
+    axis = np.linalg.solve(spread, settled(second.mean(axis=0) - first.mean(axis=0)))
     return np.asarray((asked - middle) @ axis)
 
 
