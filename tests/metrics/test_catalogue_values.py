@@ -1,11 +1,14 @@
 """Values of the catalogue against loops over conditions and features, on awkward comparisons."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from comparisons import FLAVOURS, awkward
+from comparisons import FLAVOURS, awkward, of_means
 from scipy import stats
 
 from vcspec.metrics import compute
+from vcspec.model.comparison import Expression, Side
 from vcspec.standard import standard
 
 ALPHA = 0.05
@@ -342,3 +345,34 @@ def test_numbers_of_calls_are_ranked_as_scipy_ranks_them(flavour):
                 continue
             wanted = stats.spearmanr(x, y).statistic if len(set(y)) > 1 else 0.0
             assert found.values[rows] == pytest.approx([wanted] * len(rows), abs=1e-9)
+
+
+def test_fold_changes_of_negative_means_are_those_of_zero():
+    """Values without counts behind them may be negative; a logarithm of them is none."""
+    rng = np.random.default_rng(0)
+    truth, prediction = rng.normal(size=(2, 4, 30))
+    c = of_means(truth, prediction, rng.normal(size=30))
+    c = replace(c, truth=replace(c.truth, expression=called(rng.random((4, 30)) < 0.6)))
+    zeroed = [
+        replace(side, mean=np.maximum(side.mean, 0), control=np.maximum(side.control, 0))
+        for side in (c.truth, c.prediction)
+    ]
+    for name in ("cell-eval-direction-match", "cell-eval-spearman-lfc"):
+        found = compute([name], c)[name]
+        again = compute([name], replace(c, truth=zeroed[0], prediction=zeroed[1]))[name]
+        np.testing.assert_array_equal(found.values, again.values)
+        assert found.reasons == ("",) * 4
+
+
+def test_calls_that_do_not_change_leave_no_fold_change_error():
+    one = np.ones((1, 12))
+    side = Side(one, one, called(one > 0), linear=one, control_linear=one)
+    c = replace(of_means(one, one), truth=side, prediction=side)
+    found = compute(["vcc-2026-lfc-nmae"], c)["vcc-2026-lfc-nmae"]
+    assert found.reasons == ("constant-truth",)
+
+
+def called(found):
+    """Tests that find these features and no others."""
+    rate = np.where(found, 1e-6, 1.0)
+    return Expression(np.where(found, 9.0, 0.0), rate, rate)

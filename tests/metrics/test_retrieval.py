@@ -116,3 +116,12 @@ def test_angles_are_those_of_scipy_and_no_side_is_copied(distance):
     np.testing.assert_allclose(found, np.nan_to_num(wanted, nan=1), rtol=1e-9)
     assert (found[3] == 1).all()
     assert (found[:, 99] == 1).all()
+
+
+def test_nothing_is_compared_where_the_own_targets_are_all_features():
+    c = of_means([[1.0], [2.0], [3.0]], [[2.0], [1.0], [3.0]])
+    c = replace(c, targets=(np.array([0]), np.array([], dtype=np.int64), np.array([0])))
+    for name in ("l1", "l2", "cosine"):
+        found = compute([f"cell-eval-discrimination-{name}"], c)
+        reasons = found[f"cell-eval-discrimination-{name}"].reasons
+        assert reasons == ("too-few-features", "", "too-few-features")

@@ -119,8 +119,9 @@ def _called(side: Side, alpha: float) -> Mask:
 
 
 def _change(side: Side) -> Array:
-    """(conditions, features) log2 fold change, float32."""
-    return np.asarray(log_fold_change(side.mean, side.control, pseudocount=0).astype(np.float32))
+    """(conditions, features) log2 fold change of means not below 0, float32."""
+    mean, control = (np.maximum(part, 0) for part in (side.mean, side.control))
+    return np.asarray(log_fold_change(mean, control, pseudocount=0).astype(np.float32))
 
 
 def _first(side: Side, called: Mask, length: Array) -> Mask:

@@ -81,7 +81,10 @@ def discrimination(  # noqa: PLR0913 - what published forms differ in
         nearer = _nearer(gaps if ranked == "truths" else gaps.T, ties)
         values[rows] = SCALES[scale](nearer, len(rows))
     scores = Scores.of(values, alone, "single-condition-in-context")
-    empty = np.full(len(comparison), not sides[1].shape[1])
+    width = sides[1].shape[1]
+    empty = np.full(len(comparison), not width)
+    if without == "own":
+        empty |= np.array([len(own) == width for own in comparison.targets], dtype=bool)
     scores = scores.undefined_where(empty, "too-few-features")
     if distance in {"l1", "l2"} or without == "own":
         return scores

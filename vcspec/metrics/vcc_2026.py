@@ -107,7 +107,8 @@ def lfc_nmae(
     size = np.where(truth.called, np.abs(truth.change), 0).sum(axis=1)
     scores = Scores.of(share(error, size), is_empty(truth.called), NOTHING_TO_FIND)
     few = truth.called.sum(axis=1) < fewest
-    return scores.undefined_where(few, "too-few-significant-features")
+    scores = scores.undefined_where(few, "too-few-significant-features")
+    return scores.undefined_where(size == 0, "constant-truth")
 
 
 def _both(comparison: Comparison, rule: Rule) -> tuple[Calls, Calls]:
@@ -163,14 +164,14 @@ def mse_ratio(comparison: Comparison) -> Scores:
     own = np.minimum(prediction.noise, truth.noise)
 
     def value(rows: Rows) -> Outcome:
-        weight = np.where(kept[rows], 1 / number[rows, np.newaxis], 0)
+        weight = kept[rows] / np.maximum(number[rows, np.newaxis], 1)
         middle = share((weight * prediction.profile[rows]).sum(axis=0), weight.sum(axis=0))
         spread = np.nansum(weight * np.square(prediction.profile[rows] - middle))
-        credit = float((own[rows] / number[rows]).sum())
+        credit = float((own[rows] / np.maximum(number[rows], 1)).sum())
         given = min(1.0, spread / credit) if credit > 0 else 1.0
-        error = (gap[rows] - given * own[rows] - truth.noise[rows]) / number[rows]
-        effect = (change[rows] - truth.noise[rows] - truth.control_noise[rows]) / number[rows]
-        if effect.sum() <= 0:
+        error = share(gap[rows] - given * own[rows] - truth.noise[rows], number[rows])
+        effect = share(change[rows] - truth.noise[rows] - truth.control_noise[rows], number[rows])
+        if not effect.sum() > 0:  # nor where own targets are all there is
             return "no-true-effect"
         return float(error.sum() / effect.sum())
 
