@@ -29,3 +29,9 @@ def test_an_unknown_table_is_an_error():
 def test_every_table_stands_on_some_page(name):
     texts = [page.read_text(encoding="utf-8") for page, _ in docs.pages()]
     assert any(f"<!-- generated: {name} -->" in text for text in texts)
+
+
+def test_a_page_tells_every_digit_of_a_parameter():
+    table = docs.metric_pages(standard())
+    assert "deviates = 1.959964" in table
+    assert "epsilon = 1e-09" in table

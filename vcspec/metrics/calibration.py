@@ -1,6 +1,7 @@
 """Calibration: whether a metric can tell anything on a dataset, from the reference alone.
 
-Source: Miller et al. 2025, arXiv:2506.22641; Schäfer et al. 2026, doi:10.64898/2026.07.23.740433.
+Source: Miller et al. 2025, doi:10.1101/2025.10.20.683304; Schäfer et al. 2026,
+doi:10.64898/2026.07.23.740433.
 """
 
 from dataclasses import dataclass
