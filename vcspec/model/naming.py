@@ -1,10 +1,7 @@
 """Names that are near one that is not known."""
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-
-from vcspec.model.release import ID
 
 MOST = 8
 
@@ -20,17 +17,6 @@ def alike(name: str, known: Iterable[str]) -> list[str]:
         folded.setdefault(one.casefold(), []).append(one)
     found = get_close_matches(name.casefold(), list(folded), cutoff=0.5)
     return [one for key in found for one in folded[key]]
-
-
-def as_id(text: str) -> str:
-    """Text as an id or a part of one: what an id cannot hold becomes hyphens.
-
-    >>> as_id("Norman.v2"), as_id("My data (2)")
-    ('norman.v2', 'my-data-2')
-    """
-    low = text.lower()
-    plain = re.sub(r"[^a-z0-9]+", "-", low).strip("-")
-    return low if ID.fullmatch(low) else plain or "unnamed"
 
 
 def near(name: str, known: Iterable[str]) -> str:
