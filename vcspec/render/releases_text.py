@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
-from vcspec.render.report_text import LISTED, counted, shown
+from vcspec.render.report_text import shown
 
 GAP, BELOW, NARROWEST = 2, 4, 24  # columns
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -91,7 +91,7 @@ def _row(entry: Mapping[str, Any], tell: str) -> tuple[str, ...]:
 
 
 def plan(done: Any) -> str:
-    """What publishing would do: the objects, what it costs, and where it ends up.
+    """What publishing would do: every object, what it costs, and where it ends up.
 
     Args:
         done: what a dry run of `publish` returns.
@@ -99,10 +99,8 @@ def plan(done: Any) -> str:
     release, note = done.release, done.note
     lines = [
         f"{entry.size:>14,}  {shown(entry.name)}{'  (there)' if entry.name in done.there else ''}"
-        for entry in done.entries[:LISTED]
+        for entry in done.entries
     ]
-    if len(done.entries) > LISTED:
-        lines.append(f"{'…':>14}  {counted(len(done.entries) - LISTED, 'more object')}")
     lines += [
         "",
         f"{release['of']} {release['id']}@{release['version']}",
