@@ -375,7 +375,7 @@ def test_a_split_of_a_file_with_any_name_is_sound(run, folder):
     arguments = ("--strategy", "holdout-perturbations", "--fraction", "0.4")
     made = folder / "made.zarr"
     assert run("split", folder / "My Data (2).zarr", *arguments, "-o", made)[0] == 0
-    assert open_split(made).document["id"] == "my-data-2/holdout-perturbations"
+    assert open_split(made).document["id"] == "tiny/holdout-perturbations"
 
 
 def test_existing_stores_are_not_overwritten_unasked(run, folder):
