@@ -2,6 +2,7 @@ import os
 import pickle
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import anndata
 import h5py
@@ -271,10 +272,19 @@ class TestHostileFiles:
 
     @pytest.mark.parametrize(
         ("part", "values"),
-        [("indptr", [1, 1, 2]), ("indptr", [0, 2, 1]), ("indices", [9, 0]), ("indices", [-1, 0])],
+        [
+            ("indptr", [1, 1, 2]),
+            ("indptr", [0, 2, 1]),
+            ("indptr", [0.0, 1.5, 2.0]),
+            ("indptr", [[0, 1, 2]]),
+            ("indptr", ["0", "1", "2"]),
+            ("indices", [9, 0]),
+            ("indices", [-1, 0]),
+            ("indices", [1.5, 0.0]),
+        ],
     )
     def test_a_matrix_that_contradicts_itself_is_damaged(
-        self, path: Path, part: str, values: list[int]
+        self, path: Path, part: str, values: list[Any]
     ) -> None:
         with h5py.File(path, "a") as file:
             del file["X"]
@@ -292,6 +302,67 @@ class TestHostileFiles:
             file.create_group("X").attrs["encoding-type"] = "csr_matrix"
         with pytest.raises(Damaged, match="shape None"), anndata_source(str(path)) as source:
             source.matrix()
+
+    @pytest.mark.parametrize(
+        "shape", [5, "xy", [2.5, 3.0], [-1, 3], [[2, 3]], [2, 3, 4], ["2", "3"]]
+    )
+    def test_a_shape_of_something_else_is_damaged(self, path: Path, shape: Any) -> None:
+        with h5py.File(path, "a") as file:
+            del file["X"]
+            attributes = {"encoding-type": "csr_matrix", "shape": shape}
+            file.create_group("X").attrs.update(attributes)
+        with (
+            pytest.raises(Damaged, match=r"shape .* is not one"),
+            anndata_source(str(path)) as source,
+        ):
+            source.matrix()
+
+    @pytest.mark.parametrize("name", ["encoding-type", "column-order", "_index"])
+    @pytest.mark.parametrize("value", [5, [1, 2], [[1], [2]], np.nan, h5py.Empty("f")])
+    def test_attributes_of_something_else_are_passed_over(
+        self, path: Path, name: str, value: Any
+    ) -> None:
+        with h5py.File(path, "a") as file:
+            for table in ("obs", "X", "obs/kind"):
+                file[table].attrs[name] = value
+        with anndata_source(str(path)) as source:
+            assert (source.matrix().sort, "kind" in source.columns("obs")) == ("dense", True)
+
+    def test_an_attribute_that_is_not_utf8_is_damaged(self, path: Path) -> None:
+        with h5py.File(path, "a") as file:
+            file["X"].attrs["encoding-type"] = np.bytes_(b"\xff\xfe")
+        with (
+            pytest.raises(Damaged, match="X: the attribute encoding-type"),
+            anndata_source(str(path)) as source,
+        ):
+            source.matrix()
+
+    @pytest.mark.parametrize(
+        ("part", "values", "told"),
+        [
+            ("codes", np.zeros((40, 1), dtype=np.int8), "an array of 2 dimensions"),
+            ("codes", np.zeros(40), "float64 where whole numbers are expected"),
+            ("codes", np.array([b"a"] * 40), "where whole numbers are expected"),
+            ("categories", np.array([[b"a"]]), "an array of 2 dimensions"),
+        ],
+    )
+    def test_a_column_of_something_else_is_damaged(
+        self, path: Path, part: str, values: Any, told: str
+    ) -> None:
+        with h5py.File(path, "a") as file:
+            del file[f"obs/kind/{part}"]
+            file[f"obs/kind/{part}"] = values
+        with pytest.raises(Damaged, match=told), anndata_source(str(path)) as source:
+            source.column("obs", "kind")
+
+    @pytest.mark.parametrize("mask", [[False] * 39, [[False]] * 40, ["no"] * 40])
+    def test_a_mask_of_something_else_is_damaged(self, path: Path, mask: list[Any]) -> None:
+        with h5py.File(path, "a") as file:
+            del file["obs/kind"]
+            file["obs/kind/values"] = np.arange(40)
+            file["obs/kind/mask"] = mask
+        with pytest.raises(Damaged, match="obs/kind"), anndata_source(str(path)) as source:
+            source.column("obs", "kind")
 
     def test_text_that_is_not_utf8_is_damaged(self, path: Path) -> None:
         with h5py.File(path, "a") as file:

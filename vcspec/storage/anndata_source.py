@@ -74,7 +74,7 @@ class AnnDataSource:
         hidden = {self._index_name(table), "__categories"}
         there = [name for name in self.tree.children(table) if name not in hidden]
         declared = self.tree.attribute(table, "column-order")
-        order = [str(name) for name in declared] if declared is not None else []
+        order = [str(name) for name in declared] if np.ndim(declared) == 1 else []
         return tuple(dict.fromkeys([*(name for name in order if name in there), *there]))
 
     def matrices(self) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ class AnnDataSource:
         return next((at for at in (f"{path}/values", path) if self.tree.shape(at)), "")
 
     def _categorical(self, codes_path: str, categories_path: str) -> Column:
-        codes = self._whole(codes_path).astype(np.int64)
+        codes = self._numbers(codes_path)
         categories = plain_column(self._whole(self._values_at(categories_path)))
         if len(codes) and (codes.max() >= len(categories) or codes.min() < -1):
             raise self._damaged(codes_path, f"codes outside -1..{len(categories) - 1}")
@@ -129,14 +129,25 @@ class AnnDataSource:
 
     def _nullable(self, path: str) -> Column:
         values = plain_column(self._whole(f"{path}/values"))
-        missing = self._whole(f"{path}/mask").astype(bool)
+        missing = self._numbers(f"{path}/mask", "biu").astype(bool)
+        if len(missing) != len(values):
+            raise self._damaged(path, f"{len(values)} values beside a mask of {len(missing)}")
         return Column(values.sort, values.values, missing if missing.any() else None)
 
     def _whole(self, path: str) -> AnyArray:
         shape = self.tree.shape(path)
-        if not shape:
-            raise self._damaged(path, "there is no array")
+        if len(shape) != 1:
+            what = f"an array of {len(shape)} dimensions, not of one" if shape else "no array"
+            raise self._damaged(path, f"there is {what}")
         return self.tree.part(path, 0, shape[0])
+
+    def _numbers(self, path: str, kinds: str = "iu") -> NDArray[np.int64]:
+        return self._whole_numbers(path, self._whole(path), kinds)
+
+    def _whole_numbers(self, path: str, found: AnyArray, kinds: str = "iu") -> NDArray[np.int64]:
+        if found.dtype.kind not in kinds:
+            raise self._damaged(path, f"{found.dtype} where whole numbers are expected")
+        return found.astype(np.int64)
 
     def _damaged(self, path: str, reason: str) -> Damaged:
         return Damaged(f"{self.target}/{path}", reason)
@@ -162,10 +173,10 @@ class AnnDataSource:
         return Matrix(path, sort, shape, self.tree.data_type(holder), features)
 
     def _sort(self, path: str) -> Sort | None:
-        declared = self.tree.attribute(path, "encoding-type")
+        declared = str(self.tree.attribute(path, "encoding-type"))
         if declared in {"csr_matrix", "csc_matrix"}:
             return "csr" if declared == "csr_matrix" else "csc"
-        older = self.tree.attribute(path, "h5sparse_format")
+        older = str(self.tree.attribute(path, "h5sparse_format"))
         if older in {"csr", "csc"}:
             return "csr" if older == "csr" else "csc"
         return "dense" if len(self.tree.shape(path)) == 2 else None
@@ -177,9 +188,10 @@ class AnnDataSource:
         declared = self.tree.attribute(path, "shape")
         older = self.tree.attribute(path, "h5sparse_shape")
         found = declared if declared is not None else older
-        if found is None or len(found) != 2:
+        sizes = np.array(found if np.ndim(found) == 1 else [])
+        if sizes.shape != (2,) or sizes.dtype.kind not in "iu" or sizes.min() < 0:
             raise self._damaged(path, f"the shape {found} is not one of rows and features")
-        return int(found[0]), int(found[1])
+        return int(sizes[0]), int(sizes[1])
 
     def rearranged(self, matrix: Matrix, order: NDArray[np.int64]) -> Iterator[Rows]:
         """The rows numbered `order`, in that order, in blocks of bounded size.
@@ -249,7 +261,7 @@ class AnnDataSource:
 
     def _indptr(self, matrix: Matrix, major: int) -> NDArray[np.int64]:
         path = f"{matrix.path}/indptr"
-        found = self._whole(path).astype(np.int64)
+        found = self._numbers(path)
         stored = {self.tree.shape(f"{matrix.path}/{part}") for part in ("data", "indices")}
         sound = len(found) == major + 1 and found[0] == 0 and not (np.diff(found) < 0).any()
         if not sound or stored != {(int(found[-1]),)}:
@@ -261,9 +273,9 @@ class AnnDataSource:
         self, matrix: Matrix, bounds: tuple[int, int], minor: int
     ) -> tuple[NDArray[np.int64], AnyArray]:
         """Numbers and values of the stored entries within `bounds`."""
-        indices = self.tree.part(f"{matrix.path}/indices", *bounds).astype(np.int64)
+        path = f"{matrix.path}/indices"
+        indices = self._whole_numbers(path, self.tree.part(path, *bounds))
         if len(indices) and (indices.min() < 0 or indices.max() >= minor):
-            path = f"{matrix.path}/indices"
             raise self._damaged(path, f"numbers outside 0..{minor - 1}")
         return indices, self.tree.part(f"{matrix.path}/data", *bounds)
 

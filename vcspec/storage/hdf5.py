@@ -27,10 +27,18 @@ class Hdf5Tree:
         return tuple(found.dtype.names or ()) if found is not None else ()
 
     def attribute(self, path: str, name: str) -> Any:
-        """An attribute of the node at `path`; None where there is none."""
+        """An attribute of the node at `path`; None where there is none.
+
+        Raises:
+            Damaged: it cannot be decoded.
+        """
         found, _ = self._find(path)
-        value = found.attrs.get(name) if found is not None else None
-        return value.decode("utf-8") if isinstance(value, bytes) else value
+        try:
+            value = found.attrs.get(name) if found is not None else None
+            return value.decode("utf-8") if isinstance(value, bytes) else value
+        except (OSError, TypeError, ValueError) as error:
+            place, reason = f"{self.target}/{path}", f"the attribute {name}: {error}"
+            raise Damaged(place, reason) from error
 
     def shape(self, path: str) -> tuple[int, ...]:
         """Shape of the array at `path`; () where there is no array."""
