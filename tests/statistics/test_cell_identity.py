@@ -90,6 +90,15 @@ def test_cells_with_little_in_them_and_with_broken_numbers_are_not_known() -> No
     assert not of(noise, space="log1p").known[0]
 
 
+@pytest.mark.parametrize("value", [1e30, np.inf, np.nan, 2.0**53])
+def test_a_cell_with_a_count_that_no_whole_number_tells_is_not_known(value: float) -> None:
+    values = np.ones((2, len(NAMES)), dtype=np.float32)
+    values[0, 3] = value
+    with np.errstate(all="raise"):
+        found = identities(tiny.rows_of_dense(values), name_hashes(NAMES), "counts")
+    assert found.known.tolist() == [False, True]
+
+
 @pytest.mark.parametrize("similarity", [0.5, 0.95])
 def test_near_duplicates_share_a_band_as_often_as_stated(similarity: float) -> None:
     draw = np.random.default_rng(2)

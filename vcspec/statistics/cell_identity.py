@@ -26,6 +26,7 @@ BANDS, PER_BAND = 4, 8
 0.92, 0.02 at 0.5."""
 BINS = BANDS * PER_BAND
 BLOCK = 65_536  # entries that are hashed at once, so that they stay in a processor's cache
+MOST = 2.0**53  # counts from which on neighbours are one number
 WHOLE = 1e-3  # how far an amount may be from a whole number of the cell's smallest
 SHIFT = np.uint64(64 - 5)  # the five top bits choose one of 32 bins
 
@@ -51,8 +52,10 @@ def counts_of(rows: Rows, space: str) -> tuple[NDArray[np.int64], NDArray[np.boo
         least = np.full(len(rows), np.inf)
         np.minimum.at(least, cell, np.where(values > 0, values, np.inf))
         values = values / least[cell]
+    is_beyond = ~(np.abs(values) < MOST)
+    values = np.where(is_beyond, 0.0, values)
     counts = np.rint(values)
-    off = np.abs(values - counts) > WHOLE * np.maximum(1.0, counts)
+    off = is_beyond | (np.abs(values - counts) > WHOLE * np.maximum(1.0, counts))
     is_whole = np.bincount(cell, weights=off, minlength=len(rows)) == 0
     return counts.astype(np.int64), is_whole
 
