@@ -21,6 +21,11 @@ def test_a_perturbation_has_one_phenotype(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("perturbation,phenotype\nA,left\nB,left\nA,left\n")
     assert phenotype_table(table) == {"A": "left", "B": "left"}
+    table.write_text("perturbation,phenotype\n A, left \n")
+    assert phenotype_table(table) == {"A": "left"}
+    table.write_text("perturbation,phenotype\nA,le\u202eft\n")
+    with pytest.raises(UsageError, match=r"'le.*ft', which has a control or invisible character"):
+        phenotype_table(table)
     table.write_text("perturbation,phenotype\nA,left\nA,right\n")
     with pytest.raises(UsageError, match="gives 'A' the phenotypes 'left' and 'right'; give it"):
         phenotype_table(table)

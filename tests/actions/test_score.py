@@ -491,6 +491,9 @@ def test_phenotypes_come_with_the_reference(screen: tiny.Screen, tmp_path: Path)
     assert validate(place, level="full", split=screen.split).verdict == "valid"
     found = scored(screen, screen.predictions, reference=place)
     assert found.value("phenotype-auroc") is not None
+    table.write_text("perturbation,phenotype\nG99,left\nG05,\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="gives no tested perturbation a phenotype; tested are"):
+        reference(screen.split, screen.dataset, tmp_path / "b.zarr", phenotypes=table)
     table.write_text("G05\n", encoding="utf-8")
     with pytest.raises(UsageError, match="two columns"):
         reference(screen.split, screen.dataset, tmp_path / "b.zarr", phenotypes=table)

@@ -48,6 +48,12 @@ def test_a_subgroup_is_tested_alone(tmp_path: Path) -> None:
         read_split_file(tmp_path / "s.json", "seen2")
 
 
+def test_a_subgroup_that_is_no_list_cannot_be_tested(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text(json.dumps({**SIDES, "test_subgroup": {"seen1": 5}}))
+    with pytest.raises(Unreadable, match="no list of names in its subgroup 'seen1'; expected one"):
+        read_split_file(tmp_path / "s.json", "seen1")
+
+
 def test_subgroups_are_read_from_the_file_that_gears_saves_beside_the_sides(tmp_path: Path) -> None:
     (tmp_path / "n_simulation_1_0.75.pkl").write_bytes(pickle.dumps(SIDES))
     with pytest.raises(Unreadable, match=r"nor is there a file n_simulation_1_0.75_subgroup\.pkl"):

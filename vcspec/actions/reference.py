@@ -23,6 +23,7 @@ from vcspec.model.comparison import Comparison, Scores, Side, Space
 from vcspec.model.condition import targets_of
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array, stack
+from vcspec.rules.survey import label_problem
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.cellwise import Piece, parts_of
 from vcspec.statistics.sides import Cells, Control
@@ -64,7 +65,7 @@ def reference(
 
     Raises:
         UnknownName: the standard has no such suite.
-        UsageError: split or dataset are not sound.
+        UsageError: split or dataset are not sound, or the table has no phenotype of what is tested.
         Mismatch: the dataset is not the one that the split pins.
     """
     suites = each_once(suites) or DEFAULT
@@ -76,6 +77,7 @@ def reference(
     )
     if phenotypes is not None:
         allowed.phenotypes = phenotype_table(Path(phenotypes))
+        _require_classes(allowed, Path(phenotypes))
     space = allowed.space if needs_space(metrics) else None
     wanted = Wanted(metrics, taking_in(metrics, allowed.split.document["values"]), space)
     truth = wanted.side(_measured_cells(allowed, wanted))
@@ -130,11 +132,18 @@ def classes_of(allowed: Allowed) -> tuple[str, ...]:
     return tuple(known.get(one.perturbation, "") for one in allowed.tested) if known else ()
 
 
+def _require_classes(allowed: Allowed, path: Path) -> None:
+    if not any(classes_of(allowed)):
+        tested = ", ".join(sorted({one.perturbation for one in allowed.tested})[:3])
+        message = f"{path} gives no tested perturbation a phenotype; tested are such as {tested}"
+        raise UsageError(message)
+
+
 def phenotype_table(path: Path) -> dict[str, str]:
     """Perturbation → phenotype, from a CSV file of two columns with a header.
 
     Raises:
-        UsageError: the file cannot be read, or is no such table.
+        UsageError: the file cannot be read, is no such table, or has a phenotype that is no label.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -149,7 +158,12 @@ def phenotype_table(path: Path) -> dict[str, str]:
         )
         raise UsageError(message)
     found: dict[str, str] = {}
-    for perturbation, phenotype in rows[1:]:
+    for perturbation, phenotype in ((one.strip() for one in row) for row in rows[1:]):
+        if problem := label_problem(phenotype, is_condition=False):
+            message = (
+                f"{path} gives {perturbation!r} the phenotype {phenotype!r}, which has {problem}"
+            )
+            raise UsageError(message)
         if found.setdefault(perturbation, phenotype) != phenotype:
             message = (
                 f"{path} gives {perturbation!r} the phenotypes {found[perturbation]!r} and "

@@ -166,6 +166,10 @@ def _parts(
     if subgroup not in parts:
         message = f"{path} has no subgroup {subgroup!r}; it has {', '.join(map(str, parts))}"
         raise Unreadable(message)
+    empty = [name for name, names in parts.items() if not isinstance(names, (list, tuple, set))]
+    if empty:
+        message = f"{path} holds no list of names in its subgroup {str(empty[0])!r}; expected one"
+        raise Unreadable(message)
     return {str(name): {str(one) for one in names} for name, names in parts.items()}
 
 
