@@ -121,6 +121,23 @@ def test_chromosomes_are_held_out_and_targets_without_one_excluded() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("strategy", "column", "values"),
+    [
+        ("holdout-chromosomes", "chromosome", ["1", "2"]),
+        ("holdout-scaffolds", "smiles", ["CCO", "CCC"]),
+        ("holdout-scaffolds", "inchikey", ["BSYNRYMUTXBXSQ-UHFFFAOYSA-N", "RYYVLZVUVIJVGH"]),
+    ],
+)
+def test_a_perturbation_has_one_place_and_one_structure(
+    strategy: str, column: str, values: list[str]
+) -> None:
+    table = {"perturbation": ["A", "A"], column: values}
+    told = f"gives 'A' the {column} '{values[0]}' and '{values[1]}'; give it one"
+    with pytest.raises(UsageError, match=told):
+        grouped(strategy, "x|c x|A x|B", table, fraction=0.5)
+
+
 STRUCTURES = {
     "perturbation": ["A", "B", "C", "D", "E"],
     "smiles": [

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from vcspec.model.errors import UsageError
-from vcspec.splitting.groups import joined, require_matches
+from vcspec.splitting.groups import joined, one_each, require_matches
 from vcspec.splitting.strategies import Setting
 
 SKELETON = 14  # letters of an InChIKey that name the skeleton, without stereochemistry and salts
@@ -24,7 +24,7 @@ def series_of(setting: Setting, members: Sequence[str]) -> Mapping[str, str]:
     """
     _, names = setting.column("perturbation")
     column, values = setting.column("smiles", "inchikey")
-    given = {name: value for name, value in zip(names, values, strict=True) if value}
+    given = one_each(column, names, values)
     require_matches(list(given), members, column)
     labels = list(_skeletons(setting, names))
     series = setting.choice.one_of("series", "scaffold", "similarity")

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from datetime import date
 
-from vcspec.model.condition import Condition
+from vcspec.model.condition import FIELD_SEPARATOR, Condition
 from vcspec.model.errors import UsageError
 from vcspec.model.naming import alike
+from vcspec.splitting.groups import one_each
 from vcspec.splitting.strategies import (
     INPUT,
     TEST,
@@ -20,23 +22,35 @@ from vcspec.splitting.strategies import (
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+def is_date(text: str) -> bool:
+    """Whether text is a day of the calendar, as YYYY-MM-DD.
+
+    >>> is_date("2024-02-29"), is_date("2023-02-29"), is_date("20240229")
+    (True, False, False)
+    """
+    try:
+        return bool(DATE.fullmatch(text)) and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 @strategy("cut-off")
 def cut_off(setting: Setting) -> list[Assignment]:
     """Test conditions dated after the cut-off; controls of places first seen then are input."""
     limit = setting.choice.options.get("after", "")
-    if not DATE.fullmatch(limit):
+    if not is_date(limit):
         message = f"after is {limit!r}; give the last day of training, such as 2023-06-30"
         raise UsageError(message)
     dates = _dates(setting)
 
     def role(condition: Condition) -> Assignment:
-        date = dates.get(condition)
-        if date is None:
+        day = dates.get(condition)
+        if day is None:
             return excluded("without a date")
-        if date <= limit:
-            return replace(TRAIN, group=date)
+        if day <= limit:
+            return replace(TRAIN, group=day)
         control = condition.perturbation == setting.control
-        return replace(INPUT if control else TEST, group=date)
+        return replace(INPUT if control else TEST, group=day)
 
     return [role(condition) for condition in setting.conditions]
 
@@ -45,7 +59,7 @@ def _dates(setting: Setting) -> dict[Condition, str]:
     """Date of each condition, by the table's columns `date` and one field of the condition.
 
     Raises:
-        UsageError: there is no such table, or a date is not written YYYY-MM-DD.
+        UsageError: there is no such table, a date is no day written YYYY-MM-DD, or a row has two.
     """
     _, dates = setting.column("date")
     fields = [name for name, _ in setting.conditions[0].fields]
@@ -53,15 +67,15 @@ def _dates(setting: Setting) -> dict[Condition, str]:
     if not named:
         message = f"the table of dates has none of the columns {', '.join(fields)}; add one"
         raise UsageError(message)
-    wrong = [date for date in dates if not DATE.fullmatch(date)]
+    wrong = [text for text in dates if not is_date(text)]
     if wrong:
-        message = f"the table has the date {wrong[0]!r}; write dates as 2023-06-30"
+        message = f"the table has the date {wrong[0]!r}; write days as 2023-06-30"
         raise UsageError(message)
     for name in named:
         _require_no_slip(name, {c.get(name) for c in setting.conditions}, setting.table[name])
-    rows = zip(*(setting.table[name] for name in named), strict=True)
-    known = dict(zip(rows, dates, strict=True))
-    keys = {c: tuple(c.get(name) for name in named) for c in setting.conditions}
+    rows = map(FIELD_SEPARATOR.join, zip(*(setting.table[name] for name in named), strict=True))
+    known = one_each("date", rows, dates)
+    keys = {c: FIELD_SEPARATOR.join(c.get(name) for name in named) for c in setting.conditions}
     return {condition: known[key] for condition, key in keys.items() if key in known}
 
 

@@ -1,6 +1,6 @@
 """Groups that are held out together: what shares a label is one group."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -47,6 +47,27 @@ def groups_of(setting: Setting, members: Sequence[str]) -> Mapping[str, str]:
     pairs = [(name, label) for name, label in zip(names, labels, strict=True) if label]
     require_matches(names, members, column)
     return joined(members, pairs)
+
+
+def one_each(what: str, names: Iterable[str], values: Iterable[str]) -> dict[str, str]:
+    """Name → its value, of those that a table gives one; the same value may stand several times.
+
+    Args:
+        what: the values are, in the singular.
+        names: (rows,) of the table.
+        values: (rows,) empty where the row has none.
+
+    Raises:
+        UsageError: a name has several values.
+    """
+    found: dict[str, str] = {}
+    for name, value in zip(names, values, strict=True):
+        if value and found.setdefault(name, value) != value:
+            message = (
+                f"the table gives {name!r} the {what} {found[name]!r} and {value!r}; give it one"
+            )
+            raise UsageError(message)
+    return found
 
 
 def require_matches(names: Sequence[str], members: Sequence[str], what: str) -> None:

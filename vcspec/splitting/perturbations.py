@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from vcspec.model.condition import Condition
-from vcspec.splitting.groups import groups_of, joined
+from vcspec.splitting.groups import groups_of, joined, one_each
 from vcspec.splitting.holding import held_out, held_out_groups
 from vcspec.splitting.strategies import (
     TEST,
@@ -186,7 +186,7 @@ def holdout_chromosomes(setting: Setting) -> list[Assignment]:
     """Test perturbations of targets on drawn chromosomes; those without one are excluded."""
     column, values = setting.column("chromosome", "chrom", "chr")
     _, names = setting.column("perturbation")
-    known = dict(zip(names, values, strict=True))
+    known = one_each(column, names, values)
     members = _members(setting)
     groups = joined(members, [(name, known[name]) for name in members if known.get(name)])
     placed = {name: f"{column} {known[name]}" for name in groups if known.get(name)}
