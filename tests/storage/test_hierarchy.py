@@ -112,7 +112,7 @@ def test_codecs_inside_shards_are_told_too() -> None:
     ],
 )
 def test_objects_are_named_by_the_key_encoding(encoding: Any, names: list[str]) -> None:
-    grid = {"configuration": {"chunk_shape": [1]}}
+    grid = {"name": "regular", "configuration": {"chunk_shape": [1]}}
     document = {**ARRAY, "shape": [2], "chunk_grid": grid, "chunk_key_encoding": encoding}
     assert list(node(document).object_names()) == names
 
@@ -176,12 +176,16 @@ def test_the_objects_that_zarr_writes_are_those_that_are_expected(
     "change",
     [
         {"zarr_format": 4},
+        {"node_type": "matrix"},
         {"shape": [-1, 4]},
         {"shape": [1.5, 4]},
         {"shape": [True, 4]},
         {"shape": "ten"},
         {"chunk_grid": {"name": "regular"}},
         {"chunk_grid": []},
+        {"chunk_grid": {**ARRAY["chunk_grid"], "name": "irregular"}},
+        {"chunk_key_encoding": {"name": "None"}},
+        {"chunk_key_encoding": {"name": []}},
         {"chunk_key_encoding": "default"},
         {"chunk_key_encoding": {"name": "default", "configuration": []}},
         {"chunk_key_encoding": {"name": "default", "configuration": {"separator": 1}}},

@@ -212,10 +212,13 @@ def node_v3(path: str, document: Mapping[str, Any]) -> Node:
         message = f"zarr_format {document['zarr_format']!r}"
         raise ValueError(message)
     attributes = _mapping(document.get("attributes", {}))
+    _require_among(document["node_type"], ("group", "array"), "type of node")
     if document["node_type"] == "group":
         return Node(path, "group", 3, attributes)
-    chunks = _shape(document["chunk_grid"]["configuration"]["chunk_shape"])
-    encoding = _mapping(document["chunk_key_encoding"])
+    grid, encoding = _mapping(document["chunk_grid"]), _mapping(document["chunk_key_encoding"])
+    _require_among(grid["name"], ("regular",), "chunk grid")
+    _require_among(encoding["name"], ("default", "v2"), "encoding of chunk keys")
+    chunks = _shape(grid["configuration"]["chunk_shape"])
     v2_keys = encoding["name"] == "v2"
     settings = _mapping(encoding.get("configuration", {}))
     separator = _separator(settings.get("separator", "." if v2_keys else "/"))
