@@ -352,11 +352,12 @@ def test_registries_that_disagree_about_a_release_are_refused(made, tmp_path):
 def test_a_split_of_a_withdrawn_dataset_says_so(place, monkeypatch):
     said: list[str] = []
     fetch("tiny/unseen", kind="split", registry=[str(place)], announce=said.append)
-    assert said == []
+    assert said == ["it is of the dataset tiny@1.0.0"]
+    said.clear()
     withdraw("tiny@1.0.0", str(place), reason="wrong labels", superseded_by="1.0.1")
     fetch("tiny/unseen", kind="split", registry=[str(place)], announce=said.append)
     (told,) = said
-    assert "tiny/unseen rests on tiny@1.0.0, which was withdrawn on" in told
+    assert "it rests on tiny@1.0.0, which was withdrawn on" in told
     assert told.endswith(": wrong labels; use tiny@1.0.1")
     monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
     releases = [entry["release"] for entry in read_registry(str(place))]

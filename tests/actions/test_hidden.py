@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support import tiny
+from support.publishing import release
 
 import vcspec
 from vcspec.actions.curate import write_dataset
@@ -383,6 +384,42 @@ def test_an_open_source_is_warned_of(tmp_path: Path) -> None:
         checked(str(tmp_path / "hidden" / "public" / "dataset.zarr"), "dataset").document["sources"]
         == []
     )
+
+
+def test_an_entrant_who_has_no_truth_is_told_that_it_is_withheld(
+    made: Path, tmp_path: Path
+) -> None:
+    public = made / "hidden" / "public"
+    opened = vcspec.open_split(public / "split.zarr")
+    size = (opened.cells_per_condition, len(opened.features))
+    with opened.writer(tmp_path / "mine.zarr") as out:
+        for number, condition in enumerate(opened.conditions):
+            out[condition] = np.random.default_rng(number).random(size)
+    known = {"split": public / "split.zarr"}
+    with pytest.raises(UsageError, match="withholds its truth: who runs the benchmark scores"):
+        score(tmp_path / "mine.zarr", **known)
+    with pytest.raises(UsageError, match=r"no cells of \d+ tested conditions.*withholds them"):
+        score(tmp_path / "mine.zarr", dataset=public / "dataset.zarr", **known)
+
+
+def test_the_public_part_of_measured_data_can_be_published(tmp_path: Path) -> None:
+    source = {
+        "name": "all.h5ad",
+        "url": "s3://lab/all.h5ad",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "licence": "MIT",
+    }
+    told = {"citations": [{"title": "Doe J et al., A screen, 2024"}], "sources": [source]}
+    document = tiny.dataset_document(simulated=False, **told)
+    write_dataset(tmp_path / "data.zarr", document, tiny.curated(), overwrite=False)
+    hidden(tmp_path / "data.zarr", tmp_path / "hidden", plan())
+    public = tmp_path / "hidden" / "public"
+    for store in (public / "dataset.zarr", public / "split.zarr"):
+        released = release(store, tmp_path / "place").release
+        assert (released["sources"], released["citations"]) == ([], told["citations"])
+    stated = checked(str(public / "dataset.zarr"), "dataset").document
+    assert stated["part_of"] == {"id": "tiny", "version": "1.0.0"}
 
 
 def test_a_feature_counted_in_withheld_cells_alone_is_warned_of(

@@ -65,9 +65,9 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
     entries = entries_in(registry, announce=announce)
     entry = found_by_name(entries, named(name), kind)
     _require_current(entry, withdrawn=withdrawn)
-    for parent in _withdrawn_parents(entry, entries):
-        if announce is not None:
-            announce(f"{name} rests on {_gone(parent, ', which')}")
+    if announce is not None:
+        for line in _beside(entry, entries):
+            announce(line)
     if target is None and paths:
         message = "parts of a store are brought to a path of your own; say where with -o"
         raise UsageError(message)
@@ -124,6 +124,17 @@ def _gone(entry: Mapping[str, Any], which: str = "") -> str:
         f"{release['id']}@{release['version']}{which} was withdrawn on {gone['withdrawn'][:10]}: "
         f"{gone['reason']}{instead}"
     )
+
+
+def _beside(entry: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What to know of the dataset that a split or reference is of."""
+    withdrawn = _withdrawn_parents(entry, entries)
+    for parent in withdrawn:
+        yield f"it rests on {_gone(parent, ', which')}"
+    release = entry["release"]
+    if release["of"] == "split" and not withdrawn:
+        for parent in release["parents"]:
+            yield f"it is of the dataset {parent['id']}@{parent['version']}"
 
 
 def _withdrawn_parents(

@@ -163,6 +163,7 @@ def _dataset_document(whole: Subject) -> dict[str, Any]:
         "title": f"What models may see of {stated['id']}",
         # Digests of the whole files would confirm a guess of the truth.
         "sources": [],
+        "part_of": {name: stated[name] for name in ("id", "version")},
         "curation": [
             f"Conditions of {stated['id']}@{stated['version']} with the roles "
             f"{', '.join(SHOWN_ROLES)}; cells numbered anew."

@@ -19,7 +19,7 @@ from vcspec.engine.settings import Settings
 from vcspec.engine.sweep import Group, sweep
 from vcspec.engine.visit import Wants
 from vcspec.model.comparison import Comparison, Expression, Side, Space
-from vcspec.model.condition import targets_of
+from vcspec.model.condition import Condition, targets_of
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.matrix import Array
 from vcspec.model.store import Damaged
@@ -142,6 +142,7 @@ def measured(
     if held is not None:
         return asked.measured(held)
     opened = _opened(dataset, settings)
+    _require_measured(split, asked.tested, opened)
     arrays = _taken(asked, opened)
     if cached:
         try:
@@ -153,6 +154,27 @@ def measured(
             )
     # The dataset itself goes: what was noted on its rows would stay through the pass that follows.
     return replace(asked.measured(arrays), traffic=traffic_of([opened]))
+
+
+def _require_measured(split: Subject, tested: Sequence[Condition], dataset: Subject) -> None:
+    """Pass a dataset with cells of every tested condition.
+
+    Raises:
+        UsageError: it lacks some, as the public part of a withheld dataset does.
+    """
+    there = {run.key for run in dataset.runs}
+    lost = [condition.key for condition in tested if condition.key not in there]
+    if lost:
+        why = (
+            f"; split {split.document['id']} withholds them, and who runs the benchmark scores"
+            if "withheld" in split.document
+            else ""
+        )
+        message = (
+            f"{dataset.store.target} has no cells of {len(lost)} tested conditions, such as "
+            f"{lost[0]}{why}"
+        )
+        raise UsageError(message)
 
 
 class _Asked:

@@ -343,6 +343,13 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
         if found is None:
             place = _published("reference", answered, subject, pin="split")
             found = None if place is None else checked(place, "reference", level="full")
+    withheld = split.document.get("withheld", {}).get("reference")
+    if found is None and withheld is not None:
+        message = (
+            f"split {split.document['id']} withholds its truth: who runs the benchmark scores "
+            "predictions; once the reference is shown, name it with --reference"
+        )
+        raise UsageError(message)
     if found is None:
         message = (
             f"no reference of split {split.document['id']} lies beside {subject.store.target}; "
@@ -356,7 +363,6 @@ def _reference(subject: Subject, given: Target | None) -> Reference:
             f"{found.document['split']['content']}; the predictions answer {answered}"
         )
         raise Mismatch(message)
-    withheld = split.document.get("withheld", {}).get("reference")
     if withheld is not None and commitment(found.content.elements) != withheld:
         message = (
             f"{found.store.target} is not the reference that {split.document['id']} was published "

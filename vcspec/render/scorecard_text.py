@@ -13,7 +13,7 @@ from vcspec.standard import standard
 OTHER_FOLDS = "other-folds"
 ARROW = {"higher": "↑", "lower": "↓"}
 CALIBRATION = ("dynamic range", "beats floor", "can rank")
-BLIND = "*: not informative here: the replicate does not beat the floor beyond noise."
+BLIND = "*: not informative here: no replicate is known, or it is not above the floor beyond noise."
 BESIDE = ": value (floor … replicate)"
 
 

@@ -39,8 +39,9 @@ def citation_missing(subject: Subject) -> Iterator[Fault]:
 
 @rule("VCS603")
 def source_missing(subject: Subject) -> Iterator[Fault]:
-    """Look for sources of measured data."""
-    if not subject.document["simulated"] and not subject.document["sources"]:
+    """Look for sources of measured data; those of a withheld dataset's public part are withheld."""
+    told = subject.document["sources"] or subject.document.get("part_of")
+    if not subject.document["simulated"] and not told:
         yield Fault("/", "no source", "the files that it was made of", pointer="/vcspec/sources")
 
 
