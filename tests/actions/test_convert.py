@@ -423,6 +423,14 @@ def refuse(
     return caught.value
 
 
+def test_names_of_features_are_cleaned_of_white_space(save: Callable[..., Path], out: Path) -> None:
+    data = screen()
+    data.var_names = [" A", "B ", *data.var_names[2:]]
+    done = convert_dataset(save(data), out, document=MEMBERS, reading=PLAIN)
+    assert "features: 2 names cleaned of white space: ' A', 'B '" in done.changes
+    assert list(anndata.read_zarr(out).var_names[:3]) == ["A", "B", "C"]
+
+
 class TestErrors:
     def test_a_missing_column_is_answered_with_those_there_are(
         self, save: Callable[..., Path], out: Path
@@ -515,6 +523,14 @@ class TestErrors:
         )
         error = refuse(save(data), out)
         assert f"column 2 of row {data.obs_names[2]} twice" in str(error)
+
+    def test_a_file_of_another_kind_is_told_before_what_its_document_lacks(
+        self, tmp_path: Path, out: Path
+    ) -> None:
+        images = tmp_path / "crops.npz"
+        images.write_bytes(b"PK")
+        with pytest.raises((UsageError, Unreadable), match=r"crops\.npz"):
+            convert_dataset(images, out, document={}, reading=PLAIN)
 
     def test_a_document_that_lacks_members_says_which(
         self, save: Callable[..., Path], out: Path

@@ -68,8 +68,8 @@ def convert_dataset(
         Refused: the source is unsafe to read.
         Invalid: labels are missing, or the result breaks a rule; nothing is left at `target`.
     """
-    whole = _dataset_document(document, reading)
     with _opened(source) as found:
+        whole = _dataset_document(document, reading)
         labels = Labels(found, reading, found.index("obs"), [])
         plan = planned(labels, whole, whole["control"])
         steps = [_provenance(found, plan, reading), *labels.changes]

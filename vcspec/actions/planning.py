@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vcspec.actions.labelling import Labels
 from vcspec.actions.reading import FEATURES, Reading
 from vcspec.model.errors import Unreadable, UsageError
+from vcspec.model.finding import SHOWN
 from vcspec.model.labels import ordered
 from vcspec.model.matrix import AnyArray
 from vcspec.standard import standard
@@ -77,7 +78,7 @@ def planned(
 def _feature_names(labels: Labels, matrix: Matrix) -> AnyArray:
     name, table = labels.reading.features, matrix.features
     if name in {"", INDEX}:
-        return labels.source.index(table)
+        return _cleaned(labels.source.index(table), labels)
     known = labels.source.columns(table)
     if name not in known:
         message = (
@@ -86,7 +87,17 @@ def _feature_names(labels: Labels, matrix: Matrix) -> AnyArray:
             f"--map {FEATURES}={INDEX} for its row names"
         )
         raise UsageError(message)
-    return labels.source.column(table, name).values.astype(str).astype(object)
+    return _cleaned(labels.source.column(table, name).values.astype(str).astype(object), labels)
+
+
+def _cleaned(names: AnyArray, labels: Labels) -> AnyArray:
+    """Names of features without white space at their ends, which is said where there is any."""
+    texts = [str(name).strip() for name in names]
+    trimmed = [old for old, new in zip(names, texts, strict=True) if str(old) != new]
+    if trimmed:
+        listed = ", ".join(map(repr, trimmed[:SHOWN]))
+        labels.changes.append(f"features: {len(trimmed)} names cleaned of white space: {listed}")
+    return np.array(texts, dtype=object) if trimmed else names
 
 
 def _data_type(matrix: Matrix, labels: Labels) -> str:
