@@ -18,6 +18,7 @@ from vcspec.actions.split import split
 from vcspec.actions.validate import validate
 from vcspec.model.errors import Invalid, Mismatch, UsageError
 from vcspec.model.scorecard import Scorecard, table_digest
+from vcspec.render.scorecard_text import render_scorecard
 from vcspec.standard import definition_digest, standard
 from vcspec.storage.artefacts import write_arrays
 from vcspec.storage.sealing import sealed_content
@@ -452,6 +453,9 @@ def test_a_suite_that_the_reference_was_not_made_for_says_so(screen: tiny.Screen
     for name in ("vcc-2026-jaccard", "vcc-2026-mse-ratio"):
         assert set(found.reasons[found.metrics.index(name)]) == {"not-in-reference"}
         assert found.document["metrics"][name]["reasons"]["floor"] == "not-in-reference"
+    assert "vcspec reference --suite vcc-2026 --suite systema" in render_scorecard(found)
+    usual = scored(screen, screen.predictions)
+    assert "vcspec reference" not in render_scorecard(usual)
 
 
 def test_stated_deviations_are_scored(screen: tiny.Screen, tmp_path: Path) -> None:

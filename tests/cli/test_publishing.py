@@ -49,6 +49,13 @@ def test_publishing_prints_the_address_and_talks_aside(screen, tmp_path, run):
     assert "was published before" in run("publish", screen.dataset, tmp_path / "place").stderr
 
 
+def test_nothing_to_abort_is_said(screen, tmp_path, run):
+    run("publish", screen.dataset, tmp_path / "place")
+    done = run("publish", "--abort-stale", tmp_path / "place")
+    assert (done.stdout, done.exit_code) == ("", 0)
+    assert "nothing that was begun" in done.stderr
+
+
 def test_a_dry_run_lists_objects_bytes_requests_and_the_address(screen, tmp_path, run):
     told = run("publish", screen.dataset, tmp_path / "place", "--dry-run").stdout
     for word in ("X/data/c/0", "manifest.json", "objects", "requests", "vcs1s-sha256:", "/blobs/"):
@@ -195,8 +202,9 @@ def test_a_registry_is_written_again(place, run):
 
 def test_the_cache_is_looked_after(place, run):
     path = Path(run("fetch", "tiny", "--registry", place).stdout.strip())
-    assert "dataset" in run("cache", "list").stdout
-    assert json.loads(run("cache", "list", "--format", "json").stdout)[0]["path"] == str(path)
+    assert "tiny@1.0.0  dataset" in run("cache", "list").stdout
+    (kept,) = json.loads(run("cache", "list", "--format", "json").stdout)
+    assert (kept["path"], kept["name"]) == (str(path), "tiny@1.0.0")
     assert run("cache", "verify").exit_code == 0
     (path / "guest").write_text("x")
     damaged = run("cache", "verify")

@@ -165,7 +165,7 @@ def cache() -> None:
     """Look after the stores that were fetched; VCSPEC_CACHE says where they lie."""
 
 
-@cache.command("list")
+@cache.command("list", short_help="List what is kept, and what was left by interrupted fetches.")
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
@@ -180,7 +180,11 @@ def list_(format_: str) -> None:
     if format_ == "json":
         fields = ("storage", "kind", "content", "bytes", "used")
         rows = [
-            {"path": str(one.path), **{name: getattr(one, name) for name in fields}}
+            {
+                "path": str(one.path),
+                "name": one.name if one.document else "",
+                **{name: getattr(one, name) for name in fields},
+            }
             for one in stores
         ]
         emit(json.dumps(rows, indent=1))
@@ -189,11 +193,12 @@ def list_(format_: str) -> None:
     used = [datetime.fromtimestamp(one.used, UTC).strftime("%Y-%m-%d %H:%M") for one in stores]
     emit(
         table(
-            ("storage digest", "kind", "size", "last used (UTC)"),
+            ("name", "kind", "size", "last used (UTC)", "storage digest"),
             [
-                (one.storage, one.kind, size(one.bytes), when)
+                (one.name if one.document else "-", one.kind, size(one.bytes), when, one.storage)
                 for one, when in zip(stores, used, strict=True)
             ],
+            width=width(),
         )
     )
 
@@ -213,7 +218,7 @@ def verify() -> None:
     sys.exit(1 if bad else 0)
 
 
-@cache.command()
+@cache.command(short_help="Remove the stores that were not asked for longest.")
 @click.option("--keep", default="0", metavar="BYTES", show_default=True, help="Such as 5GiB.")
 @click.option("--damaged", is_flag=True, help="Remove only what is not as its digest says.")
 @click.option("--force", is_flag=True, help="Remove also what was asked for within the last hour.")

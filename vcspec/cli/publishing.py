@@ -128,7 +128,10 @@ def _texts(about: str | None) -> dict[str, Any]:
 def _abort_stale(url: str, *, dry_run: bool) -> None:
     from vcspec.actions.withdraw import abort_stale as action
 
-    for upload in action(url, dry_run=dry_run):
+    uploads = action(url, dry_run=dry_run)
+    if not uploads:
+        say("nothing that was begun over a day ago is unfinished")
+    for upload in uploads:
         verb = "would remove" if dry_run else "removed"
         what = (
             f"objects of {upload.storage}, begun {upload.began}"

@@ -11,6 +11,7 @@ from vcspec.render.report_text import drawn, shown
 from vcspec.standard import standard
 
 OTHER_FOLDS = "other-folds"
+NOT_MADE_FOR = "not-in-reference"
 ARROW = {"higher": "↑", "lower": "↓"}
 CALIBRATION = ("dynamic range", "beats floor", "can rank")
 BLIND = "*: not informative here: no replicate is known, or it is not above the floor beyond noise."
@@ -149,6 +150,16 @@ def _notes(document: Any) -> list[str]:
         notes.append(
             f"{', '.join(apart)} compare conditions of a context, which several folds test: there "
             "is a value of each fold (--strata), and none of all"
+        )
+    if lost := [
+        name
+        for name, found in document["metrics"].items()
+        if found["reasons"].get("floor") == NOT_MADE_FOR
+    ]:
+        asked = " ".join(f"--suite {name}" for name in document.get("suites", [document["suite"]]))
+        notes.append(
+            f"{', '.join(lost)} have no floor and no replicate, for which the reference was not "
+            f"made: vcspec reference {asked}"
         )
     if unscored := document["inputs"].get("missing"):
         notes.append(f"folds without a scorecard: {', '.join(unscored)}")
