@@ -127,7 +127,8 @@ def manifest(
     )
     write_text(Path(output), json.dumps(dict(found.document), indent=1, sort_keys=True) + "\n")
     say(
-        f"wrote {output}: {len(found.hashes)} hashes, one in {found.one_in} of {found.hashed} "
+        f"wrote {output}: {len(found.hashes)} hashes, "
+        f"{'all' if found.one_in == 1 else f'one in {found.one_in}'} of {found.hashed} "
         f"cells; 100 shared cells would be found with probability {found.chance_to_find(100):.3g}",
         quiet=quiet,
     )

@@ -10,6 +10,7 @@ from vcspec.cli.scoring import told
     epilog="""Examples:
 
 \b
+  mkdir fold1
   vcspec split data.zarr --strategy holdout-perturbations --fold 1/5 -o fold1/split.zarr
   vcspec pool fold*/card.json -o pooled.json
   vcspec pool a.json b.json --split 1.zarr --split 2.zarr --reference r1.zarr --reference r2.zarr"""
