@@ -193,6 +193,27 @@ def test_energy_distances_are_those_of_all_pairs(kernels):
     assert np.isnan(distances.energy_distances([samples[0], samples[1][:1]])[0, 1])
 
 
+@pytest.mark.parametrize("kernels", [True, False])
+def test_cells_that_nearly_stand_on_both_sides_are_as_near_as_they_are(kernels):
+    """Of their inner products nothing but rounding is left, whose root is no rounding any more."""
+    draw = np.random.default_rng(2)
+    one = draw.normal(100, 3, (9, 11))
+    other = np.concatenate([one[:7] * (1 + 1e-15), one[7:] + 1e-6, one[:1]])
+    samples = [one, other]
+
+    def mean(left, right):
+        gaps = np.linalg.norm(left[:, np.newaxis] - right, axis=2)
+        return gaps.sum() / (len(left) * (len(right) - (left is right)))
+
+    wanted = 2 * mean(one, other) - mean(one, one) - mean(other, other)
+    if kernels:
+        found = distances.energy_distances(samples)[0, 1]
+    else:
+        with without_kernels():
+            found = distances.energy_distances(samples)[0, 1]
+    assert found == pytest.approx(wanted, abs=1e-10)
+
+
 @DRAWN
 @given(SEEDS)
 def test_bytes_that_are_canonical_are_digested_as_they_lie(seed):

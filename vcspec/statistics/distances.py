@@ -7,6 +7,8 @@ import numpy as np
 from vcspec.model.matrix import Array
 from vcspec.statistics.kernels import call, compiled
 
+NEAR = 1e-8  # share of both lengths below which a squared distance is taken from differences
+
 
 def pairwise(left: Array, right: Array, *, squared: bool) -> Array:
     """(n, m) sums over features of |left - right|, or of its square.
@@ -63,12 +65,24 @@ def _within(sample: Array, lengths: Array) -> float:
 
 
 def _sum_of_roots(left: Array, right: Array, lengths: Array, others: Array) -> float:
-    """Sum of Euclidean distances of all pairs, from their inner products."""
+    """Sum of Euclidean distances of all pairs, from their inner products.
+
+    Of pairs that are so near that these leave nothing but rounding, from their differences.
+    """
     products = left @ right.T
     if left is right:
         np.fill_diagonal(products, lengths)  # a cell is at distance 0 from itself, exactly
     if compiled() is not None:
-        contiguous = np.ascontiguousarray(products)
-        return float(call("vcs_sum_of_roots", len(left), len(right), contiguous, lengths, others))
-    gaps = lengths[:, np.newaxis] + others - 2 * products
-    return float(np.sqrt(np.maximum(gaps, 0)).sum())
+        sides = np.ascontiguousarray(products), lengths, others
+        size, near = left.shape[1], np.array([NEAR])
+        return float(
+            call("vcs_sum_of_roots", len(left), len(right), *sides, size, left, right, near)
+        )
+    both = lengths[:, np.newaxis] + others
+    gaps = both - 2 * products
+    found = float(np.sqrt(np.maximum(gaps, 0)).sum())
+    near_pairs = gaps < NEAR * both
+    if not near_pairs.any():
+        return found
+    exact = pairwise(left, right, squared=True)[near_pairs]
+    return found + float((np.sqrt(exact) - np.sqrt(np.maximum(gaps[near_pairs], 0))).sum())

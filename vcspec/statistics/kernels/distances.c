@@ -76,22 +76,44 @@ API void vcs_pairwise(int64_t n, int64_t m, int64_t features, const double *left
     else absolute(n, m, features, left, right, out);
 }
 
-/* Sum of Euclidean distances, from inner products (n, m) and the squared lengths of both sides. */
-API WIDE double vcs_sum_of_roots(int64_t n, int64_t m, const double *products, const double *left,
-                                 const double *right) {
+static double squared_gap(const double *a, const double *b, int64_t width) {
     double sum = 0.0;
+    for (int64_t k = 0; k < width; k++) {
+        double d = a[k] - b[k];
+        sum += d * d;
+    }
+    return sum;
+}
+
+/* Sum of Euclidean distances, from inner products (n, m) and the squared lengths of both sides. Of a
+   pair whose squared distance is below `near` of both lengths, of which inner products leave nothing
+   but rounding, from the rows themselves, (n, width) and (m, width). */
+API WIDE double vcs_sum_of_roots(int64_t n, int64_t m, const double *products, const double *left,
+                                 const double *right, int64_t width, const double *rows,
+                                 const double *columns, const double *near) {
+    double sum = 0.0, share = *near;
     for (int64_t i = 0; i < n; i++) {
-        double lane[8] = {0};
+        double lane[8] = {0}, close[8] = {0};
         const double *own = products + i * m;
         int64_t j = 0;
         for (; j + 8 <= m; j += 8)
             for (int l = 0; l < 8; l++) {
-                double d = left[i] + right[j + l] - 2.0 * own[j + l];
+                double both = left[i] + right[j + l], d = both - 2.0 * own[j + l];
+                close[l] += d < share * both ? 1.0 : 0.0;
                 lane[l] += sqrt(d > 0.0 ? d : 0.0);
             }
         for (int l = 0; j + l < m; l++) {
-            double d = left[i] + right[j + l] - 2.0 * own[j + l];
+            double both = left[i] + right[j + l], d = both - 2.0 * own[j + l];
+            close[l] += d < share * both ? 1.0 : 0.0;
             lane[l] += sqrt(d > 0.0 ? d : 0.0);
+        }
+        double found = rows == columns ? -1.0 : 0.0; /* a row of one side is near itself */
+        for (int l = 0; l < 8; l++) found += close[l];
+        for (j = 0; found > 0.0 && j < m; j++) {
+            double both = left[i] + right[j], d = both - 2.0 * own[j];
+            if (d < share * both)
+                lane[0] += sqrt(squared_gap(rows + i * width, columns + j * width, width)) -
+                           sqrt(d > 0.0 ? d : 0.0);
         }
         for (int l = 0; l < 8; l++) sum += lane[l];
     }
