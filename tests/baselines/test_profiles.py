@@ -173,3 +173,22 @@ def test_every_baseline_is_its_formula(seed: int) -> None:
 def test_a_baseline_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(UnknownName, match="no-change"):
         predicted("no-chance", TRAINING, [])
+
+
+def test_the_linear_model_finds_what_is_linear_in_profiles() -> None:
+    """Effects by two components of the profiles, most of which are found."""
+    draw = np.random.default_rng(0)
+    features, trained = 80, 30
+    embedded, control = draw.normal(0, 1, (features, 2)), draw.gamma(4, 2, features)
+    weights = draw.normal(0, 1, (2, 2))
+    names = tuple(f"G{number}" for number in range(features))
+    effects = embedded @ weights @ embedded.T  # (features, perturbations)
+    conditions = tuple(condition("x", name) for name in names[:trained])
+    means = control + 0.1 * effects[:, :trained].T
+    training = Training(conditions, means, {"x": control}, names, least=-np.inf)
+    found = predicted("linear", training, [condition("x", name) for name in names[trained:]])
+    assert found.native.all()
+    wanted = control + 0.1 * effects[:, trained:].T
+    middle = means.mean(axis=0)
+    missed = np.linalg.norm(found.means - wanted) / np.linalg.norm(middle - wanted)
+    assert missed < 0.3

@@ -185,11 +185,25 @@ def place(b: Benchmark, axes: np.ndarray, key: str) -> Vector:
     return axes[features_of(b, key)].sum(axis=0)
 
 
+def scores(b: Benchmark) -> np.ndarray:
+    """Ten components of the training profiles and their controls, scaled by singular values."""
+    trained = b.with_role("train")
+    first = {b.context[key]: key for key in reversed(trained)}
+    profiles = [measured(b, key) for key in trained]
+    profiles += [control_profile(b, key) for key in first.values()]
+    centred = np.array([profile - math.fsum(profile) / len(profile) for profile in profiles]).T
+    lengths, axes = np.linalg.eigh(centred @ centred.T)
+    kept = [at for at in np.argsort(-lengths)[:10] if lengths[at] > 1e-14 * max(lengths)]
+    return axes[:, kept] * np.sqrt(lengths[kept])
+
+
 def linear(b: Benchmark, key: str) -> tuple[Vector, bool]:
-    found = embedding(b)
-    if found is None or not whole(b, key):
+    keys = [other for other in b.with_role("train") if whole(b, other)]
+    if len(keys) < 2 or not whole(b, key):
         return context_mean(b, key)[0], False
-    keys, middle, rest, axes = found
+    middle = average([effect(b, other) for other in keys])
+    rest = np.array([effect(b, other) - middle for other in keys]).T
+    axes = scores(b)
     ridge = 0.1 * np.eye(axes.shape[1])
     places = np.array([place(b, axes, other) for other in keys])
     weights = np.linalg.inv(axes.T @ axes + ridge) @ axes.T @ rest @ places

@@ -158,16 +158,18 @@ def target_scaling(training: Training, targets: Sequence[Condition]) -> Profiles
 
 @baseline("linear")
 def linear(training: Training, targets: Sequence[Condition]) -> Profiles:
-    """The control plus a ridge regression of changes on embeddings of features and targets."""
-    embedded = _Embedded.of(training)
+    """The control plus a ridge regression of changes on embeddings of features and targets.
+
+    Source: Ahlmann-Eltze et al. 2025, doi:10.1038/s41592-025-02772-6.
+    """
+    fitted = _Fitted.of(training)
     asked = targets_of(targets, training.features)
 
     def change(row: int) -> Array | None:
-        if embedded is None or not embedded.covers(targets[row], asked[row]):
+        if fitted is None or not _covers(targets[row], asked[row]):
             return None
-        return embedded.middle + embedded.axes @ (
-            embedded.weights @ embedded.of_targets(asked[row])
-        )
+        place = fitted.scores[asked[row]].sum(axis=0)
+        return np.asarray(fitted.middle + fitted.scores @ (fitted.weights @ place))
 
     return _shifted_by(training, targets, [change(row) for row in range(len(targets))])
 
@@ -175,15 +177,18 @@ def linear(training: Training, targets: Sequence[Condition]) -> Profiles:
 @baseline("nearest-conditions")
 def nearest_conditions(training: Training, targets: Sequence[Condition]) -> Profiles:
     """The control plus the mean change of the training conditions with the nearest targets."""
-    embedded = _Embedded.of(training)
+    own, rows = _of_features(training)
     asked = targets_of(targets, training.features)
+    changes = training.deltas[rows]
+    axes = _scores((changes - changes.mean(axis=0)).T, scaled=False) if len(rows) > 1 else None
 
     def change(row: int) -> Array | None:
-        if embedded is None or not embedded.covers(targets[row], asked[row]):
+        if axes is None or not _covers(targets[row], asked[row]):
             return None
-        away = np.square(embedded.places - embedded.of_targets(asked[row])).sum(axis=1)
+        places = np.array([axes[own[other]].sum(axis=0) for other in rows])
+        away = np.square(places - axes[asked[row]].sum(axis=0)).sum(axis=1)
         nearest = np.argsort(np.round(away, 12), kind="stable")[:NEIGHBOURS]
-        return np.asarray(training.deltas[embedded.rows[nearest]].mean(axis=0))
+        return np.asarray(training.deltas[rows[nearest]].mean(axis=0))
 
     return _shifted_by(training, targets, [change(row) for row in range(len(targets))])
 
@@ -194,57 +199,64 @@ RIDGE = 0.1
 FLAT = 1e-9  # share of the largest singular value below which an axis is rounding
 
 
+def _of_features(training: Training) -> tuple[Sequence[NDArray[np.int64]], NDArray[np.int64]]:
+    """Targets of the training conditions, and the conditions whose members are all features."""
+    own = targets_of(training.conditions, training.features)
+    pairs = zip(training.conditions, own, strict=True)
+    rows = [row for row, (condition, found) in enumerate(pairs) if _covers(condition, found)]
+    return own, np.array(rows, dtype=np.int64)
+
+
+def _covers(condition: Condition, features: NDArray[np.int64]) -> bool:
+    """Whether all members of the perturbation are features."""
+    return len(features) == len(condition.members)
+
+
+def _scores(values: Array, *, scaled: bool) -> Array | None:
+    """(features, components) first left singular vectors, scaled by their values if so asked.
+
+    None where all values vanish.
+    """
+    left, lengths, _ = np.linalg.svd(values, full_matrices=False)
+    kept = min(COMPONENTS, int((lengths > FLAT * max(lengths.max(), FLAT)).sum()))
+    if not kept:
+        return None
+    return np.asarray(left[:, :kept] * (lengths[:kept] if scaled else 1))
+
+
 @dataclass(frozen=True, eq=False)
-class _Embedded:
-    """Training changes as features × perturbations, in few axes.
+class _Fitted:
+    """Training changes as features × perturbations, in few components of the training profiles.
 
     Attributes:
-        rows: numbers of the training conditions whose members are all features.
-        middle: (features,) their mean change.
-        axes: (features, components) embedding of the features: principal axes of the changes.
-        places: (rows, components) embedding of the perturbations: sums of their targets' rows.
+        middle: (features,) mean change.
+        scores: (features, components) embedding of the features; that of a perturbation is the sum
+            of its targets' rows.
         weights: (components, components) ridge regression between the two.
     """
 
-    rows: NDArray[np.int64]
     middle: Array
-    axes: Array
-    places: Array
+    scores: Array
     weights: Array
 
     @classmethod
-    def of(cls, training: Training) -> "_Embedded | None":
+    def of(cls, training: Training) -> "_Fitted | None":
         """Fit to the training conditions; None where fewer than two target features."""
-        own = targets_of(training.conditions, training.features)
-        pairs = zip(training.conditions, own, strict=True)
-        rows = np.array(
-            [row for row, pair in enumerate(pairs) if len(pair[1]) == len(pair[0].members)],
-            dtype=np.int64,
-        )
+        own, rows = _of_features(training)
         if len(rows) < 2:
+            return None
+        contexts = dict.fromkeys(condition.context_key for condition in training.conditions)
+        profiles = np.vstack([training.means, *(training.controls[name] for name in contexts)])
+        scores = _scores((profiles - profiles.mean(axis=1, keepdims=True)).T, scaled=True)
+        if scores is None:
             return None
         changes = training.deltas[rows]
         middle = changes.mean(axis=0)
-        left, lengths, _ = np.linalg.svd((changes - middle).T, full_matrices=False)
-        kept = min(COMPONENTS, int((lengths > FLAT * max(lengths.max(), FLAT)).sum()))
-        if not kept:
-            return None
-        axes = left[:, :kept]
-        places = np.array([axes[own[row]].sum(axis=0) for row in rows])
-        inner = np.linalg.solve(
-            axes.T @ axes + RIDGE * np.eye(kept), axes.T @ (changes - middle).T @ places
-        )
-        outer = places.T @ places + RIDGE * np.eye(kept)
-        return cls(rows, middle, axes, places, np.linalg.solve(outer, inner.T).T)
-
-    @staticmethod
-    def covers(target: Condition, features: NDArray[np.int64]) -> bool:
-        """Whether all members of the perturbation are features."""
-        return len(features) == len(target.members)
-
-    def of_targets(self, features: NDArray[np.int64]) -> Array:
-        """(components,) embedding of a perturbation of these features."""
-        return np.asarray(self.axes[features].sum(axis=0))
+        places = np.array([scores[own[row]].sum(axis=0) for row in rows])
+        ridge = RIDGE * np.eye(scores.shape[1])
+        inner = np.linalg.solve(scores.T @ scores + ridge, scores.T @ (changes - middle).T @ places)
+        outer = places.T @ places + ridge
+        return cls(middle, scores, np.linalg.solve(outer, inner.T).T)
 
 
 def _shifted_by(
