@@ -67,11 +67,13 @@ def test_help_loads_neither_numpy_nor_zarr_nor_rich():
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_explains_itself(run, name):
+def test_every_command_explains_itself(run, name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run(name, "--help")
     assert code == 0
     assert out.startswith("Usage: vcspec " + name)
     assert cli.get_command(None, name).help
+    assert max(map(len, out.splitlines())) <= 80
 
 
 def test_the_version_is_printed(run):

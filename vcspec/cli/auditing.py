@@ -23,7 +23,8 @@ from vcspec.cli.output import (
 \b
   vcspec audit split.zarr
   vcspec audit split.zarr --dataset data.zarr --table families.csv
-  vcspec audit split.zarr --predictions model.zarr --pretraining corpus.json --format sarif"""
+  vcspec audit split.zarr --predictions model.zarr \\
+      --pretraining corpus.json --format sarif"""
 )
 @click.argument("split")
 @click.option("--dataset", metavar="DATASET", help="The dataset that the split pins.")
@@ -83,7 +84,8 @@ def audit(
 
 \b
   vcspec manifest atlas.zarr screen.zarr --id my-model/corpus -o corpus.json
-  vcspec manifest screen.zarr --split split.zarr --id my-model/training -o training.json"""
+  vcspec manifest screen.zarr --split split.zarr --id my-model/training \\
+      -o training.json"""
 )
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @click.option("--id", "id_", required=True, metavar="ID", help="Id of the manifest.")

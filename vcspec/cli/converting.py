@@ -12,11 +12,13 @@ from vcspec.cli.output import overwrite_option, progress_bar, quiet_option, say
     epilog="""Examples:
 
 \b
-  vcspec convert screen.h5ad screen.zarr --as dataset --columns gears --layer counts \\
-      --values counts --id my-screen --title "My screen" --licence CC-BY-4.0 \\
-      --organism NCBITaxon:9606 --assay EFO:0008913 --namespace hgnc-symbol
-  vcspec convert pred.h5ad pred.zarr --as predictions --split split.zarr --columns cell-eval \\
-      --set context=K562 --values log1p:10000 --model mine --model-version 1
+  vcspec convert screen.h5ad screen.zarr --as dataset --columns gears \\
+      --layer counts --values counts --id my-screen --title "My screen" \\
+      --licence CC-BY-4.0 --organism NCBITaxon:9606 --assay EFO:0008913 \\
+      --namespace hgnc-symbol
+  vcspec convert pred.h5ad pred.zarr --as predictions --split split.zarr \\
+      --columns cell-eval --set context=K562 --values log1p:10000 \\
+      --model mine --model-version 1
 
 `vcspec explain conventions` lists the conventions, `vcspec explain gears` shows what one means."""
 )

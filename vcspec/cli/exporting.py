@@ -13,7 +13,8 @@ from vcspec.render.exports import FORMATS
     epilog="""Examples:
 
 \b
-  vcspec export data.zarr --format croissant --url https://example.org/data.zarr
+  vcspec export data.zarr --format croissant \\
+      --url https://example.org/data.zarr
   vcspec export data.zarr --format cff --author 'Doe, Jane' -o CITATION.cff
   vcspec export data.zarr --format card --about about.md -o README.md
   vcspec export split.zarr --format in-toto -o split.intoto.json"""

@@ -98,9 +98,9 @@ LEVEL = click.option(
 
 \b
   vcspec template split.zarr empty.zarr --level profiles
-  python -c 'import anndata; a = anndata.read_zarr("empty.zarr"); …; a.write_h5ad("m.h5ad")'
-  vcspec convert m.h5ad mine.zarr --as predictions --split split.zarr --columns vcspec \\
-      --values log1p:10000 --level profiles --model mine
+  # fill a = anndata.read_zarr("empty.zarr") and save a.write_h5ad("m.h5ad")
+  vcspec convert m.h5ad mine.zarr --as predictions --split split.zarr \\
+      --columns vcspec --values log1p:10000 --level profiles --model mine
 
 In Python, `vcspec.open_split(SPLIT).writer(TARGET)` takes a matrix for each condition, and needs no
 template."""

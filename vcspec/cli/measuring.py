@@ -12,9 +12,11 @@ from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quie
 
 \b
   vcspec difficulty split.zarr
-  vcspec difficulty split.zarr --dataset data.zarr --reference reference.zarr
+  vcspec difficulty split.zarr --dataset data.zarr \\
+      --reference reference.zarr
   vcspec difficulty split.zarr --format json -o difficulty.json
-  vcspec difficulty split.zarr --format json --summary -o splits/DATASET/NAME/difficulty.json"""
+  vcspec difficulty split.zarr --format json --summary \\
+      -o splits/DATASET/NAME/difficulty.json"""
 )
 @click.argument("split")
 @click.option("--dataset", metavar="DATASET", help="The dataset that the split pins.")

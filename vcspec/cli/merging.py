@@ -12,8 +12,10 @@ from vcspec.cli.output import chosen_settings, limit_options, overwrite_option, 
     epilog="""Examples:
 
 \b
-  vcspec merge adamson.zarr replogle.zarr --id adamson-replogle -o merged.zarr
-  vcspec merge a.zarr b.zarr --id a-b --features 2000 --select-on a -o merged.zarr"""
+  vcspec merge adamson.zarr replogle.zarr --id adamson-replogle \\
+      -o merged.zarr
+  vcspec merge a.zarr b.zarr --id a-b --features 2000 --select-on a \\
+      -o merged.zarr"""
 )
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @click.option("-o", "--output", "target", required=True, metavar="STORE", help="Where to write it.")

@@ -11,9 +11,11 @@ from vcspec.cli.scoring import told
 
 \b
   mkdir fold1
-  vcspec split data.zarr --strategy holdout-perturbations --fold 1/5 -o fold1/split.zarr
+  vcspec split data.zarr --strategy holdout-perturbations --fold 1/5 \\
+      -o fold1/split.zarr
   vcspec pool fold*/card.json -o pooled.json
-  vcspec pool a.json b.json --split 1.zarr --split 2.zarr --reference r1.zarr --reference r2.zarr"""
+  vcspec pool a.json b.json --split 1.zarr --split 2.zarr \\
+      --reference r1.zarr --reference r2.zarr"""
 )
 @click.argument("cards", nargs=-1, required=True, metavar="CARD CARD…")
 @click.option("--split", "splits", multiple=True, metavar="SPLIT", help="Of a fold; repeatable.")

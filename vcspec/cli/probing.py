@@ -13,7 +13,8 @@ from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quie
 
 \b
   vcspec probe split.zarr
-  vcspec probe split.zarr --dataset data.zarr --reference reference.zarr --suite vcc-2025
+  vcspec probe split.zarr --dataset data.zarr --reference reference.zarr \\
+      --suite vcc-2025
   vcspec probe split.zarr --format json -o probe.json"""
 )
 @click.argument("split")

@@ -14,8 +14,10 @@ from vcspec.model.errors import UsageError
     epilog="""Examples:
 
 \b
-  vcspec publish data.zarr s3://bucket/place --contact 'Ada <ada@example.org>' --dry-run
-  vcspec publish split.zarr s3://bucket/place --contact 'Ada <ada@example.org>' --dataset data.zarr
+  vcspec publish data.zarr s3://bucket/place \\
+      --contact 'Ada <ada@example.org>' --dry-run
+  vcspec publish split.zarr s3://bucket/place \\
+      --contact 'Ada <ada@example.org>' --dataset data.zarr
   vcspec publish --abort-stale s3://bucket/place
 
 What is sent is read back, byte for byte, before the release is created; the same command completes
@@ -166,7 +168,8 @@ def withdraw(name: str, url: str, reason: str, superseded_by: str, kind: str | N
 \b
   vcspec registry https://example.org/place
   vcspec registry s3://bucket/place --write
-  vcspec registry s3://bucket/place https://mirror.example.org/place -o registry.json"""
+  vcspec registry s3://bucket/place https://mirror.example.org/place \\
+      -o registry.json"""
 )
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @click.option("--write", is_flag=True, help="Read every release of URL, and write its registry.")

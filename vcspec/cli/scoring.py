@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 \b
   vcspec score predictions.zarr
-  vcspec score predictions.zarr --split split.zarr --reference reference.zarr -o card.json
+  vcspec score predictions.zarr --split split.zarr \\
+      --reference reference.zarr -o card.json
   vcspec score predictions.zarr --dataset dataset.zarr
   vcspec score predictions.zarr --format json > card.json"""
 )

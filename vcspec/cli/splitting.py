@@ -17,12 +17,18 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
     epilog="""Examples:
 
 \b
-  vcspec split norman.zarr --strategy holdout-combinations --fraction 0.3 --seed 7 -o split.zarr
-  vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T -o split.zarr
-  vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 -o fold1.zarr
-  vcspec split lines.zarr --strategy few-shot-contexts --fraction 0.2 --set shots=0.3 -o few.zarr
-  vcspec split norman.zarr --from norman_simulation_1.pkl --claim unseen-perturbation -o split.zarr
-  vcspec split norman.zarr --card norman-mcfaline/unseen-combination -o split.zarr"""
+  vcspec split norman.zarr --strategy holdout-combinations --fraction 0.3 \\
+      --seed 7 -o split.zarr
+  vcspec split kang.zarr --strategy holdout-contexts --hold-out CD4T \\
+      -o split.zarr
+  vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 \\
+      -o fold1.zarr
+  vcspec split lines.zarr --strategy few-shot-contexts --fraction 0.2 \\
+      --set shots=0.3 -o few.zarr
+  vcspec split norman.zarr --from norman_simulation_1.pkl \\
+      --claim unseen-perturbation -o split.zarr
+  vcspec split norman.zarr --card norman-mcfaline/unseen-combination \\
+      -o split.zarr"""
 )
 @click.argument("datasets", metavar="DATASET", nargs=-1, required=True)
 @click.option(
