@@ -386,6 +386,15 @@ def test_an_open_source_is_warned_of(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_disclosed_is_no_scorecard_and_it_is_said_what_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = tmp_path / "told.json"
+    told.write_text('{"kind": "disclosure", "spec": "1.0"}', encoding="utf-8")
+    assert run(monkeypatch, "verify", told) == 4
+    assert "Give a scorecard, as `vcspec score -o CARD` writes one" in capsys.readouterr().err
+
+
 def test_an_entrant_who_has_no_truth_is_told_that_it_is_withheld(
     made: Path, tmp_path: Path
 ) -> None:

@@ -313,9 +313,11 @@ def test_a_split_is_told_with_its_difficulty(run, folder, monkeypatch):
     assert not out
     assert "tested: skin|G00, skin|G00+G01, skin|G01, skin|G02, … 7 more" in err
     assert "claim: unseen-context (vcspec explain unseen-context)" in err
+    assert "no context has two tested conditions" not in err
     arguments = ("--strategy", "holdout-perturbations", "--hold-out", "G00", "--no-difficulty")
     _, _, err = run("split", folder / "data.zarr", *arguments, "-o", folder / "singles.zarr")
     assert "tested: liver|G00, skin|G00\n" in err
+    assert "warning: no context has two tested conditions" in err
     assert "excluded: 2, combination of a held-out perturbation" in err
     assert "tested conditions, medians" not in run(*told, "--no-difficulty")[2]
     assert run(*told, "--quiet")[2] == ""

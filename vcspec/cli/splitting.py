@@ -326,6 +326,12 @@ def _roles(target: str) -> None:
     tested = [condition.key for condition in opened.having("test")]
     more = f", … {len(tested) - SHOWN} more" if len(tested) > SHOWN else ""
     say(f"tested: {', '.join(tested[:SHOWN])}{more}")
+    beside = Counter(condition.context_key for condition in opened.conditions)
+    if beside and max(beside.values()) == 1:
+        say(
+            "warning: no context has two tested conditions: metrics that tell conditions apart, "
+            "such as discrimination-cosine, will have no value"
+        )
     for reason, number in Counter(opened.reasons("excluded")).items():
         say(f"excluded: {number}, {reason}")
     claim = opened.document["claim"]

@@ -42,7 +42,8 @@ def unknown_kind(subject: Artefact) -> Iterator[Fault]:
     known = ["scorecard"] if is_file else list(subject.standard.layouts)
     declared = subject.document.get("kind")
     if declared not in known:
-        yield Fault("/", repr(declared), ", ".join(known), pointer="/vcspec/kind")
+        other = "Give a scorecard, as `vcspec score -o CARD` writes one." if is_file else ""
+        yield Fault("/", repr(declared), ", ".join(known), pointer="/vcspec/kind", hint=other)
 
 
 @rule("VCS004")
