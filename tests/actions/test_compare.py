@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,55 @@ def test_a_table_of_another_shape_is_found(cards: list[Path], tmp_path: Path, me
     del document["by_condition"][member][0]
     (tmp_path / "card.json").write_bytes(rfc8785.dumps(document))
     assert validate(tmp_path / "card.json").codes == ("VCS615",)
+
+
+def without_metric(table: dict[str, Any]) -> None:
+    for member in ("metrics", "values", "reasons"):
+        del table[member][0]
+
+
+def without_conditions(table: dict[str, Any]) -> None:
+    table.update(conditions=[], contexts=[])
+    for row in table["values"]:
+        row.clear()
+
+
+def with_a_condition_twice(table: dict[str, Any]) -> None:
+    table["conditions"][0] = table["conditions"][1]
+
+
+def without_reasons(table: dict[str, Any]) -> None:
+    table["values"][0] = [None] * len(table["values"][0])
+    table["reasons"][0] = []
+
+
+def beyond_numbers(table: dict[str, Any]) -> None:
+    at = table["metrics"].index("mae")
+    table["values"][at] = [1e300] * len(table["values"][at])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (without_metric, "VCS615"),
+        (without_conditions, "VCS615"),
+        (with_a_condition_twice, "VCS615"),
+        (without_reasons, "VCS615"),
+        (beyond_numbers, "VCS612"),
+    ],
+)
+def test_a_table_that_fits_its_digest_and_not_its_card_is_found(
+    change: Callable[[dict[str, Any]], None], code: str, cards: list[Path], tmp_path: Path
+) -> None:
+    document = json.loads(cards[0].read_text("utf-8"))
+    change(document["by_condition"])
+    found = Scorecard.of(document)
+    parts = (found.metrics, found.conditions, found.values, found.reasons)
+    document["table"] = table_digest(*parts)
+    (tmp_path / "card.json").write_bytes(rfc8785.dumps(document))
+    assert validate(tmp_path / "card.json").codes == (code,)
+    with pytest.raises(Invalid):
+        compare([tmp_path / "card.json", cards[1]])
 
 
 def test_a_card_that_discloses_no_values_by_condition_cannot_be_compared(

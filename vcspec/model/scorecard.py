@@ -37,7 +37,7 @@ class Scorecard:
         """The scorecard that a document describes, which must hold its values by condition."""
         table = document["by_condition"]
         size = len(table["conditions"])
-        values = np.array(table["values"], dtype=np.float64).reshape(-1, size)
+        values = np.array(table["values"], dtype=np.float64).reshape(len(table["metrics"]), size)
         reasons = tuple(tuple(row) or ("",) * size for row in table["reasons"])
         names = tuple(table["metrics"])
         conditions, contexts = tuple(table["conditions"]), tuple(table["contexts"])

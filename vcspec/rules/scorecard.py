@@ -14,6 +14,7 @@ from vcspec.rules.subject import Subject
 from vcspec.standard import definition_digest
 
 TOLERANCE = 1e-9
+LARGEST = 1e100  # no metric of float32 values comes near it, and its square is still a number
 
 
 @rule("VCS610")
@@ -32,15 +33,19 @@ def scorecard_not_canonical(subject: Subject) -> Iterator[Fault]:
 
 @rule("VCS612")
 def score_out_of_range(subject: Subject) -> Iterator[Fault]:
-    """Compare values, floors and replicates with the metric's range."""
+    """Compare values, floors, replicates and values by condition with the metric's range."""
+    table = subject.document.get("by_condition", {"metrics": (), "values": ()})
+    rows = dict(zip(table["metrics"], table["values"], strict=False))
     for name, result in subject.document["metrics"].items():
         entry = subject.standard.metrics.get(name)
         if entry is None:
             continue
-        low, high = entry["range"]
-        for value in (result["value"], result["replicate"], (result["floor"] or {}).get("value")):
-            if value is not None and not low - TOLERANCE <= value <= high + TOLERANCE:
-                yield Fault("/", f"{name} = {value}", f"{low} … {high}", pointer=f"/metrics/{name}")
+        low, high = max(entry["range"][0], -LARGEST), min(entry["range"][1], LARGEST)
+        told = (result["value"], result["replicate"], (result["floor"] or {}).get("value"))
+        for pointer, values in ((f"/metrics/{name}", told), ("/by_condition", rows.get(name, ()))):
+            for value in values:
+                if value is not None and not low - TOLERANCE <= value <= high + TOLERANCE:
+                    yield Fault("/", f"{name} = {value}", f"{low} … {high}", pointer=pointer)
 
 
 @rule("VCS613")
@@ -80,7 +85,7 @@ def table_differs(subject: Subject) -> Iterator[Fault]:
     table = document.get("by_condition")
     if table is None:
         return
-    problem = _misshapen(table)
+    problem = _misshapen(table) or _unaccounted(table, document)
     if problem:
         yield Fault("/", problem, "a value for each metric and condition", pointer="/by_condition")
         return
@@ -88,6 +93,20 @@ def table_differs(subject: Subject) -> Iterator[Fault]:
     digest = table_digest(card.metrics, card.conditions, card.values, card.reasons)
     if digest != document["table"]:
         yield Fault("/", digest, document["table"], pointer="/by_condition")
+
+
+def _unaccounted(table: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """How the table and the rest of the document differ; empty where they do not."""
+    names, keys = table["metrics"], table["conditions"]
+    if sorted(names) != sorted(document["metrics"]):
+        return f"{len(names)} metrics that are not the {len(document['metrics'])} of the scorecard"
+    if len(set(keys)) != len(keys) or len(keys) != document["conditions"]:
+        return f"{len(set(keys))} conditions in {len(keys)} columns for {document['conditions']}"
+    for name, values, reasons in zip(names, table["values"], table["reasons"], strict=True):
+        told = [bool(reason) for reason in reasons or [""] * len(values)]
+        if told != [value is None for value in values]:
+            return f"{name}: values beside reasons why there are none, or neither"
+    return ""
 
 
 def _misshapen(table: Mapping[str, Any]) -> str:
