@@ -3,7 +3,7 @@ import pytest
 
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import rows_of_dense
-from vcspec.statistics.normalise import log1p_rows
+from vcspec.statistics.normalise import amounts_of, log1p_rows
 
 COUNTS = np.array([[0, 3, 1, 0], [0, 0, 0, 0], [7, 0, 0, 2]], dtype=np.float32)
 
@@ -44,3 +44,12 @@ def test_log1p_values_are_only_cast():
 def test_other_spaces_are_refused():
     with pytest.raises(UsageError, match="embedding"):
         log1p_rows(rows_of_dense(COUNTS), space="embedding", target_sum=1e4)
+
+
+def test_values_beyond_what_numbers_hold_are_infinite_without_a_word():
+    rows = rows_of_dense(np.array([[1e200, 1.0]]))
+    with np.errstate(all="raise"):
+        found = log1p_rows(rows, space="zscore").dense()
+        amounts = amounts_of(rows, space="log1p").dense()
+    np.testing.assert_array_equal(found, [[np.inf, 1.0]])
+    np.testing.assert_array_equal(amounts, [[np.inf, np.expm1(1.0)]])

@@ -10,9 +10,13 @@ from vcspec.model.spaces import AS_MEASURED
 
 
 def amounts_of(rows: Rows, *, space: str) -> Rows:
-    """The same cells before the logarithm, float64: log1p values by expm1, others as they are."""
+    """The same cells before the logarithm, float64: log1p values by expm1, others as they are.
+
+    What is beyond the largest number is infinite.
+    """
     values = rows.data.astype(np.float64)
-    return replace(rows, data=np.expm1(values) if space == "log1p" else values)
+    with np.errstate(over="ignore"):
+        return replace(rows, data=np.expm1(values) if space == "log1p" else values)
 
 
 def log1p_rows(
@@ -21,8 +25,8 @@ def log1p_rows(
     """The same cells as log1p values, float32.
 
     Counts become `log1p(count * target_sum / total)`, computed in float64 and rounded once; values
-    that are log1p already, or are scored as they were measured, are only cast. A cell of total 0
-    stays 0.
+    that are log1p already, or are scored as they were measured, are only cast, and infinite where
+    float32 holds them no more. A cell of total 0 stays 0.
 
     Args:
         rows: cells × features in `space`.
@@ -35,7 +39,8 @@ def log1p_rows(
         UsageError: there is no way from `space` to log1p.
     """
     if space == "log1p" or space in AS_MEASURED:
-        return replace(rows, data=rows.data.astype(np.float32, copy=False))
+        with np.errstate(over="ignore"):
+            return replace(rows, data=rows.data.astype(np.float32, copy=False))
     if space != "counts":
         message = f"values are {space!r}; log1p values can be made of 'counts' and 'log1p' only"
         raise UsageError(message)
