@@ -192,12 +192,13 @@ def test_what_asks_for_the_truth_says_that_the_public_part_has_it_not(
     for asked in (
         lambda: reference(*parts, tmp_path / "ref.zarr"),
         lambda: difficulty(parts[0], dataset=parts[1]),
-        lambda: score(tmp_path / "model.zarr", split=parts[0], dataset=parts[1]),
     ):
         with pytest.raises(
             Mismatch, match=r"has no cells of liver\|G05; give the dataset that has"
         ):
             asked()
+    with pytest.raises(UsageError, match=r"such as liver\|G05; split tiny/unseen withholds them"):
+        score(tmp_path / "model.zarr", split=parts[0], dataset=parts[1])
 
 
 def test_no_name_of_a_withheld_cell_is_public(made: Path) -> None:
@@ -349,7 +350,9 @@ def test_the_commands_hide_and_disclose(
     assert code == 0
     said = capsys.readouterr().err
     assert "withheld" in said
-    assert "warning" not in said  # a simulation has no source to take the truth from
+    warned = [line for line in said.splitlines() if line.startswith("warning")]
+    # A simulation has no source to take the truth from.
+    assert all("no context has two tested conditions" in line for line in warned)
     assert {path.name for path in (tmp_path / "h").iterdir()} == {"public", "private"}
     split = made / "hidden" / "public" / "split.zarr"
     reference = made / "hidden" / "private" / "reference.zarr"

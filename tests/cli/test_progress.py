@@ -123,7 +123,10 @@ COMMANDS = {
         ("data.zarr", "--strategy", "holdout-perturbations", "--fraction", "0.5", "-o", "out.zarr"),
         ("train conditions",),
     ),
-    "merge": (("data.zarr", "other.zarr", "--id", "both", "-o", "out.zarr"), ("conditions read",)),
+    "merge": (
+        ("data.zarr", "other.zarr", "--id", "both", "-o", "out.zarr"),
+        ("blocks read", "blocks written"),
+    ),
 }
 
 
