@@ -9,6 +9,7 @@ from support import tiny
 
 from vcspec.actions.predict import Split, baseline, open_split, template
 from vcspec.actions.validate import validate
+from vcspec.engine.settings import Settings
 from vcspec.model.condition import Condition
 from vcspec.model.errors import Mismatch, UnknownName, UsageError
 from vcspec.storage.sealing import sealed_content
@@ -263,6 +264,18 @@ def test_a_baseline_predicts_the_mean_that_it_says(
         wanted = np.mean([mean(data, context, label) for label in labels], axis=0)
         own = found[(found.obs["context"] == context) & (found.obs["perturbation"] == "G06")]
         np.testing.assert_allclose(own.X.toarray().astype(float).mean(0), wanted, rtol=3e-7)
+
+
+def test_a_baseline_that_falls_back_says_so(screen: tiny.Screen, tmp_path: Path) -> None:
+    said: list[str] = []
+    with Settings(announce=said.append).in_force():
+        baseline("additive", screen.split, screen.dataset, tmp_path / "a.zarr")
+        baseline("context-mean", screen.split, screen.dataset, tmp_path / "b.zarr")
+    (told,) = said
+    lost = (
+        "additive says nothing of its own for 6 of 6 conditions, and there what context-mean says"
+    )
+    assert told.startswith(lost)
 
 
 def mean(data: anndata.AnnData, context: str, label: str) -> np.ndarray:

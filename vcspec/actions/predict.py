@@ -266,6 +266,13 @@ def baseline(
     opened = open_split(split)
     allowed = Allowed(opened.subject, checked(os.fspath(dataset), "dataset", level="data"))
     profiles = allowed.baseline_profiles(name)
+    lost = int(np.count_nonzero(~profiles.native))
+    if lost:
+        entry = standard().baselines[name]
+        settings_in_force().say(
+            f"{name} says nothing of its own for {lost} of {len(profiles.native)} conditions, and "
+            f"there what {entry['falls_back']} says; it does where {entry['native']}"
+        )
     make: Callable[[int, Condition], Any] = (
         (lambda _row, condition: allowed.baseline_cells(name, condition, profiles).dense())
         if level == "cells"
