@@ -365,10 +365,12 @@ def test_a_template_filled_by_anndata_becomes_predictions_by_the_command_it_tell
     filled.X = np.full(filled.shape, 0.5, dtype=np.float32)
     filled.write_h5ad(tmp_path / "filled.h5ad")
     told = err.splitlines()[-1].partition("vcspec ")[2].split()
-    here = {"FILE.h5ad": tmp_path / "filled.h5ad", "mine.zarr": tmp_path / "mine.zarr"}
+    here = {"FILE.h5ad": tmp_path / "filled.h5ad"}
     code, _, err = run(*(here.get(word, word) for word in told))
     assert code == 0, err
-    assert run("validate", tmp_path / "mine.zarr", "--split", divided)[0] == 0
+    assert run("validate", tmp_path / "empty.zarr", "--split", divided)[0] == 0
+    written = anndata.read_zarr(tmp_path / "empty.zarr")
+    np.testing.assert_array_equal(written.X.toarray(), filled.X)
     filled.write_zarr(tmp_path / "bare.zarr")
     code, out, _ = run("validate", tmp_path / "bare.zarr")
     assert (code, "also where AnnData has read" in out) == (1, True)

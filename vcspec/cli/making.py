@@ -119,11 +119,11 @@ def template(split: str, target: str, level: str, *, overwrite: bool, quiet: boo
     from vcspec.actions.predict import template as action
 
     named(target, action(split, target, level=level, overwrite=overwrite), quiet=quiet)
-    for line in _to_fill(split, level):
+    for line in _to_fill(split, target, level):
         say(line, quiet=quiet)
 
 
-def _to_fill(split: str, level: str) -> Iterator[str]:
+def _to_fill(split: str, target: str, level: str) -> Iterator[str]:
     """What a template holds, and the command that makes predictions of its filled copy."""
     from vcspec.actions.predict import open_split
     from vcspec.actions.reading import spelled_values
@@ -135,8 +135,9 @@ def _to_fill(split: str, level: str) -> Iterator[str]:
     whole = f"{rows * len(opened.conditions)} rows ({each}) × {len(opened.features)} features"
     yield f"to fill: {whole}; values {space}"
     yield (
-        f"filled and saved by AnnData: vcspec convert FILE.h5ad mine.zarr --as predictions "
-        f"--split {split} --columns vcspec --values {space} --level {level} --model NAME"
+        f"filled and saved by AnnData: vcspec convert FILE.h5ad {target} --as predictions "
+        f"--split {split} --columns vcspec --values {space} --level {level} --model NAME "
+        "--overwrite"
     )
 
 
