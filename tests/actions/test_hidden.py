@@ -368,14 +368,13 @@ def test_the_commands_hide_and_disclose(
     assert told["kind"] == "disclosure"
 
 
+def source_at(url: str) -> dict[str, Any]:
+    """A source of a dataset."""
+    return {"name": "all.h5ad", "url": url, "sha256": "0" * 64, "bytes": 1, "licence": "MIT"}
+
+
 def test_an_open_source_is_warned_of(tmp_path: Path) -> None:
-    source = {
-        "name": "all.h5ad",
-        "url": "https://example.org/all.h5ad",
-        "sha256": "0" * 64,
-        "bytes": 1,
-        "licence": "MIT",
-    }
+    source = source_at("https://example.org/all.h5ad")
     place = tmp_path / "data.zarr"
     document = tiny.dataset_document(sources=[source])
     write_dataset(place, document, tiny.curated(), overwrite=False)
@@ -415,13 +414,7 @@ def test_an_entrant_who_has_no_truth_is_told_that_it_is_withheld(
 
 
 def test_the_public_part_of_measured_data_can_be_published(tmp_path: Path) -> None:
-    source = {
-        "name": "all.h5ad",
-        "url": "s3://lab/all.h5ad",
-        "sha256": "0" * 64,
-        "bytes": 1,
-        "licence": "MIT",
-    }
+    source = source_at("s3://lab/all.h5ad")
     told = {"citations": [{"title": "Doe J et al., A screen, 2024"}], "sources": [source]}
     document = tiny.dataset_document(simulated=False, **told)
     write_dataset(tmp_path / "data.zarr", document, tiny.curated(), overwrite=False)

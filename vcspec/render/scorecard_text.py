@@ -1,7 +1,8 @@
 """Scorecards as text: one, or several of one split side by side."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import getitem
 from typing import Any
 
 from vcspec.model.scorecard import Scorecard, asked_of
@@ -188,22 +189,9 @@ def _notes(document: Any) -> list[str]:
 
 def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
     """The values of one scorecard by context: a row a metric, a column a context."""
-    from rich.table import Table
-
-    def table(contexts: Sequence[str]) -> Table:
-        made = Table(box=None, pad_edge=False, header_style="bold")
-        made.add_column("metric", no_wrap=True)
-        made.add_column("")
-        for context in contexts:
-            made.add_column(shown(context), justify="right")
-        for name in card.metrics:
-            found = card.document["metrics"][name]
-            values = (_beside(found["contexts"][context]) for context in contexts)
-            made.add_row(name, ARROW[found["direction"]], *values)
-        return made
-
+    build = partial(_by_part, card, ("contexts",))
     contexts = list(dict.fromkeys(card.contexts))
-    parts = [part for block in in_blocks(table, contexts, width) for part in ("", block)]
+    parts = [part for block in in_blocks(build, contexts, width) for part in ("", block)]
     return drawn([f"by context{BESIDE}", *parts], colour=colour, width=width)
 
 
@@ -212,13 +200,14 @@ def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = 
     parts: list[Any] = []
     for division in card.document["metrics"][card.metrics[0]]["strata"]:
         names = list(card.document["metrics"][card.metrics[0]]["strata"][division])
-        build = partial(_strata, card, division)
+        build = partial(_by_part, card, ("strata", division))
         parts += [f"by {division}{BESIDE}, 95 % interval", ""]
         parts += [part for block in in_blocks(build, names, width) for part in (block, "")]
     return drawn(parts[:-1], colour=colour, width=width)
 
 
-def _strata(card: Scorecard, division: str, names: Sequence[str]) -> Any:
+def _by_part(card: Scorecard, where: Sequence[str], names: Sequence[str]) -> Any:
+    """A row a metric, a column for each of some of the parts that stand at `where` in it."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -228,23 +217,17 @@ def _strata(card: Scorecard, division: str, names: Sequence[str]) -> Any:
         table.add_column(shown(name), justify="right")
     for metric in card.metrics:
         found = card.document["metrics"][metric]
-        values = (_stratum(found["strata"][division][name]) for name in names)
-        table.add_row(metric, ARROW[found["direction"]], *values)
+        parts = reduce(getitem, where, found)
+        table.add_row(metric, ARROW[found["direction"]], *(_part(parts[name]) for name in names))
     return table
 
 
-def _beside(part: Mapping[str, Any]) -> str:
-    """The value, with the anchors of the same conditions where there are any."""
-    if part.get("floor") is None and part.get("replicate") is None:
-        return number(part["value"])
-    return (
-        f"{number(part['value'])} ({number(part.get('floor'))} … {number(part.get('replicate'))})"
-    )
-
-
-def _stratum(part: Mapping[str, Any]) -> str:
-    around = f"\n{_interval(part)}" if part["interval"] else ""
-    return _beside(part) + around
+def _part(part: Mapping[str, Any]) -> str:
+    """The value, with the anchors of the same conditions, and its interval, where there are any."""
+    told = number(part["value"])
+    if part.get("floor") is not None or part.get("replicate") is not None:
+        told += f" ({number(part.get('floor'))} … {number(part.get('replicate'))})"
+    return told + (f"\n{_interval(part)}" if part.get("interval") else "")
 
 
 def render_calibration(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
