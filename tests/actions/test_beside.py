@@ -27,5 +27,5 @@ def test_a_perturbation_has_one_phenotype(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'le.*ft', which has a control or invisible character"):
         phenotype_table(table)
     table.write_text("perturbation,phenotype\nA,left\nA,right\n")
-    with pytest.raises(UsageError, match="gives 'A' the phenotypes 'left' and 'right'; give it"):
+    with pytest.raises(UsageError, match="gives 'A' the phenotype 'left' and 'right'; give it"):
         phenotype_table(table)

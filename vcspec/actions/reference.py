@@ -24,6 +24,7 @@ from vcspec.model.condition import targets_of
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array, stack
 from vcspec.rules.survey import label_problem
+from vcspec.splitting.groups import one_each
 from vcspec.standard import CURRENT, definition_digest, standard
 from vcspec.statistics.cellwise import Piece, parts_of
 from vcspec.statistics.sides import Cells, Control
@@ -157,20 +158,14 @@ def phenotype_table(path: Path) -> dict[str, str]:
             "header are expected"
         )
         raise UsageError(message)
-    found: dict[str, str] = {}
-    for perturbation, phenotype in ((one.strip() for one in row) for row in rows[1:]):
+    stated = [[one.strip() for one in row] for row in rows[1:]]
+    for perturbation, phenotype in stated:
         if problem := label_problem(phenotype, is_condition=False):
             message = (
                 f"{path} gives {perturbation!r} the phenotype {phenotype!r}, which has {problem}"
             )
             raise UsageError(message)
-        if found.setdefault(perturbation, phenotype) != phenotype:
-            message = (
-                f"{path} gives {perturbation!r} the phenotypes {found[perturbation]!r} and "
-                f"{phenotype!r}; give it one"
-            )
-            raise UsageError(message)
-    return found
+    return one_each("phenotype", *zip(*stated, strict=True), table=str(path))
 
 
 def _anchors(allowed: Allowed, truth: Side, wanted: Wanted) -> tuple[list[str], Array, Array]:

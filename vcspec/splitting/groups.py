@@ -49,13 +49,16 @@ def groups_of(setting: Setting, members: Sequence[str]) -> Mapping[str, str]:
     return joined(members, pairs)
 
 
-def one_each(what: str, names: Iterable[str], values: Iterable[str]) -> dict[str, str]:
+def one_each(
+    what: str, names: Iterable[str], values: Iterable[str], *, table: str = "the table"
+) -> dict[str, str]:
     """Name → its value, of those that a table gives one; the same value may stand several times.
 
     Args:
         what: the values are, in the singular.
         names: (rows,) of the table.
         values: (rows,) empty where the row has none.
+        table: what it is called.
 
     Raises:
         UsageError: a name has several values.
@@ -64,7 +67,7 @@ def one_each(what: str, names: Iterable[str], values: Iterable[str]) -> dict[str
     for name, value in zip(names, values, strict=True):
         if value and found.setdefault(name, value) != value:
             message = (
-                f"the table gives {name!r} the {what} {found[name]!r} and {value!r}; give it one"
+                f"{table} gives {name!r} the {what} {found[name]!r} and {value!r}; give it one"
             )
             raise UsageError(message)
     return found
