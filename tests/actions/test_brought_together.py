@@ -11,9 +11,9 @@ import pytest
 from support import tiny
 from support.reencode import Layout, reencode
 
-from vcspec.actions import predicted
 from vcspec.actions.score import score
 from vcspec.actions.validate import validate
+from vcspec.engine import spill
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Unreadable
 from vcspec.storage import compressed
@@ -74,13 +74,13 @@ def taken(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def required(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Bytes that a score asked room for."""
     sizes = []
-    original = predicted.require_room
+    original = spill.require_room
 
     def require_room(size: int, *rest: Any) -> None:
         sizes.append(size)
         original(size, *rest)
 
-    monkeypatch.setattr(predicted, "require_room", require_room)
+    monkeypatch.setattr(spill, "require_room", require_room)
     return sizes
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.engine.cells import Scale
-from vcspec.engine.spill import Spill, SpilledCells, require_room, scratch_folder
+from vcspec.engine.spill import SpilledCells, spilling
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.spaces import AS_MEASURED
@@ -76,16 +76,17 @@ class ConditionCells:
     def of(self, key: str) -> Rows:
         """(cells, features) log1p values of the condition, float32."""
         run = self.run(key)
-        return self.scale.log1p(self._stored(run), self._totals(run))
+        return self.scale.log1p(self.rows(run.start, run.stop), self._totals(run))
 
     def stored(self, key: str) -> Rows:
         """(cells, features) values of the condition as they are stored."""
-        return self._stored(self.run(key))
+        run = self.run(key)
+        return self.rows(run.start, run.stop)
 
     def piece(self, key: str) -> Piece:
         """The cells of the condition, with their amounts."""
         run = self.run(key)
-        return self.scale.piece(self._stored(run), self._totals(run))
+        return self.scale.piece(self.rows(run.start, run.stop), self._totals(run))
 
     def stored_row(self, row: int) -> Rows:
         """(1, features) values of one cell as they are stored."""
@@ -96,9 +97,6 @@ class ConditionCells:
         """How the stored values become log1p values."""
         space = self.subject.document["values"]["space"]
         return Scale(space, float(self.values.get("target_sum", 1)))
-
-    def _stored(self, run: Run) -> Rows:
-        return self.rows(run.start, run.stop)
 
     def rows(self, start: int, stop: int) -> Rows:
         """(cells, features) values of the rows from `start` to `stop`, as they are stored."""
@@ -113,13 +111,9 @@ class ConditionCells:
         if node is None or node.encoding != "csc_matrix":
             return None
         store, settings = self.subject.store, self.subject.settings
-        lengths, data_type = store.row_lengths("/X"), np.dtype(store.value_type("/X"))
-        size = store.scratch_bytes("/X") + int(lengths.sum()) * (4 + data_type.itemsize)
-        require_room(size, store.target, "its matrix is compressed by columns", settings)
-        stack = ExitStack()
-        folder = stack.enter_context(scratch_folder())
+        stack, why = ExitStack(), "its matrix is compressed by columns"
+        spill = stack.enter_context(spilling(store, "/X", None, why, settings))
         finalize(self, stack.close)
-        spill = Spill(folder, lengths, np.arange(len(lengths)), store.width("/X"), data_type)
         for block in store.blocks("/X", settings.budget.entries()):
             spill.add(block)
         return spill.cells

@@ -12,7 +12,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.suites import Wanted
 from vcspec.engine.cells import Cells, StoredCells
 from vcspec.engine.controls import all_sorted
-from vcspec.engine.spill import Spill, SpilledCells, require_room, scratch_folder
+from vcspec.engine.spill import Spill, SpilledCells, spilling
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
 from vcspec.metrics.changes import is_finite
@@ -206,16 +206,10 @@ def _spilled(
 ) -> SpilledCells | None:
     """The rows brought together by condition on disk, and noted on the way; None if not sound."""
     store, settings = subject.store, subject.settings
-    lengths = subject.reading(store.row_lengths, "/X")
-    rows, width = len(lengths), store.width("/X")
-    order = np.arange(rows) if grouped.order is None else grouped.order
-    place = np.empty(rows, dtype=np.int64)
-    place[order] = np.arange(rows)
-    data_type = np.dtype(store.value_type("/X"))
-    size = store.scratch_bytes("/X") + int(lengths.sum()) * (4 + data_type.itemsize)
-    require_room(size, store.target, "rows of a condition do not stand together", settings)
-    spill = Spill(stack.enter_context(scratch_folder()), lengths, place, width, data_type)
-    blocks = store.blocks("/X", settings.budget.entries())
+    why = "rows of a condition do not stand together"
+    opened = spilling(store, "/X", grouped.order, why, settings)
+    spill: Spill = subject.reading(stack.enter_context, opened)
+    blocks, rows = store.blocks("/X", settings.budget.entries()), spill.rows
     swept = subject.reading(lambda: look(blocks, "/X", wants, settings, rows=rows, also=spill.add))
     subject.keep("/X", swept)
     return spill.cells if wants.takes(swept.scan) else None

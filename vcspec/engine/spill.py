@@ -19,10 +19,12 @@ from vcspec.engine.settings import Settings
 from vcspec.model.address import shown
 from vcspec.model.errors import Unreadable
 from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.store import Store
 from vcspec.statistics.kernels import narrow
 
 ENDS, INDICES, DATA = "ends", "indices", "data"
 NAMES = (INDICES, DATA)
+INDEX_BYTES = 4  # of a column number in a scratch file
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Spill:
         data_type: "np.dtype[Any]",
     ) -> None:
         self._place = place
+        self.rows = len(lengths)
         new = np.empty(len(lengths), dtype=np.int64)
         new[place] = lengths
         self._ends = np.concatenate([[0], np.cumsum(new)]).astype(np.int64)
@@ -164,6 +167,33 @@ def require_room(size: int, target: str, why: str, settings: Settings) -> None:
         )
         raise Unreadable(message)
     settings.say(f"{shown(target)}: {why}; rows are brought together first, with {needed}")
+
+
+@contextmanager
+def spilling(
+    store: Store, path: str, order: NDArray[np.int64] | None, why: str, settings: Settings
+) -> Iterator[Spill]:
+    """What takes the rows of a matrix, in scratch files that are gone when the block ends.
+
+    Args:
+        store: that has the matrix.
+        path: of the matrix.
+        order: (rows,) numbers of the rows in the order in which they shall stand; None as they do.
+        why: as of `require_room`.
+        settings: who is told.
+
+    Raises:
+        Damaged: the rows cannot be counted.
+        Unreadable: there is no room.
+    """
+    lengths, data_type = store.row_lengths(path), np.dtype(store.value_type(path))
+    place = np.arange(len(lengths))
+    if order is not None:
+        place[order] = np.arange(len(lengths))
+    size = store.scratch_bytes(path) + int(lengths.sum()) * (INDEX_BYTES + data_type.itemsize)
+    require_room(size, store.target, why, settings)
+    with scratch_folder() as folder:
+        yield Spill(folder, lengths, place, store.width(path), data_type)
 
 
 @contextmanager
