@@ -1,7 +1,7 @@
 """Comparisons of models: as text, the headline first, and as CSV."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ def render_league(
     headline = standard().suites[document["question"]["suite"]]["headline"]
     metrics = list(document["metrics"]) if every else headline
     parts: list[Any] = [_question(document["question"]), "", _overall(league), ""]
-    parts += [part for block in _metrics(league, metrics, width) for part in (block, "")]
+    parts += _metrics(league, metrics, width)
     if pairs:
         parts += [_pairs(league, metrics), ""]
     if len(headline) > 1:
@@ -124,7 +124,7 @@ def _order(models: Sequence[Mapping[str, Any]]) -> list[int]:
     return sorted(range(len(models)), key=lambda at: (models[at]["rank"], at))
 
 
-def _metrics(league: League, metrics: Sequence[str], width: int | None) -> Iterator["Table"]:
+def _metrics(league: League, metrics: Sequence[str], width: int | None) -> list[Any]:
     """A row a metric, a column a model: value, interval, range of ranks."""
     models = league.document["overall"]["models"]
     order = _order(models) if models else list(range(len(league.names)))
@@ -138,7 +138,7 @@ def _metrics(league: League, metrics: Sequence[str], width: int | None) -> Itera
             made.add_row(metric, ARROW[found["direction"]], *cells)
         return made
 
-    yield from in_blocks(table, order, width)
+    return in_blocks(table, order, width)
 
 
 def _cell(model: Mapping[str, Any]) -> str:

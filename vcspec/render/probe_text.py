@@ -32,11 +32,7 @@ def render_probe(
         f"{split['id']}@{split['version']}  {document['conditions']} conditions  "
         f"suites {', '.join(document['suites'])}",
         "",
-        *(
-            part
-            for block in in_blocks(partial(_arms, document), metrics, width)
-            for part in (block, "")
-        ),
+        *in_blocks(partial(_arms, document), metrics, width),
         "! passes though it must not. Values are the best over an arm's strengths.",
     ]
     parts += [_offence(one) for one in lead[:LISTED]]

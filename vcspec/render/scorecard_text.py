@@ -191,8 +191,8 @@ def render_contexts(card: Scorecard, *, colour: bool = False, width: int | None 
     """The values of one scorecard by context: a row a metric, a column a context."""
     build = partial(_by_part, card, ("contexts",))
     contexts = list(dict.fromkeys(card.contexts))
-    parts = [part for block in in_blocks(build, contexts, width) for part in ("", block)]
-    return drawn([f"by context{BESIDE}", *parts], colour=colour, width=width)
+    parts = [f"by context{BESIDE}", "", *in_blocks(build, contexts, width)]
+    return drawn(parts[:-1], colour=colour, width=width)
 
 
 def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = None) -> str:
@@ -201,8 +201,7 @@ def render_strata(card: Scorecard, *, colour: bool = False, width: int | None = 
     for division in card.document["metrics"][card.metrics[0]]["strata"]:
         names = list(card.document["metrics"][card.metrics[0]]["strata"][division])
         build = partial(_by_part, card, ("strata", division))
-        parts += [f"by {division}{BESIDE}, 95 % interval", ""]
-        parts += [part for block in in_blocks(build, names, width) for part in (block, "")]
+        parts += [f"by {division}{BESIDE}, 95 % interval", "", *in_blocks(build, names, width)]
     return drawn(parts[:-1], colour=colour, width=width)
 
 
@@ -313,13 +312,10 @@ def render_comparison(
     """
     whole = _comparison(cards, intervals=True)
     build = partial(_comparison, intervals=False)
-    tables = [whole] if fits(whole, width) else in_blocks(build, cards, width)
-    parts: list[Any] = [_question(cards[0].document), ""]
-    parts += [part for table in tables for part in (table, "")]
-    parts += [_legend(cards[0].document)]
-    return drawn(
-        [*parts, *(shown(card.signature, limit=1000) for card in cards)], colour=colour, width=width
-    )
+    tables = [whole, ""] if fits(whole, width) else in_blocks(build, cards, width)
+    signatures = (shown(card.signature, limit=1000) for card in cards)
+    head, legend = _question(cards[0].document), _legend(cards[0].document)
+    return drawn([head, "", *tables, legend, *signatures], colour=colour, width=width)
 
 
 def _comparison(cards: Sequence[Scorecard], *, intervals: bool) -> Any:
