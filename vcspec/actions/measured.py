@@ -224,7 +224,7 @@ def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
     """Statistics of the tested conditions, by one pass over the dataset that checks it as well."""
     place = dataset.store.target
     allowed = Allowed(asked.split, dataset)
-    for condition in (*asked.tested, *asked.table.having("train")):
+    for condition in asked.table.having("train"):
         allowed.cells.run(condition.key)  # nothing is read where a condition is not there
     controls = _controls(allowed)
     space = allowed.space if asked.needs_space else None

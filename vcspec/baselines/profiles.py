@@ -181,11 +181,11 @@ def nearest_conditions(training: Training, targets: Sequence[Condition]) -> Prof
     asked = targets_of(targets, training.features)
     changes = training.deltas[rows]
     axes = _scores((changes - changes.mean(axis=0)).T, scaled=False) if len(rows) > 1 else None
+    places = None if axes is None else np.array([axes[own[row]].sum(axis=0) for row in rows])
 
     def change(row: int) -> Array | None:
-        if axes is None or not _covers(targets[row], asked[row]):
+        if axes is None or places is None or not _covers(targets[row], asked[row]):
             return None
-        places = np.array([axes[own[other]].sum(axis=0) for other in rows])
         away = np.square(places - axes[asked[row]].sum(axis=0)).sum(axis=1)
         nearest = np.argsort(np.round(away, 12), kind="stable")[:NEIGHBOURS]
         return np.asarray(training.deltas[rows[nearest]].mean(axis=0))

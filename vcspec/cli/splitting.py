@@ -1,5 +1,6 @@
 """`vcspec split`."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,7 @@ from vcspec.cli.output import chosen_settings, limit_options, overwrite_option, 
 if TYPE_CHECKING:
     from vcspec.actions.split import Plan
 
+NAMED = 4  # tested conditions
 SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of them
 
 
@@ -311,12 +313,7 @@ def _named_settings(settings: tuple[str, ...]) -> dict[str, str]:
     return {text.partition("=")[0]: text.partition("=")[2] for text in settings}
 
 
-SHOWN = 4  # tested conditions that are named
-
-
 def _roles(target: str) -> None:
-    from collections import Counter
-
     from vcspec.actions.predict import open_split
     from vcspec.standard import standard
 
@@ -324,8 +321,8 @@ def _roles(target: str) -> None:
     counts = {role: len(opened.having(role)) for role in standard().vocabularies["role"]}
     say("conditions: " + ", ".join(f"{role} {number}" for role, number in counts.items() if number))
     tested = [condition.key for condition in opened.having("test")]
-    more = f", … {len(tested) - SHOWN} more" if len(tested) > SHOWN else ""
-    say(f"tested: {', '.join(tested[:SHOWN])}{more}")
+    more = f", … {len(tested) - NAMED} more" if len(tested) > NAMED else ""
+    say(f"tested: {', '.join(tested[:NAMED])}{more}")
     beside = Counter(condition.context_key for condition in opened.conditions)
     if beside and max(beside.values()) == 1:
         say(

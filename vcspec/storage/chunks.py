@@ -145,12 +145,14 @@ class ChunkReader:
     def _filled(self, parts: Sequence[Part], *, borrow: bool) -> list[AnyArray]:
         """Every chunk fetched and decoded; nothing is made room for before all are known."""
         self._learn_indices(parts)
-        steps = [
-            Step(number, part, place, *self._wanted(part, place), is_last=place in places[-LAST:])
-            for number, part in enumerate(parts)
-            for places in [list(part.places())]
-            for place in places
-        ]
+        steps: list[Step] = []
+        for number, part in enumerate(parts):
+            places = list(part.places())
+            last = places[-LAST:]
+            steps += [
+                Step(number, part, place, *self._wanted(part, place), is_last=place in last)
+                for place in places
+            ]
         found = [
             part.borrowed(f"chunks {number}") if borrow else part.empty()
             for number, part in enumerate(parts)
