@@ -537,3 +537,18 @@ def test_predictions_need_a_split_a_model_and_a_value_space(run, tmp_path):
     code, _, err = run("convert", "x.h5ad", tmp_path / "out.zarr", "--as", "predictions")
     assert code == 2
     assert "--split, --values, --model" in err
+
+
+@pytest.mark.parametrize(
+    "command", ["validate", "score", "pool", "compare", "probe", "difficulty", "audit", "manifest"]
+)
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_read(run, tmp_path, command):
+    code, out, err = run(command, tmp_path / "absent", "-o", tmp_path / "nowhere" / "x.json")
+    assert (code, out) == (2, "")
+    assert "nowhere: no such folder; create it first" in err
+
+
+def test_a_table_that_cannot_be_written_is_refused_before_anything_is_read(run, tmp_path):
+    code, _, err = run("score", tmp_path / "absent", "--table", tmp_path / "nowhere" / "x.zarr")
+    assert code == 2
+    assert "nowhere: no such folder; create it first" in err

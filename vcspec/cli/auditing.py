@@ -10,6 +10,7 @@ from vcspec.cli.output import (
     chosen_settings,
     colour,
     emit,
+    file_option,
     limit_options,
     quiet_option,
     say,
@@ -43,7 +44,7 @@ from vcspec.cli.output import (
     default="text",
     show_default=True,
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the report to FILE.")
+@file_option("Write the report to FILE.")
 @limit_options
 @quiet_option
 def audit(
@@ -100,7 +101,7 @@ def audit(
     help="A dataset that was considered and not used; may be repeated.",
 )
 @click.option("--most", default=1_000_000, show_default=True, help="Hashes to list, at most about.")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to write it.")
+@file_option("Where to write it.", required=True)
 @quiet_option
 def manifest(
     datasets: tuple[str, ...],

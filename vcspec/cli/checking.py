@@ -10,6 +10,7 @@ from vcspec.cli.output import (
     colour,
     emit,
     engine_options,
+    file_option,
     quiet_option,
     width,
 )
@@ -41,7 +42,7 @@ from vcspec.model.finding import EXIT_CODE
     default="text",
     show_default=True,
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the report to FILE.")
+@file_option("Write the report to FILE.")
 @engine_options
 @click.option("--strict", is_flag=True, help="Warnings make an artefact invalid.")
 @quiet_option

@@ -2,7 +2,7 @@
 
 import click
 
-from vcspec.cli.output import colour, emit, width
+from vcspec.cli.output import colour, emit, file_option, width
 
 
 @click.command(
@@ -21,7 +21,7 @@ from vcspec.cli.output import colour, emit, width
     default="text",
     show_default=True,
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+@file_option("Write to FILE in place of the terminal.")
 @click.option("--pairs", is_flag=True, help="Print the difference of every two models as well.")
 @click.option("--all", "all_", is_flag=True, help="Print all metrics, not the headline alone.")
 def compare(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import chosen_settings, emit, engine_options, quiet_option, say
+from vcspec.cli.output import chosen_settings, emit, engine_options, file_option, quiet_option, say
 from vcspec.model.errors import UsageError
 from vcspec.render.exports import FORMATS
 
@@ -28,7 +28,7 @@ from vcspec.render.exports import FORMATS
     help="croissant: JSON-LD for portals. cff: CITATION.cff. in-toto: what a full validation "
     "found, to be signed. card: a page in Markdown.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+@file_option("Write to FILE in place of the terminal.")
 @click.option("--url", metavar="URL", help="Where the store is published.")
 @click.option("--doi", metavar="DOI", help="Of the store itself.")
 @click.option(

@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quiet_option, width
+from vcspec.cli.output import (
+    chosen_settings,
+    colour,
+    emit,
+    file_option,
+    limit_options,
+    quiet_option,
+    width,
+)
 
 
 @click.command(
@@ -25,7 +33,7 @@ from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quie
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @click.option("--summary", is_flag=True, help="With JSON: leave single conditions out.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+@file_option("Write to FILE in place of the terminal.")
 @limit_options
 @quiet_option
 def difficulty(

@@ -178,3 +178,19 @@ def quiet_option(command: Any) -> Any:
     return click.option("-q", "--quiet", is_flag=True, help="Print results and errors alone.")(
         command
     )
+
+
+def file_option(
+    says: str, *, required: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option that names a file to write; where none can be written, nothing is begun."""
+    names = ("-o", "--output")
+    return click.option(*names, metavar="FILE", required=required, callback=_writable, help=says)
+
+
+def _writable(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        from vcspec.storage.files import require_file
+
+        require_file(Path(value))
+    return value

@@ -2,7 +2,7 @@
 
 import click
 
-from vcspec.cli.output import quiet_option
+from vcspec.cli.output import file_option, quiet_option
 from vcspec.cli.scoring import told
 
 
@@ -26,7 +26,7 @@ from vcspec.cli.scoring import told
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the scorecard, as JSON, to FILE.")
+@file_option("Write the scorecard, as JSON, to FILE.")
 @click.option("--contexts", is_flag=True, help="Print the values by context as well.")
 @click.option("--strata", is_flag=True, help="Print the values by fold and other strata as well.")
 @quiet_option

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quiet_option, width
+from vcspec.cli.output import (
+    chosen_settings,
+    colour,
+    emit,
+    file_option,
+    limit_options,
+    quiet_option,
+    width,
+)
 
 
 @click.command(
@@ -32,7 +40,7 @@ from vcspec.cli.output import chosen_settings, colour, emit, limit_options, quie
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE in place of the terminal.")
+@file_option("Write to FILE in place of the terminal.")
 @click.option("--all", "all_", is_flag=True, help="Print all metrics, not the headline alone.")
 @limit_options
 @quiet_option

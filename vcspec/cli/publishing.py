@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from vcspec.cli.output import chosen_settings, emit, limit_options, quiet_option, say, width
+from vcspec.cli.output import (
+    chosen_settings,
+    emit,
+    file_option,
+    limit_options,
+    quiet_option,
+    say,
+    width,
+)
 from vcspec.model.errors import UsageError
 
 
@@ -176,9 +184,7 @@ def withdraw(name: str, url: str, reason: str, superseded_by: str, kind: str | N
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-@click.option(
-    "-o", "--output", metavar="FILE", help="Write the registries of all URLs as one, to FILE."
-)
+@file_option("Write the registries of all URLs as one, to FILE.")
 def registry(urls: tuple[str, ...], format_: str, output: str | None, *, write: bool) -> None:
     """List what is published at places, or write the registry that says so.
 

@@ -12,6 +12,7 @@ from vcspec.cli.output import (
     colour,
     emit,
     engine_options,
+    file_option,
     overwrite_option,
     quiet_option,
     say,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the scorecard, as JSON, to FILE.")
+@file_option("Write the scorecard, as JSON, to FILE.")
 @click.option(
     "--table", metavar="STORE", help="Write values by condition to STORE, for xarray.open_zarr."
 )
@@ -108,6 +109,10 @@ def score(
     Split and reference are looked for beside the predictions, by digest, when they are not named.
     Predictions that break a rule are refused, with the report.
     """
+    if table:
+        from vcspec.storage.writing import require_free
+
+        require_free(Path(table), overwrite=overwrite)
     truth: dict[str, Any] = {
         "split": split,
         "reference": reference,
