@@ -75,12 +75,20 @@ def natural(values: list[float]) -> float:
     return math.fsum(math.expm1(min(value, 88)) for value in values)
 
 
+def finite_or_0(entry: tuple[int, float]) -> float:
+    return entry[1] if math.isfinite(entry[1]) else 0.0
+
+
 def same(found: Scan, entries: list[list[tuple[int, float]]], *, bounded: bool = True) -> None:
     expected = [naive_row(row) for row in entries]
     if bounded:
         assert len(found.total) == 0
     else:
-        expected = [{**row, "above": 0, "heavy": 0, "light": 0} for row in expected]
+        beyond = [max([0.0, *map(finite_or_0, row)]) > 2**53 for row in entries]
+        expected = [
+            {**row, "above": int(one), "heavy": 0, "light": 0}
+            for row, one in zip(expected, beyond, strict=True)
+        ]
     assert found.entries == sum(row["entries"] for row in expected)
     for name in set(KEPT) - ({"total"} if bounded else set()):
         values = getattr(found, name)

@@ -70,11 +70,12 @@ def is_counts(subject: Subject) -> bool:
 @rule("VCS303")
 @rule("VCS514")
 def count_not_whole(subject: Subject) -> Iterator[Fault]:
-    """Count fractions where counts are declared."""
+    """Count fractions where counts are declared, and rows beyond whole numbers."""
     if is_counts(subject):
-        yield from row_fault(
-            subject, subject.scan.fractional, "{places} fractions, in {rows} rows", "whole numbers"
-        )
+        scan, expected = subject.scan, "whole numbers up to 2^53"
+        fractions, beyond = "{places} fractions, in {rows} rows", "{rows} rows with larger values"
+        yield from row_fault(subject, scan.fractional, fractions, expected)
+        yield from row_fault(subject, scan.above, beyond, expected)
 
 
 @rule("VCS304")

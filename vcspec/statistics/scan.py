@@ -111,6 +111,9 @@ def _repeated_rows(
     return rich.astype(np.uint64), again.astype(np.uint64)
 
 
+EXACT = 2.0**53  # above, float64 does not tell neighbouring whole numbers apart
+
+
 @dataclass(frozen=True)
 class Bounds:
     """What log1p values should keep within.
@@ -150,7 +153,7 @@ def noted(block: Rows, bounds: Bounds | None = None) -> Scan:
     natural, known = bounds is not None, bounds or Bounds()
     found = _by_kernel(block, natural=natural) if compiled() else _by_numpy(block, natural=natural)
     least, most = known.totals
-    found["above"] = found["largest"] > known.most
+    found["above"] = found["largest"] > (known.most if natural else EXACT)
     found["heavy"] = found["natural_total"] > most
     found["light"] = (found["natural_total"] < least) & (found["stored"] > 0)
     tallies = {name: Tally.of(found[name], block.first) for name in TALLIED}
