@@ -26,6 +26,7 @@ def element_missing(subject: Subject) -> Iterator[Fault]:
 
 COMPRESSED = ("csr_matrix", "csc_matrix")
 PARTS = ("data", "indices", "indptr")
+VECTORS = ("array", "string-array", "")
 NULLABLE = ("nullable-integer", "nullable-boolean", "nullable-string-array")
 
 
@@ -96,6 +97,8 @@ def _declared(subject: Subject, table: Node) -> Iterator[str]:
 
 
 def _column_problem(subject: Subject, node: Node) -> str:
+    if node.sort == "array" and node.encoding not in VECTORS:
+        return f"an array with the encoding-type {node.encoding!r}"
     if node.sort == "array":
         return "" if len(node.shape) == 1 else f"an array of {len(node.shape)} dimensions"
     if node.encoding == "categorical":
