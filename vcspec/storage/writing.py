@@ -45,12 +45,14 @@ def new_store(
     """
     import zarr
 
+    from vcspec.storage.draft import DraftStore
+
     require_free(target, overwrite=overwrite)
     draft = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         with zarr.config.set({"array.write_empty_chunks": True}):
             root = zarr.create_group(
-                zarr.storage.LocalStore(draft),
+                DraftStore(draft),
                 zarr_format=3,
                 attributes={**ANNDATA, "vcspec": dict(document)},
             )
@@ -152,10 +154,12 @@ def _consolidate(draft: Path) -> None:
 
     import zarr
 
+    from vcspec.storage.draft import DraftStore
+
     with warnings.catch_warnings():
         # Consolidated metadata are not yet part of the Zarr v3 text; AnnData writes them as well.
         warnings.simplefilter("ignore", category=UserWarning)
-        zarr.consolidate_metadata(zarr.storage.LocalStore(draft), zarr_format=3)
+        zarr.consolidate_metadata(DraftStore(draft), zarr_format=3)
 
 
 def _codecs(data_type: np.dtype[Any], *, values: bool) -> dict[str, Any]:
@@ -203,18 +207,19 @@ class Appender:
         waiting = np.concatenate([*self._waiting, np.empty(0, dtype=self._type)])
         cut = len(waiting) // SHARD * SHARD if whole_shards_only else len(waiting)
         if self._array is None:
-            self._array = self._create(sharded=len(waiting) > CHUNK, length=len(waiting))
-        if cut:
+            self._array = self._create(sharded=len(waiting) > CHUNK, length=len(waiting), cut=cut)
+        elif cut:
             self._array.resize((self._length + cut,))
+        if cut:
             self._array[self._length : self._length + cut] = waiting[:cut]
         self._length += cut
         self._waiting = [waiting[cut:]]
 
-    def _create(self, *, sharded: bool, length: int) -> Any:
+    def _create(self, *, sharded: bool, length: int, cut: int) -> Any:
         shards: Any = {"shape": (SHARD,), "index_location": "start"} if sharded else None
         return self._group.create_array(
             self._name,
-            shape=(0,),
+            shape=(cut,),
             dtype=self._type,
             chunks=(CHUNK if sharded else max(1, length),),
             shards=shards,
