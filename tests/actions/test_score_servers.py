@@ -3,7 +3,9 @@
 import time
 
 import pytest
+from support import tiny
 from support.fault_proxy import FaultProxy, Rule
+from support.places import Place, Server
 
 from vcspec.actions.score import score
 from vcspec.model.errors import VcspecError
@@ -26,19 +28,45 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize("name", [*SURVIVED, *TOLD])
-def test_a_score_is_the_same_or_there_is_none(moto_server, fault_proxy, screen, name, monkeypatch):
+KINDS = ("predictions", "split", "reference")
+
+
+@pytest.fixture(scope="module")
+def place(moto_process: Server) -> Place:
+    """A bucket for all that is scored here; nothing is written to it after the first time."""
+    return moto_process.fresh()
+
+
+@pytest.fixture(scope="module")
+def whole(screen: tiny.Screen) -> str:
+    """The card of what lies here."""
+    return score(screen.predictions, split=screen.split, reference=screen.reference).to_json()
+
+
+@pytest.fixture
+def there(place: Place, screen: tiny.Screen, no_settings: None) -> dict[str, str]:  # noqa: ARG001
+    """Kind → URL of what is scored."""
+    urls = {kind: f"{place.root}/{kind}.zarr" for kind in KINDS}
+    with place.in_force():
+        for kind, url in urls.items():
+            if not place.driver().exists(f"{url}/zarr.json"):
+                place.driver().put(str(getattr(screen, kind)), url, recursive=True)
+    return urls
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two seconds."""
     monkeypatch.setattr(remote_place, "PATIENCE", 2.0)
-    beside = {"split": screen.split, "reference": screen.reference}
-    whole = score(screen.predictions, **beside).to_json()
-    proxy: FaultProxy = fault_proxy(moto_server.url)
-    for kind, store in {"predictions": screen.predictions, **beside}.items():
-        moto_server.driver().put(str(store), f"{moto_server.root}/{kind}.zarr", recursive=True)
-    targets = {kind: f"{moto_server.root}/{kind}.zarr" for kind in beside}
-    predictions = f"{moto_server.root}/predictions.zarr"
+
+
+@pytest.mark.parametrize("name", [*SURVIVED, *TOLD])
+def test_a_score_is_the_same_or_there_is_none(place, there, fault_proxy, whole, name):
+    proxy: FaultProxy = fault_proxy(place.url)
+    predictions, targets = there["predictions"], {k: there[k] for k in KINDS[1:]}
     # The driver tries for 40 s unless it is told not to; so do we, and no longer.
     few = {"config_kwargs": {"retries": {"max_attempts": 1}}}
-    with moto_server.behind(proxy.url).changed(**few).in_force():
+    with place.behind(proxy.url).changed(**few).in_force():
         fault = {**SURVIVED, **TOLD}[name]
         proxy.follow(fault)
         began, card, code = time.monotonic(), None, 0
