@@ -113,17 +113,21 @@ def test_what_boxes_that_overlap_share_is_read_once(tmp_path):
     assert store.requests - before == -(-LENGTH // PLAIN["chunk"])
 
 
+HERE = object()  # who reads
+
+
 def test_no_more_chunks_are_kept_than_their_bytes_allow():
     recent, size = Recent(), RECENT_BYTES // 4
     for at in range(5):
-        recent.keep(("/a", (at,)), np.full(size, at, dtype=np.int8))
-    assert [at for at in range(5) if recent.get(("/a", (at,))) is not None] == [1, 2, 3, 4]
-    recent.get(("/a", (1,)))
-    recent.keep(("/b", (0,)), np.zeros(size, dtype=np.int8))
-    assert [at for at in range(5) if recent.get(("/a", (at,))) is not None] == [1, 3, 4]
-    recent.keep(("/c", (0,)), np.zeros(RECENT_BYTES + 1, dtype=np.int8))
-    assert recent.get(("/c", (0,))) is None
-    assert recent.get(("/b", (0,))) is not None
+        recent.keep(HERE, ("/a", (at,)), np.full(size, at, dtype=np.int8))
+    assert [at for at in range(5) if recent.get(HERE, ("/a", (at,))) is not None] == [1, 2, 3, 4]
+    recent.get(HERE, ("/a", (1,)))
+    recent.keep(HERE, ("/b", (0,)), np.zeros(size, dtype=np.int8))
+    assert [at for at in range(5) if recent.get(HERE, ("/a", (at,))) is not None] == [1, 3, 4]
+    recent.keep(HERE, ("/c", (0,)), np.zeros(RECENT_BYTES + 1, dtype=np.int8))
+    assert recent.get(HERE, ("/c", (0,))) is None
+    assert recent.get(HERE, ("/b", (0,))) is not None
+    assert recent.get(object(), ("/b", (0,))) is None
 
 
 def is_read_in_silence(target: str) -> bool:

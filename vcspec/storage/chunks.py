@@ -15,7 +15,7 @@ from vcspec.storage.parts import Key, Part, Place
 from vcspec.storage.recipes import recipe_of
 
 TURN_BYTES = 67_108_864  # stored bytes that are held while they are decoded
-RECENT_BYTES = 25_165_824  # of chunks that are kept decoded, for each store
+RECENT_BYTES = 12_582_912  # of chunks that are kept decoded, of all stores together
 LAST = 4  # chunks of a box that are kept though they were wanted whole
 
 
@@ -75,7 +75,7 @@ class Step:
 
 
 class Recent:
-    """Chunks that are likely wanted again soon, decoded. Any number of threads ask.
+    """Chunks that are likely wanted again soon, decoded. Any number of readers and threads ask.
 
     Boxes that follow each other share the chunk between them, and overlap where tiles of rows are
     completed.
@@ -83,26 +83,30 @@ class Recent:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._chunks: OrderedDict[Key, AnyArray] = OrderedDict()
+        self._chunks: OrderedDict[tuple[object, Key], AnyArray] = OrderedDict()
         self._bytes = 0
 
-    def get(self, key: Key) -> AnyArray | None:
-        """The chunk, decoded, if it is still kept."""
+    def get(self, reader: object, key: Key) -> AnyArray | None:
+        """The chunk, decoded, if it is still kept for the reader."""
         with self._lock:
-            found = self._chunks.get(key)
+            found = self._chunks.get((reader, key))
             if found is not None:
-                self._chunks.move_to_end(key)
+                self._chunks.move_to_end((reader, key))
             return found
 
-    def keep(self, key: Key, chunk: AnyArray) -> None:
+    def keep(self, reader: object, key: Key, chunk: AnyArray) -> None:
         """Keep the chunk, in place of those that were asked for longest ago."""
+        named = reader, key
         with self._lock:
-            if key in self._chunks or chunk.nbytes > RECENT_BYTES or chunk.dtype.hasobject:
+            if named in self._chunks or chunk.nbytes > RECENT_BYTES or chunk.dtype.hasobject:
                 return
-            self._chunks[key] = chunk
+            self._chunks[named] = chunk
             self._bytes += chunk.nbytes
             while self._bytes > RECENT_BYTES:
                 self._bytes -= self._chunks.popitem(last=False)[1].nbytes
+
+
+_RECENT = Recent()
 
 
 class ChunkReader:
@@ -113,7 +117,7 @@ class ChunkReader:
         self._stored = stored
         self._indices: dict[str, AnyArray] = {}
         self._heads: dict[str, bytes] = {}
-        self._recent = Recent()
+        self._name = object()  # by which its chunks are known among those kept
 
     def read(
         self, wanted: Sequence[tuple[Node, tuple[slice, ...]]], *, borrow: bool = False
@@ -159,7 +163,7 @@ class ChunkReader:
         ]
         unread = []
         for step in steps:
-            kept = self._recent.get(step.key)
+            kept = _RECENT.get(self._name, step.key)
             if kept is None:
                 unread.append(step)
             else:
@@ -170,7 +174,7 @@ class ChunkReader:
             for step in turn:
                 chunk = step.decode(data, found[step.number])
                 if chunk is not None:
-                    self._recent.keep(step.key, chunk)
+                    _RECENT.keep(self._name, step.key, chunk)
         return found
 
     def heads(self, node: Node, names: Sequence[str]) -> list[bytes]:
