@@ -25,6 +25,7 @@ from vcspec.actions.stored_side import conditions_of, controls_of, in_store, spa
 from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, taking_in
 from vcspec.actions.traffic import Traffic, tell_traffic, traffic_of
 from vcspec.actions.validate import by_digest, checked, examined, pinned, require_valid
+from vcspec.engine.budget import give_back
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
 from vcspec.engine.settings import Settings, settings_in_force
@@ -231,6 +232,7 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
         side = _side(subject, found, wanted, partial=partial)
     own = traffic_of([subject, *subject.companions.values()])
     tell_traffic(chosen, own, found.traffic)
+    give_back()  # what tables were read with, before metrics take theirs
     pair = found.comparison(side)
     return _card(subject, found, asked, pair, compute(metrics, pair))
 

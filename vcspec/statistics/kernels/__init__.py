@@ -87,12 +87,13 @@ def scratch(name: str, length: int, data_type: Any) -> AnyArray:
     """(length,) memory of the thread's own, whose last contents are lost when it is asked again.
 
     Memory that is given back and taken anew is cleared by the system each time, which costs as much
-    as a pass over it.
+    as a pass over it, and may lie beside what was given back. So a quarter more is reserved than is
+    asked for: the next block may be larger.
     """
     held: dict[str, AnyArray] = _LOCAL.__dict__
     if name not in held or len(held[name]) < length or held[name].dtype != data_type:
         held.pop(name, None)  # before the larger one is taken
-        held[name] = np.empty(length, dtype=data_type)
+        held[name] = np.empty(length + length // 4, dtype=data_type)
     return held[name][:length]
 
 
