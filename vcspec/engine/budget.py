@@ -12,7 +12,7 @@ from typing import Any
 
 from vcspec.model.errors import UsageError
 
-USUAL_MEMORY = 67_108_864  # of one worker; more makes it no faster
+USUAL_MEMORY = 83_886_080  # of one worker; less makes wide conditions of many values slow
 SHARE = 4  # of the available memory, where that is less
 ENTRY_BYTES = 24  # of one stored value in flight: as decoded, as log1p, as a number to rank
 FEWEST_ENTRIES = 65_536
@@ -42,7 +42,7 @@ def budget(memory: int | None = None, workers: int | None = None) -> Budget:
     """The budget asked for; by default one that leaves the machine usable.
 
     Args:
-        memory: bytes; None means 64 MiB for each worker, or a quarter of what is available where
+        memory: bytes; None means 80 MiB for each worker, or a quarter of what is available where
             that is less.
         workers: None means one for each processor that the process may use.
 
