@@ -16,6 +16,7 @@ from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.spaces import AS_MEASURED
 from vcspec.statistics.mixing import STEP, splitmix64
 from vcspec.statistics.normalise import amounts_of
+from vcspec.statistics.scan import EXACT
 
 Hashes = NDArray[np.uint64]
 DEFINITION = "vcs-cell-1"
@@ -26,7 +27,6 @@ BANDS, PER_BAND = 4, 8
 0.92, 0.02 at 0.5."""
 BINS = BANDS * PER_BAND
 BLOCK = 65_536  # entries that are hashed at once, so that they stay in a processor's cache
-MOST = 2.0**53  # counts from which on neighbours are one number
 WHOLE = 1e-3  # how far an amount may be from a whole number of the cell's smallest
 SHIFT = np.uint64(64 - 5)  # the five top bits choose one of 32 bins
 
@@ -52,7 +52,7 @@ def counts_of(rows: Rows, space: str) -> tuple[NDArray[np.int64], NDArray[np.boo
         least = np.full(len(rows), np.inf)
         np.minimum.at(least, cell, np.where(values > 0, values, np.inf))
         values = values / least[cell]
-    is_beyond = ~(np.abs(values) < MOST)
+    is_beyond = ~(np.abs(values) < EXACT)
     values = np.where(is_beyond, 0.0, values)
     counts = np.rint(values)
     off = is_beyond | (np.abs(values - counts) > WHOLE * np.maximum(1.0, counts))
