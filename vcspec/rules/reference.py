@@ -11,7 +11,7 @@ from vcspec.model.matrix import AnyArray, Array
 from vcspec.rules.book import rule
 from vcspec.rules.subject import Subject
 from vcspec.statistics.expression import benjamini_hochberg
-from vcspec.statistics.moments import add_to
+from vcspec.statistics.moments import add_to, variance_of
 
 CLOSE, NEAR = 1e-6, 1e-9  # of the value, and in all
 LOOKED_AT = 12  # conditions, evenly spaced, whose tests are done again
@@ -28,16 +28,16 @@ def reference_contradicts_itself(subject: Subject) -> Iterator[Fault]:
 def _control(subject: Subject) -> Iterator[Fault]:
     names = subject.array("/uns/contexts").tolist()
     number = subject.array("/uns/control_contexts").astype(np.int64)
-    cells = np.bincount(number, minlength=len(names)) if (number >= 0).all() else np.empty(0)
-    if len(cells) != len(names) or (np.diff(number) < 0).any():
+    outside = (number < 0) | (number >= len(names))
+    if outside.any() or (np.diff(number) < 0).any():
         path, expected = "/uns/control_contexts", f"0..{len(names) - 1}, never falling"
         yield Fault(path, "numbers of contexts that there are not, or that fall", expected)
         return
+    cells = np.bincount(number, minlength=len(names))
     sums = _sums(subject, np.concatenate([[0], np.cumsum(cells)]), len(subject.features))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):  # a context without cells has no mean
         mean = sums[..., 0] / cells[:, np.newaxis]
-        spread = sums[..., 1] - mean * sums[..., 0]
-        variance = np.maximum(spread, 0) / np.maximum(cells - 1, 1)[:, np.newaxis]
+    variance = np.array([variance_of(*one) for one in zip(sums, cells.tolist(), strict=True)])
     for path, own in ((MEANS, mean), (VARIANCES, variance)):
         if subject.node(path) is not None:
             bad = _differing(subject.array(path).T, own)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vcspec.model.comparison import Pooled, Sample, Side, Space
 from vcspec.model.matrix import Array, Rows, stack
 from vcspec.statistics.mixing import STEP, splitmix64
-from vcspec.statistics.moments import add_to
+from vcspec.statistics.moments import add_to, variance_of
 from vcspec.statistics.normalise import amounts_of
 
 DRAWN = 400  # cells of a condition that are drawn
@@ -150,7 +150,7 @@ def cellwise(
         first += len(piece.log1p)
     total = sums[:, 0]
     return Cellwise(
-        variance=_variance(moments, cells) if taking.variance else None,
+        variance=variance_of(moments, cells) if taking.variance else None,
         linear=normalised[:, 0] / cells if taking.linear else None,
         profile=_pooled_profile(total) if taking.pooled else None,
         noise=_noise(pieces, total, cells) if taking.pooled else 0.0,
@@ -175,13 +175,6 @@ def drawn(cells: int, most: int = DRAWN) -> NDArray[np.int64]:
     with np.errstate(over="ignore"):
         tickets = splitmix64(np.arange(cells, dtype=np.uint64) * STEP)
     return np.sort(np.argsort(tickets, kind="stable")[:most]).astype(np.int64)
-
-
-def _variance(moments: Array, cells: int) -> Array:
-    if cells < 2:
-        return np.zeros(len(moments))
-    away = moments[:, 1] - np.square(moments[:, 0]) / cells
-    return np.asarray(np.maximum(away, 0) / (cells - 1))
 
 
 def _scaled(piece: Piece) -> Rows:

@@ -61,6 +61,14 @@ def add_to(sums: Array, rows: Rows) -> None:
     call("vcs_sums", len(values), narrow(rows.indices), values, is_wide, rows.width, sums)
 
 
+def variance_of(sums: Array, cells: int) -> Array:
+    """(features,) variance over n - 1 by such sums of `cells` cells; 0 for one cell."""
+    if cells < 2:
+        return np.zeros(len(sums))
+    away = sums[:, 1] - np.square(sums[:, 0]) / cells
+    return np.asarray(np.maximum(away, 0) / (cells - 1))
+
+
 def moments(rows: Rows) -> Moments:
     """Moments of the cells `rows`."""
     sums = np.zeros((rows.width, 2))
