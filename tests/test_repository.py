@@ -87,7 +87,7 @@ def test_the_readme_commands_for_a_model_work_as_written(monkeypatch):
 
     lines = block("bash", "Score your model").splitlines()
     commands = [line for line in lines if line.startswith("vcspec ")]
-    assert len(commands) == 8
+    assert len(commands) == 9
     for command in commands:
         monkeypatch.setattr(sys, "argv", shlex.split(command, comments=True))
         with pytest.raises(SystemExit) as end:

@@ -18,7 +18,7 @@ from vcspec.actions.predict import baseline
 from vcspec.actions.score import score
 from vcspec.actions.validate import validate
 from vcspec.model.errors import Invalid, Mismatch, UsageError
-from vcspec.model.league import COLUMNS
+from vcspec.model.league import AGREEMENT_COLUMNS, COLUMNS, PAIR_COLUMNS
 from vcspec.model.scorecard import Scorecard, table_digest
 from vcspec.render.league_text import render_csv, render_league
 from vcspec.rules.documents import schema_faults
@@ -272,3 +272,110 @@ def test_text_shows_pairs_and_all_metrics_when_asked(cards: list[Path]) -> None:
     assert "a-model − no-change" not in short
     assert "de-auroc" in long
     assert "de-auroc" not in short
+
+
+def with_strata(
+    cards: list[Path], folder: Path, told: dict[str, dict[str, list[float | None]]]
+) -> list[Path]:
+    """Copies of cards with other means by effect: metric → stratum → a value for each card."""
+    made = []
+    for at, card in enumerate(cards):
+        document = json.loads(card.read_text("utf-8"))
+        for metric, strata in told.items():
+            document["metrics"][metric]["strata"]["effect"] = {
+                part: {"value": values[at], "defined": 4, "undefined": {}, "interval": None}
+                for part, values in strata.items()
+            }
+        made.append(folder / card.name)
+        made[-1].write_bytes(rfc8785.dumps(document))
+    return made
+
+
+BY_EFFECT: dict[str, dict[str, list[float | None]]] = {
+    "mae": {"strong": [0.1, 0.3, 0.2], "weak": [0.1, 0.2, 0.2]},
+    "cosine-delta": {"strong": [0.9, 0.1, 0.5], "weak": [0.3, 0.1, 0.5]},
+    "spearman-lfc": {"strong": [0.1, 0.2, 0.3], "weak": [None, None, None]},
+}
+
+
+def test_metrics_agree_within_the_strata_that_are_asked_for(
+    cards: list[Path], tmp_path: Path
+) -> None:
+    made = with_strata(cards, tmp_path, BY_EFFECT)
+    league = compare(made, within="effect")
+    assert list(schema_faults(json.loads(league.to_json()), "1.0", "comparison", base="")) == []
+    found = league.document["agreement"]
+    assert found["within"] == "effect"
+    place = [found["metrics"].index(metric) for metric in BY_EFFECT]
+    sign = {"mae": -1}
+    for one, a in zip(BY_EFFECT, place, strict=True):
+        for other, b in zip(BY_EFFECT, place, strict=True):
+            known = []
+            for part in ("strong", "weak"):
+                sides = [(BY_EFFECT[m][part], sign.get(m, 1)) for m in (one, other)]
+                tau = found["parts"][part][a][b]
+                if None in [*sides[0][0], *sides[1][0]]:
+                    assert tau is None
+                    continue
+                expected = stats.kendalltau(*(np.array(v) * s for v, s in sides)).statistic
+                assert tau == pytest.approx(expected, abs=1e-9)
+                known.append(expected)
+            assert found["kendall"][a][b] == pytest.approx(np.mean(known), abs=1e-9)
+
+
+def test_strata_of_other_conditions_agree_with_nothing(cards: list[Path], tmp_path: Path) -> None:
+    made = with_strata(cards, tmp_path, BY_EFFECT)
+    pointer = "/metrics/mae/strata/effect/strong/defined"
+    made[1] = changed(made[1], tmp_path / "fewer.json", pointer, 3)
+    found = compare(made, within="effect").document["agreement"]
+    at = found["metrics"].index("mae")
+    assert set(found["parts"]["strong"][at]) == {None}
+    assert set(found["parts"]["weak"][at]) != {None}
+
+
+def test_agreement_is_within_contexts_unless_asked_otherwise(cards: list[Path]) -> None:
+    league = compare(cards)
+    found, read = league.document["agreement"], [json.loads(c.read_text("utf-8")) for c in cards]
+    contexts = list(dict.fromkeys(read[0]["by_condition"]["contexts"]))
+    assert (found["within"], list(found["parts"])) == ("context", contexts)
+    one, other = (found["metrics"].index(name) for name in ("mae", "cosine-delta"))
+    for context in contexts:
+        mae, cosine = (
+            [card["metrics"][name]["contexts"][context]["value"] for card in read]
+            for name in ("mae", "cosine-delta")
+        )
+        expected = stats.kendalltau(-np.array(mae), cosine).statistic
+        assert found["parts"][context][one][other] == pytest.approx(expected, abs=1e-9)
+
+
+def test_strata_that_no_card_tells_are_refused(cards: list[Path]) -> None:
+    with pytest.raises(UsageError, match="by fold; they tell context, effect, training-contexts"):
+        compare(cards, within="fold")
+
+
+def test_text_shows_how_metrics_agree_when_asked(cards: list[Path]) -> None:
+    league = compare(cards, within="training-contexts")
+    assert "Kendall" not in render_league(league)  # one headline metric agrees with itself
+    assert render_league(league, every=True).count("Kendall's tau") == 1
+    text = render_league(league, agreement=True, width=80)
+    assert text.count("within training-contexts: mean") == 1
+    assert "within training-contexts: 0" in text
+    assert "spearman-lfc" in text
+    assert max(map(len, text.splitlines()[:-2])) <= 80
+
+
+def test_csv_holds_pairs_or_agreement_when_asked(cards: list[Path]) -> None:
+    league = compare(cards, within="effect")
+    rows = list(csv.DictReader(io.StringIO(render_csv(league, "pairs"))))
+    assert tuple(rows[0]) == PAIR_COLUMNS
+    assert len(rows) == 3 * (len(league.document["metrics"]) + 1)
+    pair = league.document["metrics"]["mae"]["pairs"][1]
+    row = [row for row in rows if row["metric"] == "mae"][1]
+    assert (row["model"], row["other"]) == ("a-model", "context-mean")
+    assert float(row["difference"]) == pair["difference"]
+    found = league.document["agreement"]
+    rows = list(csv.DictReader(io.StringIO(render_csv(league, "agreement"))))
+    assert tuple(rows[0]) == AGREEMENT_COLUMNS
+    size = len(found["metrics"])
+    assert len(rows) == (1 + len(found["parts"])) * size * (size - 1) // 2
+    assert [row["part"] for row in rows[:: size * (size - 1) // 2]] == ["", *found["parts"]]

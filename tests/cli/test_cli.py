@@ -173,25 +173,43 @@ def test_a_scorecard_is_printed_written_verified_and_validated(run, folder):
     )
 
 
-def test_models_are_compared_and_other_questions_refused(run, folder):
+@pytest.fixture
+def cards(run, folder):
+    """Scorecards of the model and of no change."""
     model, other = folder / "model.zarr", folder / "other.zarr"
     split, data = folder / "split.zarr", folder / "data.zarr"
     assert run("baseline", "no-change", "--split", split, "--dataset", data, "-o", other)[0] == 0
     for store in (model, other):
         assert run("score", store, "-q", "-o", store.with_suffix(".json"))[0] == 0
-    cards = [folder / "model.json", folder / "other.json"]
+    return [folder / "model.json", folder / "other.json"]
+
+
+def test_models_are_compared_and_other_questions_refused(run, folder, cards):
     code, out, _ = run("compare", *cards)
     assert code == 0
     assert "mean rank" in out
     assert "no-change" in out
     code, out, _ = run("compare", *cards, "--format", "json")
     assert json.loads(out)["kind"] == "comparison"
-    code, out, err = run("compare", *cards, "--format", "csv", "-o", folder / "ranks.csv")
+    code, out, _ = run("compare", *cards, "--format", "csv", "-o", folder / "ranks.csv")
     assert (code, out) == (0, "")
     assert (folder / "ranks.csv").read_text().startswith("metric,model,value")
     code, _, err = run("compare", cards[0])
     assert code == 2
     assert "two or more" in err
+
+
+def test_agreement_and_pairs_are_told_when_asked(run, cards):
+    code, out, _ = run("compare", *cards, "--within", "effect")
+    assert code == 0
+    assert "Kendall's tau within effect: mean" in out
+    code, out, _ = run("compare", *cards, "--within", "effect", "--format", "csv")
+    assert out.startswith("within,part,metric,other,kendall\neffect,")
+    code, out, _ = run("compare", *cards, "--pairs", "--format", "csv")
+    assert out.startswith("metric,model,other,difference")
+    code, _, err = run("compare", *cards, "--pairs", "--within", "effect", "--format", "csv")
+    assert code == 2
+    assert "one table" in err
 
 
 def test_values_are_printed_by_context(run, folder):

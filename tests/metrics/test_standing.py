@@ -12,8 +12,10 @@ from vcspec.metrics.standing import (
     effective_number,
     interval_of,
     kendall,
+    mean_agreement,
     mean_ranks,
     means_of,
+    means_within,
     rank_ranges,
     ranks_of,
     tiers,
@@ -130,27 +132,46 @@ def test_a_tier_opens_where_the_interval_of_the_difference_leaves_out_zero():
     assert len(set(found)) > 1
 
 
-def test_tau_is_scipys_within_each_context():
+def test_tau_is_scipys_within_each_part():
     rng = np.random.default_rng(3)
     values = np.round(rng.normal(size=(3, 5, len(CONTEXTS))), 1)
-    found = kendall(values, CONTEXTS)
+    means = means_within(values, CONTEXTS)
+    assert list(means) == ["x", "y"]
+    taus = {name: kendall(found) for name, found in means.items()}
     names = np.array(CONTEXTS)
-    for one in range(3):
-        for other in range(3):
-            taus = [
+    expected = {
+        name: [
+            [
                 stats.kendalltau(
                     *(np.round(values[m][:, names == name].mean(axis=1), 10) for m in (one, other))
                 ).statistic
-                for name in ("x", "y")
+                for other in range(3)
             ]
-            assert found[one, other] == pytest.approx(np.mean(taus), abs=1e-9)
+            for one in range(3)
+        ]
+        for name in means
+    }
+    for name, found in taus.items():
+        np.testing.assert_allclose(found, expected[name], atol=1e-9)
+    mean = np.mean(list(expected.values()), axis=0)
+    np.testing.assert_allclose(mean_agreement(list(taus.values())), mean, atol=1e-9)
+
+
+def test_means_within_a_part_are_those_of_conditions_that_all_models_define():
+    values = np.array([[[1.0, 2.0, 5.0], [3.0, np.nan, np.nan]]])
+    means = means_within(values, ["x", "x", "y"])
+    np.testing.assert_array_equal(means["x"], [[1.0, 3.0]])
+    np.testing.assert_array_equal(means["y"], [[np.nan, np.nan]])
 
 
 def test_a_metric_that_holds_all_models_equal_agrees_with_nothing():
-    values = np.stack([np.ones((3, 4)), drawn_values()[:3, :4]])
-    found = kendall(values, ["x"] * 4)
-    assert np.isnan(found[0]).all()
+    values = np.stack([np.ones(3), np.arange(3.0), np.full(3, np.nan)])
+    found = kendall(values)
+    assert np.isnan(found[[0, 2]]).all()
     assert found[1, 1] == 1
+    np.testing.assert_array_equal(mean_agreement([found, found]), found)
+    other = kendall(values[[1, 1, 1]])
+    np.testing.assert_array_equal(mean_agreement([found, other]), other)
 
 
 def test_the_effective_number_is_that_of_the_eigenvalues():

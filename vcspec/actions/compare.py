@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from vcspec.actions.agreement import CONTEXT, agreement
 from vcspec.actions.scorecards import (
     read_scorecard,
     require_all_different,
@@ -17,9 +18,7 @@ from vcspec.metrics.standing import (
     Means,
     best_shares,
     better_share,
-    effective_number,
     interval_of,
-    kendall,
     mean_ranks,
     means_of,
     rank_ranges,
@@ -46,7 +45,7 @@ QUESTION = (
 """Members of a scorecard that say which question it answers, beside its inputs and definitions."""
 
 
-def compare(cards: Sequence[Target]) -> League:
+def compare(cards: Sequence[Target], *, within: str = CONTEXT) -> League:
     """Compare models by their scorecards, on the same conditions and draws.
 
     Predictions of cells and of profiles answer the same question; metrics that need cells compare
@@ -54,9 +53,12 @@ def compare(cards: Sequence[Target]) -> League:
 
     Args:
         cards: paths of two or more scorecards.
+        within: what the agreement of metrics is taken within: `context`, or a division of the
+            conditions that the cards tell strata of, such as `effect` or `training-contexts`.
 
     Raises:
-        UsageError: fewer than two cards, one card twice, or one without values by condition.
+        UsageError: fewer than two cards, one card twice, one without values by condition, or one
+            that tells no such strata.
         Invalid: a card breaks a rule.
         Mismatch: two cards answer different questions; the message names the first difference.
     """
@@ -73,7 +75,7 @@ def compare(cards: Sequence[Target]) -> League:
     )
     require_all_different(places, digests)
     names = _names(places, found)
-    return League(_document(found, names, digests))
+    return League(_document(found, names, digests, within))
 
 
 def _question(card: Scorecard) -> dict[str, Any]:
@@ -122,7 +124,7 @@ def _names(places: Sequence[Path], cards: Sequence[Scorecard]) -> list[str]:
 
 
 def _document(
-    cards: Sequence[Scorecard], names: Sequence[str], digests: Sequence[str]
+    cards: Sequence[Scorecard], names: Sequence[str], digests: Sequence[str], within: str
 ) -> dict[str, Any]:
     first = cards[0]
     entries = standard().metrics
@@ -164,7 +166,7 @@ def _document(
             for at, (metric, found) in enumerate(means.items())
         },
         "overall": _overall(counted, left_out, means),
-        "agreement": _agreement(first, used, values),
+        "agreement": agreement(cards, used, values, within),
         "bootstrap": {"resamples": RESAMPLES, "seed": SEED},
         "tool": first.document["tool"]["vcspec"],
     }
@@ -262,16 +264,3 @@ def _overall(
     if not parts:
         return {**head, "models": None, "pairs": None}
     return {**head, **_standing(mean_ranks(parts), -1.0)}
-
-
-def _agreement(first: Scorecard, used: Sequence[str], values: Array) -> dict[str, Any]:
-    entries = standard().metrics
-    signs = np.array([1.0 if entries[name]["direction"] == "higher" else -1.0 for name in used])
-    rows = [first.metrics.index(name) for name in used]
-    oriented = values[:, rows].transpose(1, 0, 2) * signs[:, np.newaxis, np.newaxis]
-    tau = kendall(oriented, first.contexts)
-    return {
-        "metrics": list(used),
-        "kendall": [[None if np.isnan(v) else float(v) for v in row] for row in tau],
-        "effective_number": effective_number(oriented),
-    }

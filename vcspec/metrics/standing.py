@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vcspec.metrics.changes import share
 from vcspec.metrics.contexts import of_contexts
 from vcspec.metrics.interval import percentiles, resampled_sums
 from vcspec.model.matrix import Array
@@ -138,38 +139,49 @@ def tiers(means: Means) -> list[int] | None:
     return [int(number) for number in found]
 
 
-def kendall(values: Array, contexts: Sequence[str]) -> Array:
-    """(metrics, metrics) Kendall's tau-b between the metrics' orders of models.
-
-    Taken within each context, over the models' means there, and averaged over the contexts that
-    define it; NaN where none does: a metric that holds all models equal has no order.
+def means_within(values: Array, parts: Sequence[str]) -> dict[str, Array]:
+    """Part → (metrics, models) means over those of its conditions that define a metric for all.
 
     Args:
-        values: (metrics, models, conditions), the higher the better; NaN where undefined.
-        contexts: (conditions,) names.
+        values: (metrics, models, conditions); NaN where undefined.
+        parts: (conditions,) names of the parts that they belong to.
+
+    Returns:
+        NaN where no condition of the part defines the metric for every model.
+    """
+    names = np.array(parts, dtype=object)
+    return {name: _common_means(values[:, :, names == name]) for name in dict.fromkeys(parts)}
+
+
+def _common_means(values: Array) -> Array:
+    """(metrics, models) means over the conditions that define the metric for every model."""
+    kept = ~np.isnan(values).any(axis=1, keepdims=True)
+    total = np.where(kept, values, 0).sum(axis=2)
+    return np.round(share(total, np.broadcast_to(kept.sum(axis=2), total.shape)), DECIMALS)
+
+
+def kendall(means: Array) -> Array:
+    """(metrics, metrics) Kendall's tau-b between the metrics' orders of models.
+
+    NaN where one of the two has no order: it holds all models equal, or has no means.
+
+    Args:
+        means: (metrics, models), the higher the better; NaN where undefined.
 
     Source: Kendall 1945, doi:10.1093/biomet/33.3.239.
     """
-    names = np.array(contexts, dtype=object)
-    total, number = np.zeros((len(values),) * 2), np.zeros((len(values),) * 2)
-    for name in dict.fromkeys(contexts):
-        signs = _orders(values[:, :, names == name])
-        moved = np.abs(signs).sum(axis=1)
-        both = moved[:, np.newaxis] * moved
-        tau = np.divide(signs @ signs.T, np.sqrt(both), out=np.zeros_like(total), where=both > 0)
-        total, number = total + tau, number + (both > 0)
-    out = np.full_like(total, np.nan)
-    np.divide(total, number, out=out, where=number > 0)
-    return np.asarray(np.round(out, DECIMALS))
+    first, second = np.triu_indices(means.shape[1], 1)
+    signs = np.nan_to_num(np.sign(means[:, first] - means[:, second]))
+    moved = np.abs(signs).sum(axis=1)
+    both = np.sqrt(moved[:, np.newaxis] * moved)
+    return share(signs @ signs.T, both)
 
 
-def _orders(values: Array) -> Array:
-    """(metrics, pairs of models) signs of the differences of their means; 0 where undefined."""
-    kept = ~np.isnan(values).any(axis=1, keepdims=True)
-    counted = np.maximum(kept.sum(axis=2), 1)
-    means = np.round(np.where(kept, values, 0).sum(axis=2) / counted, DECIMALS)
-    first, second = np.triu_indices(values.shape[1], 1)
-    return np.asarray(np.sign(means[:, first] - means[:, second]))
+def mean_agreement(taus: Sequence[Array]) -> Array:
+    """(metrics, metrics) mean over the parts that define a tau; NaN where none does."""
+    known = ~np.isnan(np.array(taus))
+    total = np.where(known, taus, 0).sum(axis=0)
+    return share(total, known.sum(axis=0))
 
 
 def effective_number(values: Array) -> float | None:

@@ -18,6 +18,16 @@ COLUMNS = (
     "best",
     "tier",
 )
+PAIR_COLUMNS = (
+    "metric",
+    "model",
+    "other",
+    "difference",
+    "low",
+    "high",
+    "first_is_better",
+)
+AGREEMENT_COLUMNS = ("within", "part", "metric", "other", "kendall")
 OVERALL = "mean-rank"
 
 
@@ -42,8 +52,7 @@ class League:
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """One row a metric and model, of `COLUMNS`, the mean rank last; None where nothing is."""
-        tables = {**self.document["metrics"], OVERALL: self.document["overall"]}
-        for metric, table in tables.items():
+        for metric, table in self._tables():
             for name, found in zip(self.names, table["models"] or (), strict=False):
                 bounds, ranks = found["interval"] or {}, found["ranks"] or {}
                 yield (
@@ -58,3 +67,31 @@ class League:
                     found["best"],
                     found["tier"],
                 )
+
+    def pairs(self) -> Iterator[tuple[Any, ...]]:
+        """One row a metric and two models, of `PAIR_COLUMNS`, the mean rank last."""
+        for metric, table in self._tables():
+            for found in table["pairs"] or ():
+                bounds = found["interval"] or {}
+                yield (
+                    metric,
+                    *(self.names[at] for at in found["models"]),
+                    found["difference"],
+                    bounds.get("low"),
+                    bounds.get("high"),
+                    found["first_is_better"],
+                )
+
+    def agreements(self) -> Iterator[tuple[Any, ...]]:
+        """One row a part and two metrics, of `AGREEMENT_COLUMNS`; the mean, of no part, first."""
+        found = self.document["agreement"]
+        names = found["metrics"]
+        for part, taus in ((None, found["kendall"]), *found["parts"].items()):
+            for at, name in enumerate(names):
+                for other in range(at + 1, len(names)):
+                    yield found["within"], part, name, names[other], taus[at][other]
+
+    def _tables(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Metrics, and the mean rank over those of the headline, with what is told of each."""
+        yield from self.document["metrics"].items()
+        yield OVERALL, self.document["overall"]

@@ -2,10 +2,11 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from vcspec.model.league import COLUMNS, League
+from vcspec.model.league import AGREEMENT_COLUMNS, COLUMNS, PAIR_COLUMNS, League
 from vcspec.model.scorecard import asked_of
 from vcspec.render.claims import claimed
 from vcspec.render.fitting import in_blocks
@@ -21,12 +22,23 @@ BLIND = "No headline metric tells the replicate from the floor here: this split 
 PLAIN = {"coverage": "100%", "level": "cells"}  # what goes without saying
 
 
-def render_csv(league: League) -> str:
-    """One row a metric and model, the mean rank last; empty where there is nothing."""
+def render_csv(league: League, table: str = "ranks") -> str:
+    """A table of all metrics; cells are empty where there is nothing.
+
+    Args:
+        league: the comparison.
+        table: `ranks`, one row a metric and model; `pairs`, one a metric and two models; or
+            `agreement`, one a part and two metrics.
+    """
+    columns, rows = {
+        "ranks": (COLUMNS, league.rows),
+        "pairs": (PAIR_COLUMNS, league.pairs),
+        "agreement": (AGREEMENT_COLUMNS, league.agreements),
+    }[table]
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(["" if cell is None else cell for cell in row] for row in league.rows())
+    writer.writerow(columns)
+    writer.writerows(["" if cell is None else cell for cell in row] for row in rows())
     return text.getvalue()
 
 
@@ -35,6 +47,7 @@ def render_league(
     *,
     pairs: bool = False,
     every: bool = False,
+    agreement: bool = False,
     colour: bool = False,
     width: int | None = None,
 ) -> str:
@@ -44,6 +57,8 @@ def render_league(
         league: the comparison.
         pairs: show the difference of every two models in each metric shown.
         every: show all metrics; else the suite's headline.
+        agreement: show how far metrics agree within each part as well, of all metrics where the
+            headline is a single one.
         colour: whether the terminal shows colours.
         width: columns of the terminal; None does not wrap.
     """
@@ -54,8 +69,9 @@ def render_league(
     parts += _metrics(league, metrics, width)
     if pairs:
         parts += [_pairs(league, metrics), ""]
-    if len(headline) > 1:
-        parts += [_agreement(document["agreement"], headline), ""]
+    told = document["metrics"] if agreement and len(metrics) == 1 else metrics
+    if len(told) > 1:
+        parts += _agreement(document["agreement"], list(told), width, each=agreement)
     if headline and all(document["metrics"][one]["informative"] is False for one in headline):
         parts += [BLIND, ""]
     parts += [_legend(document)]
@@ -160,13 +176,31 @@ def _pairs(league: League, metrics: Iterable[str]) -> "Table":
     return table
 
 
-def _agreement(agreement: Mapping[str, Any], headline: Sequence[str]) -> "Table":
-    """Kendall's tau between the headline metrics' orders of the models."""
-    used = [name for name in headline if name in agreement["metrics"]]
-    place = [agreement["metrics"].index(name) for name in used]
-    table = _table("Kendall's tau", *used)
-    for name, row in zip(used, place, strict=True):
-        table.add_row(name, *(number(agreement["kendall"][row][column]) for column in place))
+def _agreement(
+    found: Mapping[str, Any], metrics: Sequence[str], width: int | None, *, each: bool
+) -> list[Any]:
+    """Kendall's tau between metrics' orders of the models: mean over the parts, and of each."""
+    used = [name for name in metrics if name in found["metrics"]]
+    tables = [("mean", found["kendall"]), *(found["parts"].items() if each else ())]
+    parts: list[Any] = []
+    for part, taus in tables:
+        build = partial(_taus, found["metrics"], taus, used)
+        title = f"Kendall's tau within {found['within']}: {shown(part)}"
+        parts += [title, *in_blocks(build, used, width)]
+    return parts
+
+
+def _taus(
+    known: Sequence[str],
+    taus: Sequence[Sequence[float | None]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+) -> "Table":
+    """Some of the columns of a table of taus between the metrics `known`."""
+    place = {name: at for at, name in enumerate(known)}
+    table = _table("", *columns)
+    for name in rows:
+        table.add_row(name, *(number(taus[place[name]][place[other]]) for other in columns))
     return table
 
 
