@@ -35,3 +35,10 @@ def test_a_page_tells_every_digit_of_a_parameter():
     table = docs.metric_pages(standard())
     assert "deviates = 1.959964" in table
     assert "epsilon = 1e-09" in table
+
+
+def test_a_page_tells_what_random_predictions_score_beyond_the_null():
+    table = docs.metric_pages(standard())
+    page = table.split("### clustering-agreement-best\n")[1].split("\n### ")[0]
+    assert f"| Random predictions | {standard().chance['clustering-agreement-best']} |" in page
+    assert table.count("| Random predictions |") == len(standard().chance)

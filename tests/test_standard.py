@@ -95,3 +95,10 @@ def _whole(value: object) -> object:
 def test_metrics_have_digests_of_their_own() -> None:
     digests = {definition_digest(CURRENT, name) for name in standard().metrics}
     assert len(digests) == len(standard().metrics)
+
+
+def test_chance_is_told_of_metrics_and_of_each_once() -> None:
+    with (packaged("spec") / CURRENT / "chance.toml").open("rb") as file:
+        named = [name for group in tomllib.load(file).values() for name in group["metrics"]]
+    assert len(set(named)) == len(named)
+    assert standard().chance.keys() == set(named) <= standard().metrics.keys()

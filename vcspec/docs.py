@@ -98,6 +98,7 @@ def _metric_page(known: Standard, name: str) -> str:
     )
     suites = [suite for suite, found in known.suites.items() if name in found["metrics"]]
     rows = [(title, _fact(entry[field])) for field, title in FACTS.items() if entry.get(field)]
+    rows += [("Random predictions", chance)] if (chance := known.chance.get(name)) else []
     twins = ", ".join(f"[{other}](#{other})" for other in entry["not_averaged_with"])
     rows += [("Never averaged with", twins)] if twins else []
     rows += [("In the suites", ", ".join(suites))] if suites else []

@@ -82,6 +82,12 @@ class Standard:
         return MappingProxyType({name: MappingProxyType(whole(name)) for name in stated})
 
     @cached_property
+    def chance(self) -> Mapping[str, str]:
+        """Metric → what random predictions score, where that is more than its null."""
+        groups = self._toml("chance").values()
+        return MappingProxyType({name: one["says"] for one in groups for name in one["metrics"]})
+
+    @cached_property
     def arms(self) -> Table:
         """Name → arm of the null panel."""
         return self._toml("arms")

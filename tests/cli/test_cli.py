@@ -445,6 +445,7 @@ def test_a_bug_ends_with_5_and_says_so(run, folder, monkeypatch):
         ("VCS504", "feature-missing"),
         ("vcs504", "feature-missing"),
         ("pearson-delta", "Pearson"),
+        ("cell-eval-direction-match", "random_predictions"),
         ("core-1.0", "headline"),
         ("perturbation-response", "question"),
         ("holdout-contexts", "claim"),

@@ -360,8 +360,8 @@ def prevalence(alpha):
     return np.where(found.any(axis=1) & ~found.all(axis=1), found.mean(axis=1), np.nan)
 
 
-@each_without_deviation
-def test_no_information_scores_the_declared_null(name):
+def declared_null(name):
+    """The null as a number; of a baseline its own value."""
     entry = ENTRIES[name]
     null, parameters = entry["null"], entry["parameters"]
     number = PERTURBATIONS
@@ -372,21 +372,62 @@ def test_no_information_scores_the_declared_null(name):
         "share without true calls": 0.0,
     }
     if null == "k / features":
-        null = parameters["k"] / FEATURES
-    elif null == "k / (2 features - k)":
-        null = parameters["k"] / (2 * FEATURES - parameters["k"])
-    elif null in known:
-        null = known[null]
-    elif null == "prevalence":
-        null = np.nanmean(prevalence(parameters["alpha"]))
-    elif isinstance(null, str):
-        assert null in {"no-change", "context-mean"}  # a baseline: its own value is the null
-        assert (null == "context-mean") == (entry["reference_point"] == "training-mean")
-        assert np.isfinite(average(name, no_information(entry)))
-        return
+        return parameters["k"] / FEATURES
+    if null == "k / (2 features - k)":
+        return parameters["k"] / (2 * FEATURES - parameters["k"])
+    if null == "prevalence":
+        return np.nanmean(prevalence(parameters["alpha"]))
+    if null in {"no-change", "context-mean"}:
+        return average(name, no_information(entry))
+    return known.get(null, null)
+
+
+@each_without_deviation
+def test_no_information_scores_the_declared_null(name):
+    entry = ENTRIES[name]
+    found = average(name, no_information(entry))
+    assert np.isfinite(found)
+    if isinstance(entry["null"], str) and entry["null"] in standard().baselines:
+        assert entry["null"] in {"no-change", "context-mean"}
+        assert (entry["null"] == "context-mean") == (entry["reference_point"] == "training-mean")
     # A target of its own for every condition leaves a trace of the condition in any prediction.
-    near = 0.1 if parameters.get("without") == "own" else 1e-9
-    assert average(name, no_information(entry)) == pytest.approx(null, abs=near)
+    near = 0.1 if entry["parameters"].get("without") == "own" else 1e-9
+    assert found == pytest.approx(declared_null(name), abs=near)
+
+
+def made_at_random(seed, *, amounts):
+    """Control cells, each condition's features moved at random; amounts do not fall below 0."""
+    rng = np.random.default_rng(seed)
+    controls = screen()[1]
+    moved = [controls[context][:CELLS] + rng.normal(size=FEATURES) for context in context_of]
+    blocks = [(np.maximum(cells, 0) if amounts else cells).astype(np.float32) for cells in moved]
+    with np.errstate(invalid="ignore"):  # logarithms of amounts below 0, which nothing then reads
+        return side(blocks, controls)
+
+
+def beats_its_null(name, found):
+    """Whether values of random predictions are better than the null, on average and clearly."""
+    better = 1 if ENTRIES[name]["direction"] == "higher" else -1
+    gain = better * (np.array(found) - declared_null(name))
+    return gain.mean() > max(0.02, 4 * gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
+def test_what_random_predictions_score_beyond_the_null_is_stated():
+    beaten = set()
+    for amounts in (False, True):
+        names = [
+            name
+            for name in ALL
+            if "deviation" not in ENTRIES[name]["needs"]
+            and bool({"linear", "pooled"} & set(ENTRIES[name]["needs"])) == amounts
+        ]
+        runs = [
+            compute(names, comparison(truth(), made_at_random(seed, amounts=amounts)))
+            for seed in range(40)
+        ]
+        found = {name: [np.nanmean(run[name].values) for run in runs] for name in names}
+        beaten |= {name for name in names if beats_its_null(name, found[name])}
+    assert beaten == set(standard().chance)
 
 
 @given(st.randoms(use_true_random=False))

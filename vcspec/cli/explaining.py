@@ -104,11 +104,15 @@ def _entry(name: str, sorts: Mapping[str, Mapping[str, Any]]) -> tuple[str, str,
 
 
 def _whole(sort: str, name: str, entry: Mapping[str, Any]) -> dict[str, object]:
-    """The entry; of a kind, with the members of its document."""
+    """The entry; of a kind with its document's members, of a metric with what chance scores."""
+    from vcspec.standard import standard
+
+    if sort == "metrics":
+        chance = standard().chance.get(name)
+        return {**entry, **({"random_predictions": chance} if chance else {})}
     if sort != "kinds":
         return dict(entry)
     from vcspec.render.documents import document_members
-    from vcspec.standard import standard
 
     return {**entry, "document": document_members(standard().schemas, name)}
 
