@@ -1,16 +1,19 @@
 """The null panel on simulated screens: what passes, and that no headline metric lets it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import tiny
 
 from vcspec.actions.curate import curate
-from vcspec.actions.probe import Probe, probe
+from vcspec.actions.probe import Probe, Stage, probe, verdict
 from vcspec.actions.reference import reference
 from vcspec.actions.split import split
+from vcspec.baselines.arms import submission
 from vcspec.model.errors import UsageError
 from vcspec.render.probe_text import render_probe
 from vcspec.standard import standard
@@ -66,6 +69,27 @@ def test_what_is_not_there_is_named(screen: tiny.Screen, tmp_path: Path) -> None
         probe(tmp_path / "split.zarr")
 
 
+def test_a_reference_for_other_suites_is_refused_with_how_to_make_it(screen: tiny.Screen) -> None:
+    with pytest.raises(UsageError, match="--suite core-1[.]0 --suite systema"):
+        probe(screen.split, suites=("systema",))
+
+
+def test_a_metric_is_held_against_the_baseline_that_its_null_names(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    reference(screen.split, screen.dataset, tmp_path / "reference.zarr", suites=("catalogue",))
+    metrics = list(standard().suites["catalogue"]["metrics"])
+    stage = Stage.of(screen.split, screen.dataset, tmp_path / "reference.zarr", metrics)
+    named = set()
+    for metric in metrics:
+        stated = standard().metrics[metric]["null"]
+        if stated in standard().baselines:
+            found = stage.null({"null": "metric"}, metric)
+            np.testing.assert_array_equal(found, stage.reference.anchors(metric)[stated])
+            named.add(stated)
+    assert named == {"no-change", "context-mean"}
+
+
 def test_text_marks_what_passes(found: Probe) -> None:
     text = render_probe(found.document, every=True)
     assert "!" in text
@@ -95,3 +119,19 @@ def test_no_headline_metric_lets_anything_pass_on_a_simulated_screen(tmp_path: P
     found = probe(place)
     assert [one for one in found.offences if one["metric"] in HEADLINE] == []
     assert found.offences
+    stage = Stage.of(place, data, tmp_path / "reference.zarr", HEADLINE)
+    assert list(beyond_their_null(stage)) == []
+
+
+def beyond_their_null(stage: Stage) -> Iterator[tuple[str, float, str]]:
+    """Arms that know what a baseline knows and pass a headline metric's own null all the same."""
+    honest = stage.scored(list(stage.scene.honest))
+    for name, arm in standard().arms.items():
+        if arm["null"] == "metric":
+            continue
+        for strength in arm["strengths"]:
+            scores = stage.scored(submission(name, stage.scene, strength))
+            for metric in HEADLINE:
+                held = {**arm, "null": "metric"}
+                if verdict(stage, held, metric, scores[metric], honest[metric])["passes"]:
+                    yield name, strength, metric

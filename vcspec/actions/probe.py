@@ -73,12 +73,14 @@ def probe(
         suites: of metrics.
 
     Raises:
-        UsageError: split, dataset or reference are not found, or are not sound.
+        UsageError: split, dataset or reference are not found, or are not sound, or the reference
+            was made for other suites.
         UnknownName: the standard has no such suite.
     """
     suites = each_once(suites) or DEFAULT
     metrics = metrics_of(suites)
     stage = Stage.of(split, dataset, reference, metrics)
+    _require_anchors(stage, split, suites)
     arms = standard().arms
     submissions = [(name, strength) for name in arms for strength in arms[name]["strengths"]]
     honest = stage.scored(list(stage.scene.honest))
@@ -87,7 +89,7 @@ def probe(
     for name, strength in settings_in_force().counted(submissions, "submissions"):
         scores = stage.scored(submission(name, stage.scene, strength))
         told = {
-            metric: _verdict(stage, arms[name], metric, scores[metric], honest[metric])
+            metric: verdict(stage, arms[name], metric, scores[metric], honest[metric])
             for metric in metrics
         }
         found[name].append({"strength": strength, "metrics": told})
@@ -202,8 +204,8 @@ class Stage:
             known = anchors.get(entry["null"])
             return known if known is not None else anchors.get("no-change")
         stated = standard().metrics[metric]["null"]
-        if isinstance(stated, str):
-            return anchors.get("no-change")
+        if isinstance(stated, str):  # of a formula, no change scores what it says
+            return anchors.get(stated, anchors.get("no-change"))
         return float(stated)
 
     def span(self, metric: str) -> float | None:
@@ -218,6 +220,20 @@ class Stage:
         sign = 1.0 if direction == "higher" else -1.0
         found = sign * (replicate - floor[1])
         return found if found > 0 else None
+
+
+def _require_anchors(stage: Stage, split: Target, suites: Sequence[str]) -> None:
+    """Pass a stage whose reference has anchors, without which hardly an arm can be judged."""
+    lacking = [metric for metric in stage.wanted.metrics if not stage.reference.anchors(metric)]
+    if lacking:
+        made_for = stage.reference.suites
+        asked = " ".join(f"--suite {name}" for name in each_once([*made_for, *suites]))
+        message = (
+            f"the reference was made for {', '.join(made_for)} and has no anchors for "
+            f"{len(lacking)} metrics, such as {lacking[0]}; make it for these suites: "
+            f"vcspec reference {os.fspath(split)} {asked}"
+        )
+        raise UsageError(message)
 
 
 def _given(rows: Rows) -> Rows:
@@ -287,10 +303,18 @@ def _trained(allowed: Allowed, context: str) -> Array:
     return np.concatenate(kept).astype(np.float64)
 
 
-def _verdict(
+def verdict(
     stage: Stage, entry: Mapping[str, Any], metric: str, scores: Scores, honest: Scores
 ) -> dict[str, Any]:
-    """Value, what it is held against, and whether it passes though it must not."""
+    """Value, what it is held against, and whether it passes though it must not.
+
+    Args:
+        stage: where the arm was scored.
+        entry: of the arm in the standard.
+        metric: its name.
+        scores: of the arm.
+        honest: of the honest prediction.
+    """
     stated = standard().metrics[metric]
     sign = 1.0 if stated["direction"] == "higher" else -1.0
     values = stage.units(scores.values, metric)
