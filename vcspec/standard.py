@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -151,6 +151,10 @@ class Standard:
     def suites(self) -> Table:
         """Name → suite of metrics."""
         return self._folder("suites")
+
+    def headline(self, suites: Iterable[str]) -> list[str]:
+        """Metrics that head the suites, each once, in their order."""
+        return list(dict.fromkeys(name for one in suites for name in self.suites[one]["headline"]))
 
     @cached_property
     def tasks(self) -> Table:

@@ -153,6 +153,31 @@ def test_cards_of_different_questions_are_refused(
     assert str(other) in str(raised.value)
 
 
+def test_the_headlines_of_all_suites_count(screen: tiny.Screen, tmp_path: Path) -> None:
+    cards = []
+    suites = ("systema", "core-1.0")
+    for name in ("no-change", "context-mean"):
+        baseline(name, screen.split, screen.dataset, tmp_path / f"{name}.zarr")
+        card = score(
+            tmp_path / f"{name}.zarr",
+            split=screen.split,
+            reference=screen.reference,
+            suites=suites,
+        )
+        cards.append(tmp_path / f"{name}.json")
+        cards[-1].write_text(card.to_json(), encoding="utf-8")
+    league = compare(cards)
+    overall = league.document["overall"]
+    heads = {"pearson-delta-centred", "centroid-accuracy", *HEADLINE}
+    assert set(overall["counted"]) | set(overall["left_out"]) == heads
+    text = render_league(league)
+    assert "suite systema, core-1.0" in text
+    assert all(f"\n{metric} " in text for metric in heads)
+    other = changed(cards[1], tmp_path / "other.json", "/suites", list(suites[::-1]))
+    with pytest.raises(Mismatch, match="/suites"):
+        compare([cards[0], other])
+
+
 def test_a_changed_value_is_found(cards: list[Path], tmp_path: Path) -> None:
     document = json.loads(cards[0].read_text("utf-8"))
     document["by_condition"]["values"][0][0] = 0.123

@@ -28,7 +28,7 @@ from vcspec.metrics.standing import (
 from vcspec.model.errors import UsageError
 from vcspec.model.league import League
 from vcspec.model.matrix import Array
-from vcspec.model.scorecard import Scorecard
+from vcspec.model.scorecard import Scorecard, suites_of
 from vcspec.standard import CURRENT, standard
 
 Target = str | os.PathLike[str]
@@ -71,7 +71,7 @@ def compare(cards: Sequence[Target], *, within: str = CONTEXT) -> League:
         places,
         [_question(card) for card in found],
         "answer different questions",
-        "score both against one reference, with one version of vcspec",
+        "score both by the same suites against one reference, with one version of vcspec",
     )
     require_all_different(places, digests)
     names = _names(places, found)
@@ -84,6 +84,7 @@ def _question(card: Scorecard) -> dict[str, Any]:
     inputs = document["inputs"]
     return {
         **{name: document[name] for name in QUESTION},
+        "suites": suites_of(document),
         "inputs": _asked_of(inputs),
         "bootstrap": document["bootstrap"],
         "tool": {"vcspec": document["tool"]["vcspec"]},
@@ -145,6 +146,7 @@ def _document(
         "spec": CURRENT,
         "question": {
             **{name: first.document[name] for name in QUESTION},
+            "suites": suites_of(first.document),
             "inputs": _asked_of(first.document["inputs"]),
         },
         "models": [
@@ -238,7 +240,7 @@ def _counted(
     Where none is known to tell anything on these data, all count: the comparison says so itself.
     """
     entries = standard().metrics
-    headline = standard().suites[card.document["suite"]]["headline"]
+    headline = standard().headline(suites_of(card.document))
     blind = {name for name in headline if _informative(card.document["metrics"][name]) is False}
     counted: list[str] = []
     left_out: dict[str, str] = {}

@@ -315,11 +315,8 @@ def _depth(piece: Piece, allowed: Allowed) -> float:
 def _baselines(reference: Reference) -> dict[str, Any]:
     """Headline metric → values of baselines and replicate, and what it can tell here."""
     entries = standard().metrics
-    names = dict.fromkeys(
-        metric for suite in reference.suites for metric in standard().suites[suite]["headline"]
-    )
     found: dict[str, Any] = {}
-    for metric in names:
+    for metric in standard().headline(reference.suites):
         anchors = reference.anchors(metric)
         if not anchors:
             continue

@@ -10,7 +10,7 @@ import rfc8785
 from vcspec.actions.score import opened_predictions, score
 from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model.errors import Invalid, Unreadable
-from vcspec.model.scorecard import Scorecard
+from vcspec.model.scorecard import Scorecard, suites_of
 from vcspec.standard import CURRENT, standard
 
 Target = str | os.PathLike[str]
@@ -86,10 +86,8 @@ def disclose(
 def disclosed(card: Scorecard) -> Disclosure:
     """What of a scorecard is told: values rounded to three decimals, without reasons."""
     stated = card.document
-    suites = stated.get("suites", [stated["suite"]])
-    headline = dict.fromkeys(
-        metric for suite in suites for metric in standard().suites[suite]["headline"]
-    )
+    suites = suites_of(stated)
+    headline = standard().headline(suites)
     inputs = {name: stated["inputs"][name] for name in ("predictions", "split")}
     return Disclosure(
         {

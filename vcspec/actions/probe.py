@@ -98,9 +98,7 @@ def probe(
             for metric, one in told.items()
             if one["passes"]
         ]
-    headline = list(
-        dict.fromkeys(m for suite in suites for m in standard().suites[suite]["headline"])
-    )
+    headline = standard().headline(suites)
     offences.sort(key=lambda one: one["metric"] not in headline)
     stated = stage.allowed.split.document
     return Probe(

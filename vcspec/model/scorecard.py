@@ -102,6 +102,11 @@ def _cell(value: float | None) -> str:
     return "—" if value is None else f"{value:.4g}"
 
 
+def suites_of(document: Mapping[str, Any]) -> list[str]:
+    """Names of the suites of metrics that a scorecard, or a comparison's question, is of."""
+    return list(document.get("suites", [document["suite"]]))
+
+
 def asked_of(inputs: Mapping[str, Any]) -> str:
     """The split that a scorecard answers, or the folds that it was pooled of, in short."""
     if "folds" not in inputs:

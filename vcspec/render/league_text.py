@@ -7,7 +7,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from vcspec.model.league import AGREEMENT_COLUMNS, COLUMNS, PAIR_COLUMNS, League
-from vcspec.model.scorecard import asked_of
+from vcspec.model.scorecard import asked_of, suites_of
 from vcspec.render.claims import claimed
 from vcspec.render.fitting import in_blocks
 from vcspec.render.report_text import drawn, shown
@@ -56,14 +56,14 @@ def render_league(
     Args:
         league: the comparison.
         pairs: show the difference of every two models in each metric shown.
-        every: show all metrics; else the suite's headline.
+        every: show all metrics; else the headline of the suites.
         agreement: show how far metrics agree within each part as well, of all metrics where the
             headline is a single one.
         colour: whether the terminal shows colours.
         width: columns of the terminal; None does not wrap.
     """
     document = league.document
-    headline = standard().suites[document["question"]["suite"]]["headline"]
+    headline = standard().headline(suites_of(document["question"]))
     metrics = list(document["metrics"]) if every else headline
     parts: list[Any] = [_question(document["question"]), "", _overall(league), ""]
     parts += _metrics(league, metrics, width)
@@ -83,7 +83,7 @@ def _question(question: Mapping[str, Any]) -> str:
     size = f"{question['conditions']} conditions × {question['features']} features"
     return (
         f"{claimed(question['claim'])}  {asked_of(question['inputs'])}  {size}  "
-        f"suite {question['suite']}{simulated}"
+        f"suite {', '.join(suites_of(question))}{simulated}"
     )
 
 

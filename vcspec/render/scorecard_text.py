@@ -5,7 +5,7 @@ from functools import partial, reduce
 from operator import getitem
 from typing import Any
 
-from vcspec.model.scorecard import Scorecard, asked_of
+from vcspec.model.scorecard import Scorecard, asked_of, suites_of
 from vcspec.render.claims import claimed
 from vcspec.render.fitting import fits, in_blocks
 from vcspec.render.report_text import drawn, shown
@@ -67,8 +67,7 @@ def render_scorecard(card: Scorecard, *, colour: bool = False, width: int | None
 
 
 def _headline(document: Any) -> list[str]:
-    suites = document.get("suites", [document["suite"]])
-    names = dict.fromkeys(n for suite in suites for n in standard().suites[suite]["headline"])
+    names = standard().headline(suites_of(document))
     return [name for name in names if name in document["metrics"]]
 
 
@@ -157,7 +156,7 @@ def _notes(document: Any) -> list[str]:
         for name, found in document["metrics"].items()
         if found["reasons"].get("floor") == NOT_MADE_FOR
     ]:
-        asked = " ".join(f"--suite {name}" for name in document.get("suites", [document["suite"]]))
+        asked = " ".join(f"--suite {name}" for name in suites_of(document))
         notes.append(
             f"{', '.join(lost)} have no floor and no replicate, for which the reference was not "
             f"made: vcspec reference {asked}"
