@@ -5,7 +5,8 @@
 curates the datasets (VCSPEC_SOURCE_MIRROR names their sources), makes splits and references, scores
 the null panel of each, and writes spec/1.0/invariance.toml: by metric and split, how many of the
 panel's submissions pass. The prose of the standard shows the sums; headline metrics are chosen so.
-The splits are those of counted cells whose tested conditions and sources suffice for the panel.
+The splits are those of counted cells.
+Counted are submissions that a metric can judge: it has values, and something to hold them against.
 """
 
 import argparse
@@ -34,8 +35,13 @@ SIMULATED = Plan(
 SPLITS = (
     SIMULATED.id,
     "datlinger-jurkat/unseen-perturbation",
+    "glioblastoma-panobinostat/unseen-donor",
     "kang-ifnb/unseen-context",
+    "norman-mcfaline/all-new-members",
+    "norman-mcfaline/covariate-transfer",
     "norman-mcfaline/cross-dataset",
+    "norman-mcfaline/few-shot-context",
+    "norman-mcfaline/one-new-member",
     "norman-mcfaline/unseen-combination",
     "norman-mcfaline/unseen-context",
     "norman-mcfaline/unseen-perturbation",
@@ -63,7 +69,7 @@ def made(name, scratch):
 
 
 def counted(document):
-    """Metric → [no-information arms that pass, of how many, transforms that pass, of how many]."""
+    """Metric → [no-information arms that pass, of how many judged, and the same of transforms]."""
     kinds = {name: entry["kind"] for name, entry in standard().arms.items()}
     found = {}
     for metric, judged in document["judged"].items():
@@ -72,8 +78,9 @@ def counted(document):
             if kinds[name] == "truth" or (kinds[name] == "transform" and not judged):
                 continue
             at = 0 if kinds[name] == "no-information" else 2
-            row[at] += sum(run["metrics"][metric]["passes"] for run in runs)
-            row[at + 1] += len(runs)
+            told = [run["metrics"][metric] for run in runs]
+            row[at] += sum(one["passes"] for one in told)
+            row[at + 1] += sum(None not in (one["value"], one["against"]) for one in told)
         found[metric] = row
     return found
 
@@ -91,9 +98,10 @@ def main():
         tables[name] = counted(found.document)
     lines = [
         "# Made by benchmarks/invariance.py; do not edit: run it again.",
-        "# split -> metric -> [no-information submissions that pass, of how many,",
-        "#                     transforms that pass, of how many; 0 where the replicate is not",
-        "#                     above the floor and nothing can be judged]",
+        "# split -> metric -> [no-information submissions that pass, of how many it can judge:",
+        "#                     it has values of two conditions or contexts at least;",
+        "#                     transforms that pass, of how many it can judge: the replicate is",
+        "#                     above the floor]",
     ]
     for name, table in tables.items():
         lines += ["", f'["{name}"]', *(f'"{metric}" = {row}' for metric, row in table.items())]

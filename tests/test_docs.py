@@ -31,6 +31,13 @@ def test_every_table_stands_on_some_page(name):
     assert any(f"<!-- generated: {name} -->" in text for text in texts)
 
 
+def test_what_no_metric_could_judge_is_no_pass(monkeypatch):
+    counts = {"mae": [0, 0, 0, 0], "mse": [3, 60, 0, 0], "rmse": [1, 60, 2, 40]}
+    monkeypatch.setitem(standard().__dict__, "invariance", {"a/b": counts})
+    rows = docs.invariance(standard()).splitlines()[2:5]
+    assert rows == ["| rmse | 1 of 60 | 2 of 40 |", "| mse | 3 of 60 | — |", "| mae | — | — |"]
+
+
 def test_a_page_tells_every_digit_of_a_parameter():
     table = docs.metric_pages(standard())
     assert "deviates = 1.959964" in table

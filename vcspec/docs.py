@@ -153,14 +153,19 @@ def invariance(known: Standard) -> str:
     rows = (
         (
             f"**{metric}**" if metric in headline else metric,
-            f"{empty} of {all_empty}",
+            f"{empty} of {all_empty}" if all_empty else "—",
             f"{turned} of {all_turned}" if all_turned else "—",
         )
-        for metric, (empty, all_empty, turned, all_turned) in sorted(
-            sums.items(), key=lambda item: (item[1][0] / max(item[1][1], 1), item[1][2], item[0])
-        )
+        for metric, (empty, all_empty, turned, all_turned) in sorted(sums.items(), key=_by_passes)
     )
-    return _table(("metric", "no information passes", "transforms gain"), rows)
+    table = _table(("metric", "no information passes", "transforms gain"), rows)
+    return f"{table}\n\nThe splits are {', '.join(known.invariance)}."
+
+
+def _by_passes(item: tuple[str, list[int]]) -> tuple[bool, float, int, str]:
+    """Fewest passes first; what nothing was held against last."""
+    metric, (empty, all_empty, turned, _) = item
+    return not all_empty, empty / max(all_empty, 1), turned, metric
 
 
 def arms(known: Standard) -> str:

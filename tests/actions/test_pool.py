@@ -458,6 +458,8 @@ def test_pooled_cards_are_compared_and_never_with_single_ones(
     assert list(schema_faults(document, "1.0", "comparison", base="")) == []
     assert [len(model["predictions"]) for model in document["models"]] == [2, 2]
     assert "tiny/holdout-contexts@2-of-2-folds" in render_league(league)
+    folds = [one["fold"] for one in read(pooled[0])["inputs"]["folds"]]
+    assert list(compare(pooled, within="fold").document["agreement"]["parts"]) == folds
     with pytest.raises(Mismatch, match="different questions"):
         compare([pooled[0], cards[strategy][0]])
 

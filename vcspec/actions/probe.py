@@ -306,6 +306,9 @@ def verdict(
 ) -> dict[str, Any]:
     """Value, what it is held against, and whether it passes though it must not.
 
+    What it is held against is None where the arm cannot be judged: there is no null, or there are
+    fewer than two conditions (contexts, of a metric with one value a context) to draw from.
+
     Args:
         stage: where the arm was scored.
         entry: of the arm in the standard.
@@ -342,6 +345,6 @@ def verdict(
     contexts = stage.reference.contexts if by_condition else ["all"] * len(gap)
     names = [name for name, one in zip(contexts, kept, strict=True) if one]
     around = mean_interval(gap[kept], names)
-    against = mean_of(held)
-    beats = around is not None and around[0] > ROUNDING
-    return {"value": value, "against": against, "passes": bool(beats)}
+    if around is None:
+        return {"value": value, "against": None, "passes": False}
+    return {"value": value, "against": mean_of(held), "passes": bool(around[0] > ROUNDING)}

@@ -28,6 +28,7 @@ def render_probe(
     lead = [one for one in document["offences"] if one["metric"] in document["headline"]]
     rest = [one for one in document["offences"] if one["metric"] not in document["headline"]]
     blind = [metric for metric, judged in document["judged"].items() if not judged]
+    silent = [metric for metric in document["judged"] if _is_silent(document, metric)]
     parts: list[Any] = [
         f"{split['id']}@{split['version']}  {document['conditions']} conditions  "
         f"suites {', '.join(document['suites'])}",
@@ -45,12 +46,31 @@ def render_probe(
         parts.append(
             f"Transforms cannot be judged here (replicate not above floor): {', '.join(blind)}."
         )
-    parts.append(
-        f"{len(lead)} offences of headline metrics"
-        if lead
-        else "No headline metric lets anything pass."
-    )
+    if silent:
+        parts.append(
+            "What knows nothing cannot be judged here (values of fewer than two conditions): "
+            f"{', '.join(silent)}."
+        )
+    parts.append(_verdict(document["headline"], len(lead), silent))
     return drawn(parts, colour=colour, width=width)
+
+
+def _is_silent(document: Any, metric: str) -> bool:
+    """Whether a metric says nothing of what knows nothing."""
+    return all(
+        run["metrics"][metric]["against"] is None
+        for name, runs in document["arms"].items()
+        if standard().arms[name]["kind"] == "no-information"
+        for run in runs
+    )
+
+
+def _verdict(headline: Sequence[str], offences: int, silent: Sequence[str]) -> str:
+    if offences:
+        return f"{offences} offences of headline metrics"
+    if set(headline) <= set(silent):
+        return "No headline metric can be judged here."
+    return "No headline metric lets anything pass."
 
 
 def _arms(document: Any, metrics: Sequence[str]) -> Any:
