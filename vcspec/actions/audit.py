@@ -19,8 +19,7 @@ from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.matrix import AnyArray, Array, Rows
 from vcspec.model.training_manifest import TrainingManifest
-from vcspec.rules.audit import audit_report
-from vcspec.rules.contamination import verdict_on
+from vcspec.rules.audit import audit_report, contamination_facts
 from vcspec.rules.evidence import CellEvidence, Evidence, Overlap
 from vcspec.rules.leaking_cells import comparable
 from vcspec.rules.split import Table
@@ -88,7 +87,7 @@ def audit(
     if evidence.overlaps:
         facts["pretraining"] = "; ".join(map(str, evidence.overlaps))
     if predicted is not None and data is not None:
-        facts["contamination"], facts["because"] = verdict_on(evidence, report)
+        facts |= contamination_facts(evidence, os.fspath(split))
     return replace(report, facts=facts)
 
 

@@ -9,7 +9,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.validate import checked
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.spaces import AS_MEASURED
-from vcspec.rules.evidence import Overlap
+from vcspec.rules.evidence import Copy, Overlap
 from vcspec.rules.leaking_cells import near_copies
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
@@ -50,17 +50,19 @@ def overlap(split: Subject, dataset: Subject, place: Target) -> Overlap:
             mine.row(int(rows[one])), theirs.row(two), mine.space, theirs.space
         ),
     )
+
+    def copy(one: int, two: int, similarity: float = 1.0) -> Copy:
+        row = int(rows[one])
+        return Copy(row, _name(dataset, row), _name(other, two), similarity)
+
     return Overlap(
         f"{other.document['id']}@{other.document['version']}",
         len(both),
-        len(known[0]),
-        int(left.is_sketched.sum()),
-        len(left),
-        tuple((_name(dataset, int(rows[one])), _name(other, two)) for one, two in exact),
-        tuple(
-            (_name(dataset, int(rows[one])), _name(other, two), similarity)
-            for one, (two, similarity) in near.found.items()
-        ),
+        rows,
+        left.known,
+        left.is_sketched,
+        [copy(one, two) for one, two in exact],
+        [copy(one, two, similarity) for one, (two, similarity) in near.found.items()],
         is_whole=near.is_whole,
         is_counted=not AS_MEASURED & {mine.space, theirs.space},
     )

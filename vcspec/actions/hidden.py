@@ -157,6 +157,11 @@ def _dataset_document(whole: Subject) -> dict[str, Any]:
         for name, value in stated.items()
         if name not in TELLING and not name.startswith("x-")
     }
+    if "parts" in kept:
+        kept["parts"] = [
+            {name: value for name, value in part.items() if name != "content"}
+            for part in kept["parts"]
+        ]
     return {
         **kept,
         "id": f"{stated['id']}-public",

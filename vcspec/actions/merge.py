@@ -114,6 +114,7 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
     document = {
         **_document(opened, fields, id, version, title),
         "citations": _citations(pieces),
+        "parts": [part for piece in pieces for part in piece.parts],
         "fitted": _fitted(features, select_on),
     }
     require_conforming(document, CURRENT)  # before anything is read through
@@ -212,6 +213,17 @@ class _Piece:
         self._everything += float(np.abs(rows.data).sum())
         self._held += float(np.abs(found.data).sum())
         return found
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """What the merged dataset says of it; of a merged one, what that says of its own parts."""
+        stated = self.subject.document
+        parts = list(stated.get("parts", ()))
+        known = {study for part in parts for study in part["studies"]}
+        if rest := [study for study in self.studies if study not in known]:
+            own = {name: stated[name] for name in ("id", "version", "released") if name in stated}
+            parts.append({**own, "content": self.subject.claimed_content(), "studies": rest})
+        return parts
 
     @property
     def part(self) -> Part:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,15 +57,18 @@ class TrainingManifest:
         return "" if (found <= _border(self.one_in)).all() else f"more than one in {self.one_in}"
 
     @property
+    def included(self) -> Sequence[Mapping[str, Any]]:
+        """Entries of the datasets that were trained on."""
+        return [one for one in self.document["datasets"] if one["included"]]
+
+    @property
     def accessions(self) -> frozenset[str]:
         """Of the datasets that were trained on."""
-        included = (one for one in self.document["datasets"] if one["included"])
-        return frozenset(name for one in included for name in one["accessions"])
+        return frozenset(name for one in self.included for name in one["accessions"])
 
     def hashes_all_over(self, features: str) -> bool:
         """Whether every dataset that was trained on states these features, by their digest."""
-        included = (one for one in self.document["datasets"] if one["included"])
-        return all(one.get("features") == features for one in included)
+        return all(one.get("features") == features for one in self.included)
 
     def by_chance(self, cells: int) -> float:
         """Matches that are expected among so many other cells, by chance alone."""

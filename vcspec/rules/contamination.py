@@ -10,10 +10,11 @@ import numpy as np
 from vcspec.model.condition import Condition
 from vcspec.model.finding import Fault, Report
 from vcspec.model.spaces import AS_MEASURED
-from vcspec.model.training_manifest import features_digest
+from vcspec.model.training_manifest import TrainingManifest, features_digest
 from vcspec.rules.evidence import Evidence
 from vcspec.rules.leaking_cells import STOPPED, at_least, comparable, sides, too_few
 from vcspec.rules.leaks import NotLooked, fault, leak
+from vcspec.rules.tested import TestedDataset, tested_datasets
 from vcspec.statistics.cell_identity import LEAST_FEATURES, shared
 
 SURE = 1e-6  # expected chance matches below which one match confirms
@@ -23,6 +24,8 @@ FOUND = (
     ("VCS724", "likely", "near copies of tested cells were trained on"),
 )
 """(code, verdict that it asks for, reason), the strongest first."""
+VERDICTS = ("confirmed", "likely", "not declared", "unlikely")
+"""The worst first."""
 
 
 def accessions_of(document: Mapping[str, Any], conditions: Iterable[Condition]) -> list[str]:
@@ -65,6 +68,7 @@ class _Tested:
         stems = {_stem(accession) for accession in cited} - {""}
         codes = {stem for stem in stems if re.search(r"[a-z]", stem) and re.search(r"[0-9]", stem)}
         own = {str(document["id"]), evidence.dataset.claimed_content()}
+        own |= {name for one in tested_of(evidence) for name in one.names}
         pinned = {str(one["content"]) for one in evidence.split.document["datasets"]}
         return cls(frozenset(own | pinned | (stems - codes)), frozenset(codes))
 
@@ -77,6 +81,12 @@ class _Tested:
             rf"|(?<![a-z0-9])(?:{codes})(?![a-z0-9])"
         )
         return [name for name in names if known.search(name.strip().casefold())]
+
+
+def tested_of(evidence: Evidence) -> list[TestedDataset]:
+    """Datasets with test conditions: the pinned one, or those that it was merged of."""
+    assert evidence.dataset is not None
+    return tested_datasets(evidence.dataset.document, evidence.table.having("test"))
 
 
 def _stem(accession: str) -> str:
@@ -100,29 +110,18 @@ def prior_holds_test(evidence: Evidence) -> Iterator[Fault]:
 
 @leak("VCS720")
 def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
-    """Look for tested cells in the manifests."""
-    assert evidence.cells is not None
-    tested, _ = sides(evidence)
+    """Look for tested cells in the manifests, those of each tested dataset by themselves."""
     found = False
-    hashes = np.unique(evidence.cells.identities.hashes[tested])
-    for manifest in evidence.manifests:
-        places, _ = shared(hashes, manifest.hashes)
-        chance = manifest.by_chance(len(hashes))
-        if len(places) and (chance < SURE or len(places) > 10 * chance):
+    parts = tested_of(evidence)
+    for part in parts:
+        of = f" of {part.name}" if len(parts) > 1 else ""
+        for fault_ in _listed(evidence.testing(part.studies), of):
             found = True
-            about = min(len(hashes), len(places) * manifest.one_in)
-            yield Fault(
-                "/X",
-                f"{len(places)} of {len(hashes)} tested cells are listed in {manifest.name}, which "
-                f"lists one cell in {manifest.one_in}: about {about} were trained on "
-                f"({chance:.1g} matches are expected by chance)",
-                "none",
-                count=len(places),
-            )
+            yield fault_
     for overlap in evidence.overlaps:
         yield from fault(
             "/X",
-            [f"{one} is {other}" for one, other in overlap.exact],
+            [f"{copy.cell} is {copy.other}" for copy in overlap.exact],
             f"{{n}} of {overlap.cells} tested cells are cells of {overlap.name}, by the values of "
             f"the {overlap.features} features that both have",
         )
@@ -132,13 +131,33 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
         raise NotLooked("; ".join(untold))
 
 
+def _listed(evidence: Evidence, of: str) -> Iterator[Fault]:
+    """Tested cells that manifests list, beyond what chance explains."""
+    assert evidence.cells is not None
+    tested, _ = sides(evidence)
+    hashes = np.unique(evidence.cells.identities.hashes[tested])
+    for manifest in evidence.manifests:
+        places, _ = shared(hashes, manifest.hashes)
+        chance = manifest.by_chance(len(hashes))
+        if len(places) and (chance < SURE or len(places) > 10 * chance):
+            about = min(len(hashes), len(places) * manifest.one_in)
+            yield Fault(
+                "/X",
+                f"{len(places)} of {len(hashes)} tested cells{of} are listed in {manifest.name}, "
+                f"which lists one cell in {manifest.one_in}: about {about} were trained on "
+                f"({chance:.1g} matches are expected by chance)",
+                "none",
+                count=len(places),
+            )
+
+
 @leak("VCS724")
 def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
     """Look for near copies of tested cells in the datasets of training."""
     for overlap in evidence.overlaps:
         yield from fault(
             "/X",
-            [f"{one} and {other} ({similarity:.2f})" for one, other, similarity in overlap.near],
+            [f"{one.cell} and {one.other} ({one.similarity:.2f})" for one in overlap.near],
             f"{at_least(overlap.is_whole)}{{n}} of {overlap.cells} tested cells are near copies of "
             f"cells of {overlap.name}, by the counts of the {overlap.features} features that both "
             "have",
@@ -154,12 +173,23 @@ def pretraining_likely(evidence: Evidence) -> Iterator[Fault]:
     """Compare declared and listed accessions with the dataset's."""
     stated = _declared(evidence).get("pretraining")
     names = [*(stated or {}).get("accessions", ()), *(stated or {}).get("corpora", ())]
-    names += [name for one in evidence.manifests for name in sorted(one.accessions)]
+    names += [name for one in evidence.manifests for name in _named_by(one, evidence)]
     if stated is None and not evidence.manifests:
         message = "pretraining is not declared"
         raise NotLooked(message)
     bad = _Tested.of(evidence).among(names)
     yield from fault("/", bad, "{n} names of the tested dataset are of what was pretrained on")
+
+
+def _named_by(manifest: TrainingManifest, evidence: Evidence) -> list[str]:
+    """Accessions that a manifest lists, and the datasets that it lists beside the pinned one.
+
+    Of the pinned one it may list what is trained on alone: of that its cells tell.
+    """
+    assert evidence.dataset is not None
+    others = [one for one in manifest.included if one["id"] != evidence.dataset.document["id"]]
+    named = [str(one[name]) for one in others for name in ("id", "content")]
+    return [*sorted(manifest.accessions), *named]
 
 
 @leak("VCS722")
@@ -169,24 +199,24 @@ def pretraining_not_declared(evidence: Evidence) -> Iterator[Fault]:
         yield Fault("/", "no declaration of pretraining", "one", pointer="/vcspec/training")
 
 
-def verdict_on(evidence: Evidence, report: Report) -> tuple[str, str]:
-    """Contamination of the tested dataset, and why.
+def verdict_on(evidence: Evidence, report: Report, released: str) -> tuple[str, str]:
+    """Contamination of one tested dataset, and why.
 
     Args:
-        evidence: with predictions and dataset.
-        report: of the audit.
+        evidence: with predictions and dataset, of that tested dataset alone.
+        report: of the audit of it.
+        released: day on which the tested dataset became public; empty where it is not known.
 
     Returns:
         confirmed, likely, unlikely, or not declared; and the reason, for a reader.
     """
-    assert evidence.dataset is not None
     for code, verdict, reason in FOUND:
         if code in report.codes:
             return verdict, f"{reason} ({code})"
     stated = _declared(evidence).get("pretraining")
     if stated is None:
         return "not declared", "the predictions do not declare pretraining"
-    released, until = evidence.dataset.document.get("released"), stated.get("until")
+    until = stated.get("until")
     if released and until and until < released:
         return "unlikely", f"all data were released by {until}, the dataset on {released}"
     untold = [*_hidden(evidence, stated), *_not_compared(evidence, report)]

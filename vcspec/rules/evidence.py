@@ -1,7 +1,7 @@
 """What an audit looks at: a split, and what is at hand beside it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -50,17 +50,34 @@ class CellEvidence:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """A tested cell that stands in a dataset of training.
+
+    Attributes:
+        row: of the tested cell.
+        cell: its name.
+        other: name of the cell of that dataset.
+        similarity: Jaccard similarity of the two.
+    """
+
+    row: int
+    cell: str
+    other: str
+    similarity: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Overlap:
     """Tested cells that a dataset of training holds as well.
 
     Attributes:
         name: id and version of that dataset.
         features: number that both have, over which cells are compared.
-        cells: number of tested cells that can be compared: with enough features detected.
-        sketched: number of those in which near copies can be found.
-        tested: number of all tested cells.
-        exact: (tested cell, cell) with the same counts.
-        near: (tested cell, cell, similarity) of near copies.
+        rows: (tested cells,) of the tested dataset.
+        is_known: (tested cells,) whether they can be compared: with enough features detected.
+        is_sketched: (tested cells,) whether near copies of them can be found.
+        exact: with the same counts.
+        near: near copies.
         is_whole: whether all pairs were compared that may be near copies.
         is_counted: whether cells were compared by their counts. Values as measured change with
             every standardisation, so that those that differ rule nothing out.
@@ -68,13 +85,40 @@ class Overlap:
 
     name: str
     features: int
-    cells: int
-    sketched: int
-    tested: int
-    exact: Sequence[tuple[str, str]]
-    near: Sequence[tuple[str, str, float]]
+    rows: Rows_
+    is_known: NDArray[np.bool_]
+    is_sketched: NDArray[np.bool_]
+    exact: Sequence[Copy]
+    near: Sequence[Copy]
     is_whole: bool = True
     is_counted: bool = True
+
+    @property
+    def tested(self) -> int:
+        """Number of all tested cells."""
+        return len(self.rows)
+
+    @property
+    def cells(self) -> int:
+        """Number of those that can be compared."""
+        return int(self.is_known.sum())
+
+    @property
+    def sketched(self) -> int:
+        """Number of those in which near copies can be found."""
+        return int(self.is_sketched.sum())
+
+    def among(self, rows: Rows_) -> "Overlap":
+        """The same of some of the tested cells, given by their rows."""
+        is_kept, kept = np.isin(self.rows, rows), set(rows.tolist())
+        return replace(
+            self,
+            rows=self.rows[is_kept],
+            is_known=self.is_known[is_kept],
+            is_sketched=self.is_sketched[is_kept],
+            exact=[copy for copy in self.exact if copy.row in kept],
+            near=[copy for copy in self.near if copy.row in kept],
+        )
 
     def __str__(self) -> str:
         """How many tested cells can be compared."""
@@ -103,6 +147,7 @@ class Evidence:
         relatives: what a perturbation is related by → perturbation → group; of tables.
         manifests: of training.
         overlaps: with datasets of training.
+        studies: of which alone conditions count as tested; None for all.
     """
 
     split: Subject
@@ -114,11 +159,20 @@ class Evidence:
     relatives: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     manifests: Sequence[TrainingManifest] = ()
     overlaps: Sequence[Overlap] = ()
+    studies: frozenset[str] | None = None
+
+    def testing(self, studies: frozenset[str] | None) -> "Evidence":
+        """The same, where the conditions of some studies alone are tested; None for all."""
+        narrowed = replace(self, studies=studies)
+        if studies is None or not self.overlaps:
+            return narrowed
+        rows = narrowed.cells_with(narrowed.role == "test")
+        return replace(narrowed, overlaps=[overlap.among(rows) for overlap in self.overlaps])
 
     @cached_property
     def table(self) -> Table:
         """Conditions and roles."""
-        return Table(self.split)
+        return Table(self.split, self.studies)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

@@ -1,7 +1,7 @@
 """VCS4xx: who may see what."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 
 from vcspec.model.condition import Condition, canonical_perturbation
@@ -15,14 +15,24 @@ SHOWN_ROLES = ("train", "validation", "inference-input")
 
 
 class Table:
-    """The conditions of a split with their roles."""
+    """The conditions of a split with their roles.
 
-    def __init__(self, subject: Subject) -> None:
+    Args:
+        subject: the split.
+        studies: whose conditions alone count as tested; None for all.
+    """
+
+    def __init__(self, subject: Subject, studies: Container[str] | None = None) -> None:
         self._subject = subject
         self.claim = subject.standard.claims.get(subject.document["claim"], {})
         self.control = subject.document["control"]
         self.roles = [str(role) for role in subject.column("obs", "role").values]
         self.conditions = subject.conditions
+        if studies is not None:
+            self.roles = [
+                "excluded" if role == "test" and found.get("study") not in studies else role
+                for role, found in zip(self.roles, self.conditions, strict=True)
+            ]
 
     def claims_by(self, code: str) -> bool:
         """Whether the claim of the split asks for the rule."""
