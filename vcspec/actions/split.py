@@ -40,7 +40,8 @@ class Plan:
         version: semantic version.
         title: one line.
         strategy: a strategy of the standard, by its name or another word for it (`also`).
-        parameters: of the strategy, as text or lists of text.
+        parameters: of the strategy, as text or lists of text; and `anchors`, selectors of what the
+            scorer alone sees, which every strategy takes.
         seed: of its draws.
         target_sum: of the value space that predictions are scored in.
         cells_per_condition: cells that a prediction holds for each condition; 0 for the median over
@@ -65,8 +66,8 @@ class Plan:
         return {name: v if isinstance(v, str) else list(v) for name, v in given.items()}
 
 
-COMMON = ("fraction", "hold_out", "fold", "validation")
-"""Parameters that say what is held out, as `Choice` knows them; others are options."""
+COMMON = ("fraction", "hold_out", "fold", "validation", "anchors")
+"""Parameters that `Choice` knows; others are options."""
 
 
 def split(
@@ -158,7 +159,7 @@ def _choice(plan: Plan) -> Choice:
     if plan.beside.name and "table" not in entry:
         message = f"{plan.strategy} reads no table; leave {plan.beside.name} out"
         raise UsageError(message)
-    unknown = sorted(set(plan.parameters) - set(known)) if known else []
+    unknown = sorted(set(plan.parameters) - {*known, "anchors"}) if known else []
     if unknown:
         message = f"{plan.strategy} has no parameter {unknown[0]!r}; it has {', '.join(known)}"
         raise UsageError(message)
@@ -169,11 +170,10 @@ def _choice(plan: Plan) -> Choice:
             "either draw a share, or name what to hold out, or take a fold"
         )
         raise UsageError(message)
-    names = plan.parameters.get("hold_out", ())
     return Choice(
         seed=plan.seed,
         fraction=_share(plan, "fraction"),
-        names=(names,) if isinstance(names, str) else tuple(names),
+        names=_names(plan, "hold_out"),
         fold=_fold(plan),
         validation=_share(plan, "validation"),
         options={
@@ -181,7 +181,13 @@ def _choice(plan: Plan) -> Choice:
             for name, value in plan.parameters.items()
             if name not in COMMON
         },
+        anchors=_names(plan, "anchors"),
     )
+
+
+def _names(plan: Plan, name: str) -> tuple[str, ...]:
+    given = plan.parameters.get(name, ())
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _share(plan: Plan, name: str) -> float:

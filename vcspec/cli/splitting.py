@@ -25,6 +25,8 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
       -o split.zarr
   vcspec split norman.zarr --strategy holdout-perturbations --fold 1/5 \\
       -o fold1.zarr
+  vcspec split plates.zarr --strategy holdout-contexts --fraction 0.2 \\
+      --anchor batch=b7 -o split.zarr
   vcspec split lines.zarr --strategy few-shot-contexts --fraction 0.2 \\
       --set shots=0.3 -o few.zarr
   vcspec split norman.zarr --from norman_simulation_1.pkl \\
@@ -51,6 +53,14 @@ SOON = 100_000  # cells whose difficulty is measured unasked; it reads all of th
     "--hold-out", multiple=True, metavar="NAME", help="What to hold out, by name; may be repeated."
 )
 @click.option("--fold", metavar="K/N", help="Fold K of N to hold out, such as 2/5.")
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="SELECTOR",
+    help="What the scorer alone sees: a condition's key, a perturbation, or FIELD=VALUE; may be "
+    "repeated.",
+)
 @click.option("--validation", metavar="SHARE", help="Share of the rest for validation.")
 @click.option(
     "--set",
@@ -105,6 +115,7 @@ def split(
     fraction: str | None,
     hold_out: tuple[str, ...],
     fold: str | None,
+    anchors: tuple[str, ...],
     validation: str | None,
     settings: tuple[str, ...],
     table: str | None,
@@ -144,7 +155,13 @@ def split(
             named(target, library_split(card, dataset, target, overwrite=overwrite), quiet=quiet)
             _told(target, dataset, card=card, measures=measures, quiet=quiet)
             return
-        held = {"fraction": fraction, "hold_out": hold_out, "fold": fold, "validation": validation}
+        held = {
+            "fraction": fraction,
+            "hold_out": hold_out,
+            "fold": fold,
+            "validation": validation,
+            "anchors": anchors,
+        }
         plan = (
             card_plan(split_card(card))
             if card
@@ -171,7 +188,7 @@ def split(
         _told(target, dataset, measures=measures, quiet=quiet)
 
 
-CHOSEN = ("fraction", "hold_out", "fold", "validation", "table")
+CHOSEN = ("fraction", "hold_out", "fold", "validation", "anchors", "table")
 STATED = ("settings", "seed", "id_", "version", "title", "cells", "target_sum")
 
 

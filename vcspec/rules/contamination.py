@@ -134,7 +134,7 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
 def _listed(evidence: Evidence, of: str) -> Iterator[Fault]:
     """Tested cells that manifests list, beyond what chance explains."""
     assert evidence.cells is not None
-    tested, _ = sides(evidence)
+    tested, _ = sides(evidence, ("test",))
     hashes = np.unique(evidence.cells.identities.hashes[tested])
     for manifest in evidence.manifests:
         places, _ = shared(hashes, manifest.hashes)
@@ -250,7 +250,7 @@ def _not_over(evidence: Evidence) -> list[str]:
         why = f"cells are hashed by their counts, and the tested dataset holds {space}"
         return [f"{one.name}: {why}" for one in evidence.manifests]
     own = features_digest(evidence.dataset.features)
-    number = comparable(evidence)
+    number = comparable(evidence, kept=("test",))
     is_few = too_few(*number.tested)
     other = "cells are hashed over features that are not stated, or not the dataset's"
     return [

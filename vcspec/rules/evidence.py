@@ -175,6 +175,11 @@ class Evidence:
         return Table(self.split, self.studies)
 
     @property
+    def kept(self) -> str:
+        """What a reader calls conditions that the scorer alone sees."""
+        return "tested or anchor" if self.table.having("anchor") else "tested"
+
+    @property
     def conditions(self) -> tuple[Condition, ...]:
         """All conditions of the split."""
         return self.split.conditions

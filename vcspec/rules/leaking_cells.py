@@ -1,6 +1,6 @@
 """VCS70x and 71x: how the answer reaches a model by the cells of a dataset."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import CellEvidence, Evidence
 from vcspec.rules.leaks import NotLooked, fault, leak
-from vcspec.rules.split import SHOWN_ROLES
+from vcspec.rules.split import KEPT_ROLES, SHOWN_ROLES
 from vcspec.statistics.cell_identity import LEAST_FEATURES, Identities, shared
 
 NEAR = 0.9  # Jaccard similarity of near copies
@@ -57,17 +57,19 @@ class Comparable:
     """How many cells of a split can be held against others.
 
     Attributes:
-        tested: number of tested cells that can, and of all.
+        tested: number of cells that the scorer alone sees that can, and of all.
         seen: the same of cells that models may see.
         how: what those have that can.
+        kept: what a reader calls the first.
     """
 
     tested: tuple[int, int]
     seen: tuple[int, int]
     how: str
+    kept: str = "tested"
 
     def __str__(self) -> str:
-        sides = (("tested", self.tested), ("seen", self.seen))
+        sides = ((self.kept, self.tested), ("seen", self.seen))
         told = " and ".join(f"{part} of {whole} {word}" for word, (part, whole) in sides)
         return f"{told} cells can be compared: those {self.how}"
 
@@ -86,19 +88,22 @@ def too_few(part: int, whole: int) -> bool:
     return part == 0 or part < LEAST_SHARE * whole
 
 
-def comparable(evidence: Evidence, *, nearly: bool = False) -> Comparable:
-    """Cells of both sides that can be compared, in all counts or nearly."""
+def comparable(
+    evidence: Evidence, *, nearly: bool = False, kept: Sequence[str] = KEPT_ROLES
+) -> Comparable:
+    """Cells of both sides that can be compared, in all counts or nearly; `kept` from models."""
     known = _cells(evidence).identities
     is_known = known.is_sketched if nearly else known.known
-    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
+    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (kept, SHOWN_ROLES))
     tested, seen = ((int(is_known[one].sum()), len(one)) for one in rows)
     how = "that fill a band of the sketch" if nearly else f"with {ENOUGH}"
-    return Comparable(tested, seen, how)
+    name = evidence.kept if "anchor" in kept else "tested"
+    return Comparable(tested, seen, how, name)
 
 
 @leak("VCS707")
 def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
-    """Compare hashes of tested cells with those of cells that models may see."""
+    """Compare hashes of cells that are kept from models with those of cells that they may see."""
     cells = _cells(evidence)
     tested, seen = sides(evidence)
     hashes = cells.identities.hashes
@@ -110,7 +115,7 @@ def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     if len(places):
         yield Fault(
             "/X",
-            f"{len(places)} tested cells have the values of a seen cell",
+            f"{len(places)} {evidence.kept} cells have the values of a seen cell",
             "none",
             tuple(bad),
             len(places),
@@ -119,8 +124,10 @@ def cell_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
         comparable(evidence).require()
 
 
-def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of known tested cells, and of known cells that models may see.
+def sides(
+    evidence: Evidence, kept: Sequence[str] = KEPT_ROLES
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of known cells that are `kept` from models, and of known cells that these may see.
 
     Raises:
         NotLooked: no cell is known by its counts.
@@ -129,7 +136,7 @@ def sides(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if not known.any():
         message = f"no cell has {ENOUGH}"
         raise NotLooked(message)
-    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (("test",), SHOWN_ROLES))
+    rows = (evidence.cells_with(_roles(evidence, *roles)) for roles in (kept, SHOWN_ROLES))
     tested, seen = (one[known[one]] for one in rows)
     return tested, seen
 
@@ -196,7 +203,8 @@ def near_copy_on_both_sides(evidence: Evidence) -> Iterator[Fault]:
     ]
     number = len(near.found)
     if number:
-        found = f"{at_least(near.is_whole)}{number} tested cells are near copies of a seen cell"
+        what = f"{evidence.kept} cells are near copies of a seen cell"
+        found = f"{at_least(near.is_whole)}{number} {what}"
         yield Fault("/X", found, "none", tuple(bad), number)
     else:
         comparable(evidence, nearly=True).require()

@@ -12,7 +12,7 @@ from vcspec.catalog import Catalog
 from vcspec.model.condition import MEMBER_SEPARATOR, Condition
 from vcspec.model.finding import SHOWN, Fault
 from vcspec.rules.evidence import Evidence
-from vcspec.rules.split import SEEN, SHOWN_ROLES, Table
+from vcspec.rules.split import KEPT_ROLES, SEEN, SHOWN_ROLES, Table
 from vcspec.rules.subject import Subject
 from vcspec.standard import standard
 
@@ -100,10 +100,11 @@ def same_condition_otherwise_spelled(evidence: Evidence) -> Iterator[Fault]:
     seen = {spelled(c): c.key for c in evidence.table.having(*SHOWN_ROLES)}
     bad = [
         f"{condition.key} is {seen[what]}"
-        for condition in evidence.table.having("test")
+        for condition in evidence.table.having(*KEPT_ROLES)
         if (what := spelled(condition)) in seen
     ]
-    yield from fault("/obs", bad, "{n} tested conditions are seen ones in another spelling")
+    found = f"{{n}} {evidence.kept} conditions are seen ones in another spelling"
+    yield from fault("/obs", bad, found)
 
 
 @leak("VCS702")
@@ -137,11 +138,11 @@ def covariates_collide(evidence: Evidence) -> Iterator[Fault]:
 @leak("VCS704")
 def fitted_on_test(evidence: Evidence) -> Iterator[Fault]:
     """Hold what the dataset declares against the roles."""
-    tested = evidence.table.tested
+    kept = evidence.table.having(*KEPT_ROLES)
     declared = fitted(evidence)
     for place, entry in enumerate(declared):
-        bad = [c.key for c in tested if is_on(entry["on"], c, evidence.table.control)]
-        found = f"{entry['what']} ({entry['method']}) fitted on {{n}} tested conditions"
+        bad = [c.key for c in kept if is_on(entry["on"], c, evidence.table.control)]
+        found = f"{entry['what']} ({entry['method']}) fitted on {{n}} {evidence.kept} conditions"
         for one in fault("/", bad, found):
             yield replace(one, pointer=f"/vcspec/fitted/{place}")
 

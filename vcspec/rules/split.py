@@ -12,6 +12,8 @@ from vcspec.rules.subject import Subject
 SEEN = frozenset({"train", "validation"})
 SHOWN_ROLES = ("train", "validation", "inference-input")
 """Roles of conditions that models may see."""
+KEPT_ROLES = ("test", "anchor")
+"""Roles of conditions that the scorer alone sees."""
 
 
 class Table:

@@ -1,13 +1,14 @@
 """What a strategy is: a setting in, one role for each condition out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from vcspec.catalog import Catalog
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import Array
+from vcspec.splitting.selecting import selected
 from vcspec.standard import standard
 
 Texts = Mapping[str, str]
@@ -24,6 +25,7 @@ class Choice:
         fold: number of the fold to hold out, from 1, and of how many.
         validation: share of the rest for validation.
         options: parameters that the strategy alone has, as text.
+        anchors: selectors of conditions that the scorer alone sees (`splitting.selecting`).
     """
 
     seed: int = 0
@@ -32,6 +34,7 @@ class Choice:
     fold: tuple[int, int] | None = None
     validation: float = 0.0
     options: Texts = field(default_factory=lambda: MappingProxyType({}))
+    anchors: tuple[str, ...] = ()
 
     def share(self, name: str, default: float) -> float:
         """An option that is a number above 0 and below 1.
@@ -137,6 +140,7 @@ TRAIN = Assignment("train")
 TEST = Assignment("test")
 VALIDATION = Assignment("validation")
 INPUT = Assignment("inference-input")
+ANCHOR = Assignment("anchor")
 
 
 def excluded(reason: str) -> Assignment:
@@ -145,13 +149,19 @@ def excluded(reason: str) -> Assignment:
 
 
 def assign(name: str, setting: Setting) -> list[Assignment]:
-    """One role for each condition, by the strategy `name`.
+    """One role for each condition, by the strategy `name`; anchors are set aside before it looks.
 
     Raises:
         UnknownName: the standard has no such strategy.
         UsageError: the choice matches nothing, or leaves nothing to test or to train on.
     """
-    assigned = STRATEGIES[name](setting)
+    anchors = selected(setting.conditions, setting.choice.anchors)
+    others = [found for found in setting.conditions if found not in anchors]
+    if anchors and not others:
+        message = "all conditions are anchors; leave some to train on and to test"
+        raise UsageError(message)
+    roles = iter(STRATEGIES[name](replace(setting, conditions=others)))
+    assigned = [ANCHOR if found in anchors else next(roles) for found in setting.conditions]
     for role in ("train", "test"):
         if role not in {found.role for found in assigned}:
             reasons = sorted({found.reason for found in assigned if found.role == "excluded"})
