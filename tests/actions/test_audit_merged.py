@@ -124,6 +124,27 @@ def test_a_part_is_known_by_its_id_and_digest_where_its_cells_have_more_features
     assert verdicts(report) == {"one@1.0.0": "likely", "three@1.0.0": "not declared"}
 
 
+@pytest.mark.parametrize("known_by", ["digest", "part", "accession"])
+def test_a_dataset_at_hand_is_known_by_its_names_where_its_cells_cannot_be_compared(
+    tmp_path: Path, known_by: str
+) -> None:
+    parts = [written(tmp_path, "one", drop=65), written(tmp_path, "three")]
+    held = parts[0]
+    if known_by == "part":
+        merge([held, written(tmp_path, "eleven", drop=60)], tmp_path / "c.zarr", id="corpus")
+        held = tmp_path / "c.zarr"
+    if known_by == "accession":
+        held = tmp_path / "renamed.zarr"
+        stated = dict(checked(str(parts[0]), "dataset").document)
+        copy_with_document(parts[0], held, {**stated, "id": "renamed"})
+    split = merged(tmp_path, parts)  # in 15 features, too few for a hash
+    report = report_on(split, None, [held])
+    assert verdicts(report) == {"one@1.0.0": "likely", "three@1.0.0": "not declared"}
+    assert report.facts["contamination"] == "likely"
+    cells = {one.code: one.because for one in report.skipped}["VCS720"]
+    assert cells.startswith("no cell has")
+
+
 def test_datasets_without_a_test_condition_have_no_verdict(tmp_path: Path) -> None:
     parts = [written(tmp_path, name) for name in ("one", "three")]
     plan = {"strategy": "holdout-studies", "parameters": {"hold_out": ["three"]}}
@@ -147,6 +168,22 @@ def test_studies_that_no_part_tells_of_are_known_by_their_citations(tmp_path: Pa
     copy_with_document(tmp_path / "away", tmp_path / "m.zarr", stated)
     report = report_on(split, {"accessions": ["GSE5"], "corpora": []}, [])
     assert verdicts(report) == {"one": "unlikely", "three": "likely"}
+
+
+def test_a_part_of_several_studies_has_a_verdict_on_each(tmp_path: Path) -> None:
+    one, three, eleven = (written(tmp_path, name) for name in ("one", "three", "eleven"))
+    merge([one, three], tmp_path / "pair.zarr", id="pair")
+    stated = dict(checked(str(tmp_path / "pair.zarr"), "dataset").document)
+    del stated["parts"]  # as of a dataset that was curated of two studies
+    copy_with_document(tmp_path / "pair.zarr", tmp_path / "curated.zarr", stated)
+    split = merged(tmp_path, [tmp_path / "curated.zarr", eleven])
+    for name, said in (("GSE3", "unlikely"), ("pair", "likely")):  # of one of them, of both
+        report = report_on(split, {"accessions": [name], "corpora": []}, [])
+        assert verdicts(report) == {
+            "pair@1.0.0 one": "likely",
+            "pair@1.0.0 three": said,
+            "eleven@1.0.0": "unlikely",
+        }
 
 
 def test_what_is_merged_again_keeps_its_parts(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.validate import checked
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.spaces import AS_MEASURED
+from vcspec.rules.contamination import accessions_of
 from vcspec.rules.evidence import Copy, Overlap
 from vcspec.rules.leaking_cells import near_copies
 from vcspec.rules.split import Table
@@ -55,8 +56,11 @@ def overlap(split: Subject, dataset: Subject, place: Target) -> Overlap:
         row = int(rows[one])
         return Copy(row, _name(dataset, row), _name(other, two), similarity)
 
+    starts = [run.start for run in other.runs]
     return Overlap(
         f"{other.document['id']}@{other.document['version']}",
+        _names(other, beside=dataset),
+        frozenset(accessions_of(other.document, map(other.condition_at, starts))),
         len(both),
         rows,
         left.known,
@@ -66,6 +70,15 @@ def overlap(split: Subject, dataset: Subject, place: Target) -> Overlap:
         is_whole=near.is_whole,
         is_counted=not AS_MEASURED & {mine.space, theirs.space},
     )
+
+
+def _names(other: Subject, *, beside: Subject) -> frozenset[str]:
+    """Ids and content digests of a dataset and its parts, but for those of another's id."""
+    stated = {**other.document, "content": other.claimed_content()}
+    known = [
+        one for one in (stated, *stated.get("parts", ())) if one["id"] != beside.document["id"]
+    ]
+    return frozenset(str(one[name]) for one in known for name in ("id", "content") if name in one)
 
 
 def _name(subject: Subject, row: int) -> str:

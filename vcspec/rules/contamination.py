@@ -84,7 +84,7 @@ class _Tested:
 
 
 def tested_of(evidence: Evidence) -> list[TestedDataset]:
-    """Datasets with test conditions: the pinned one, or those that it was merged of."""
+    """Datasets with test conditions: the pinned one, or the studies in it."""
     assert evidence.dataset is not None
     return tested_datasets(evidence.dataset.document, evidence.table.having("test"))
 
@@ -170,11 +170,12 @@ def pretraining_near(evidence: Evidence) -> Iterator[Fault]:
 
 @leak("VCS721")
 def pretraining_likely(evidence: Evidence) -> Iterator[Fault]:
-    """Compare declared and listed accessions with the dataset's."""
+    """Compare declared and listed names, and those of datasets at hand, with the dataset's."""
     stated = _declared(evidence).get("pretraining")
     names = [*(stated or {}).get("accessions", ()), *(stated or {}).get("corpora", ())]
     names += [name for one in evidence.manifests for name in _named_by(one, evidence)]
-    if stated is None and not evidence.manifests:
+    names += [name for one in evidence.overlaps for name in sorted(one.names | one.accessions)]
+    if stated is None and not evidence.manifests and not evidence.overlaps:
         message = "pretraining is not declared"
         raise NotLooked(message)
     bad = _Tested.of(evidence).among(names)

@@ -72,6 +72,9 @@ class Overlap:
 
     Attributes:
         name: id and version of that dataset.
+        names: ids and content digests of it, and of what it was merged of; but not those of the
+            tested dataset, of which it may hold another part.
+        accessions: that it cites.
         features: number that both have, over which cells are compared.
         rows: (tested cells,) of the tested dataset.
         is_known: (tested cells,) whether they can be compared: with enough features detected.
@@ -84,6 +87,8 @@ class Overlap:
     """
 
     name: str
+    names: frozenset[str]
+    accessions: frozenset[str]
     features: int
     rows: Rows_
     is_known: NDArray[np.bool_]
