@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import zarr
+from scipy.stats import spearmanr
 from support import tiny
 
 import vcspec
@@ -1161,6 +1162,42 @@ def test_what_does_not_belong_together_is_refused(screen: Screen, tmp_path: Path
     (tmp_path / "t.csv").write_text("perturbation,colour\nG00,red\n")
     with pytest.raises(UsageError, match="none of the columns group, family"):
         screen.audit(table=tmp_path / "t.csv")
+
+
+def test_correlations_and_matches_are_told_where_nothing_is_wrong(
+    screen: Screen, foreign: Screen
+) -> None:
+    draw = np.random.default_rng(11)
+    screen.cells = {name: int(draw.integers(8, 20)) for name in SINGLES}
+    screen.write()
+    report = screen.audit(pretraining=[listed(foreign)])
+    assert not {"VCS712", "VCS713", "VCS720"} & set(report.codes)
+    data, table = anndata_of(screen), anndata.read_zarr(screen.place).obs
+    counts = np.asarray(data.X.todense(), dtype=float)
+    totals = counts.sum(axis=1)
+    values = np.log1p(counts * tiny.TARGET_SUM / totals[:, None])
+    cells, depth, effect = [], [], []
+    for _, row in table[table["role"] == "test"].iterrows():
+        here = (data.obs["context"] == row["context"]).to_numpy()
+        own = here & (data.obs["perturbation"] == row["perturbation"]).to_numpy()
+        base = here & (data.obs["perturbation"] == "control").to_numpy()
+        change = values[own].mean(axis=0) - values[base].mean(axis=0)
+        noise = sum(values[one].var(axis=0, ddof=1) / one.sum() for one in (own, base))
+        cells.append(own.sum())
+        depth.append(np.median(totals[own]))
+        effect.append(np.sqrt(max(0.0, (change**2 - noise).mean())))
+    for name, measure in (("cells_and_effect", cells), ("depth_and_effect", depth)):
+        found = spearmanr(measure, effect)
+        expected = (
+            f"Spearman {found.statistic:.2f}, p = {found.pvalue:.1g}, {len(cells)} conditions"
+        )
+        assert report.facts[name] == expected
+    tested, foreigners = sum(cells), anndata_of(foreign).n_obs
+    chance = tested * foreigners / 2**64
+    assert report.facts["manifests"] == (
+        f"0 of {tested} tested cells are listed in corpus@1.0.0 ({chance:.1g} matches are expected "
+        "by chance)"
+    )
 
 
 @pytest.mark.parametrize("text", ["0cc175b9c0f1b6a831c399e269772661\n", '{"cells": []}', "[1]"])

@@ -20,8 +20,9 @@ from vcspec.model.finding import Report
 from vcspec.model.matrix import AnyArray, Array, Rows
 from vcspec.model.training_manifest import TrainingManifest
 from vcspec.rules.audit import audit_report, contamination_facts
+from vcspec.rules.contamination import listings
 from vcspec.rules.evidence import CellEvidence, Evidence, Overlap
-from vcspec.rules.leaking_cells import comparable
+from vcspec.rules.leaking_cells import along_cells, along_depth, comparable
 from vcspec.rules.split import Table
 from vcspec.rules.subject import Subject
 from vcspec.splitting.relatives import relatives_in
@@ -82,13 +83,25 @@ def audit(
     report = audit_report(evidence, os.fspath(split))
     facts: dict[str, str | int] = {"claim": str(opened.document["claim"])}
     if evidence.cells is not None:
-        facts["copies"] = str(comparable(evidence))
-        facts["near_copies"] = str(comparable(evidence, nearly=True))
+        facts |= _cell_facts(evidence)
     if evidence.overlaps:
         facts["pretraining"] = "; ".join(map(str, evidence.overlaps))
     if predicted is not None and data is not None:
         facts |= contamination_facts(evidence, os.fspath(split))
     return replace(report, facts=facts)
+
+
+def _cell_facts(evidence: Evidence) -> dict[str, str]:
+    """What was seen of the cells, whether or not anything is wrong with it."""
+    found: dict[str, object] = {
+        "copies": comparable(evidence),
+        "near_copies": comparable(evidence, nearly=True),
+        "cells_and_effect": along_cells(evidence),
+        "depth_and_effect": along_depth(evidence),
+    }
+    if evidence.manifests and evidence.cells is not None and evidence.cells.identities.known.any():
+        found["manifests"] = "; ".join(map(str, listings(evidence)))
+    return {name: str(one) for name, one in found.items() if one is not None}
 
 
 def _overlaps(

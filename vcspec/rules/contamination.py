@@ -131,23 +131,66 @@ def pretraining_confirmed(evidence: Evidence) -> Iterator[Fault]:
         raise NotLooked("; ".join(untold))
 
 
-def _listed(evidence: Evidence, of: str) -> Iterator[Fault]:
-    """Tested cells that manifests list, beyond what chance explains."""
+@dataclass(frozen=True)
+class Listing:
+    """Tested cells that a manifest lists.
+
+    Attributes:
+        manifest: which.
+        cells: number of tested cells with a hash, each hash once.
+        listed: number of those that are listed.
+        chance: number that is expected by chance.
+    """
+
+    manifest: TrainingManifest
+    cells: int
+    listed: int
+    chance: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.listed} of {self.cells} tested cells are listed in {self.manifest.name} "
+            f"({self.chance:.1g} matches are expected by chance)"
+        )
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether chance does not explain what is listed."""
+        return self.listed > 0 and (self.chance < SURE or self.listed > 10 * self.chance)
+
+
+def listings(evidence: Evidence) -> list[Listing]:
+    """What each manifest lists of the tested cells.
+
+    Raises:
+        NotLooked: no cell is known by its counts.
+    """
     assert evidence.cells is not None
     tested, _ = sides(evidence, ("test",))
     hashes = np.unique(evidence.cells.identities.hashes[tested])
-    for manifest in evidence.manifests:
-        places, _ = shared(hashes, manifest.hashes)
-        chance = manifest.by_chance(len(hashes))
-        if len(places) and (chance < SURE or len(places) > 10 * chance):
-            about = min(len(hashes), len(places) * manifest.one_in)
+    return [
+        Listing(
+            manifest,
+            len(hashes),
+            len(shared(hashes, manifest.hashes)[0]),
+            manifest.by_chance(len(hashes)),
+        )
+        for manifest in evidence.manifests
+    ]
+
+
+def _listed(evidence: Evidence, of: str) -> Iterator[Fault]:
+    """Tested cells that manifests list, beyond what chance explains."""
+    for one in listings(evidence):
+        if one.is_beyond_chance:
+            about = min(one.cells, one.listed * one.manifest.one_in)
             yield Fault(
                 "/X",
-                f"{len(places)} of {len(hashes)} tested cells{of} are listed in {manifest.name}, "
-                f"which lists one cell in {manifest.one_in}: about {about} were trained on "
-                f"({chance:.1g} matches are expected by chance)",
+                f"{one.listed} of {one.cells} tested cells{of} are listed in {one.manifest.name}, "
+                f"which lists one cell in {one.manifest.one_in}: about {about} were trained on "
+                f"({one.chance:.1g} matches are expected by chance)",
                 "none",
-                count=len(places),
+                count=one.listed,
             )
 
 

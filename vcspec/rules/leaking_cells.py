@@ -231,36 +231,64 @@ def control_twice(evidence: Evidence) -> Iterator[Fault]:
 @leak("VCS712")
 def cells_tell_effect(evidence: Evidence) -> Iterator[Fault]:
     """Correlate numbers of cells with effect sizes, over tested conditions."""
-    cells = _cells(evidence)
-    sizes = np.bincount(cells.condition[cells.condition >= 0], minlength=len(evidence.conditions))
-    yield from _telling(evidence, sizes.astype(float), "the number of cells", "/obs")
+    yield from _telling(along_cells(evidence), "the number of cells", "/obs")
 
 
 @leak("VCS713")
 def depth_tells_effect(evidence: Evidence) -> Iterator[Fault]:
     """Correlate median total counts with effect sizes, over tested conditions."""
-    yield from _telling(evidence, _cells(evidence).depth, "the median total count", "/X")
+    yield from _telling(along_depth(evidence), "the median total count", "/X")
 
 
-def _telling(
-    evidence: Evidence, measure: NDArray[np.float64], what: str, path: str
-) -> Iterator[Fault]:
+@dataclass(frozen=True)
+class Along:
+    """How a measure of tested conditions goes along with the size of their effect.
+
+    Attributes:
+        rho: Spearman correlation.
+        p_value: of it, two-sided.
+        conditions: number of them.
+    """
+
+    rho: float
+    p_value: float
+    conditions: int
+
+    def __str__(self) -> str:
+        return f"Spearman {self.rho:.2f}, p = {self.p_value:.1g}, {self.conditions} conditions"
+
+
+def along_cells(evidence: Evidence) -> Along | None:
+    """Of numbers of cells; None for fewer than `FEWEST` conditions, or where no two differ."""
+    condition = _cells(evidence).condition
+    sizes = np.bincount(condition[condition >= 0], minlength=len(evidence.conditions))
+    return _along(evidence, sizes.astype(float))
+
+
+def along_depth(evidence: Evidence) -> Along | None:
+    """Of median total counts; None as for numbers of cells, and where depth is not known."""
+    return _along(evidence, _cells(evidence).depth)
+
+
+def _along(evidence: Evidence, measure: NDArray[np.float64]) -> Along | None:
     effect = _cells(evidence).effect
     kept = _roles(evidence, "test") & ~evidence.is_control & ~np.isnan(effect) & ~np.isnan(measure)
     left, right = measure[kept], effect[kept]
     if len(left) < FEWEST or len(set(left)) < 2 or len(set(right)) < 2:
-        message = f"fewer than {FEWEST} tested conditions, or no two that differ"
-        raise NotLooked(message)
+        return None
     from scipy.stats import spearmanr
 
     found = spearmanr(left, right)
-    rho, p_value = float(found.statistic), float(found.pvalue)
-    if p_value < TOLD:
-        text = (
-            f"{what} goes along with the effect (Spearman {rho:.2f}, p = {p_value:.1g}, "
-            f"{len(left)} conditions)"
-        )
-        yield Fault(path, text, f"p above {TOLD}", count=len(left))
+    return Along(float(found.statistic), float(found.pvalue), len(left))
+
+
+def _telling(along: Along | None, what: str, path: str) -> Iterator[Fault]:
+    if along is None:
+        message = f"fewer than {FEWEST} tested conditions, or no two that differ"
+        raise NotLooked(message)
+    if along.p_value < TOLD:
+        text = f"{what} goes along with the effect ({along})"
+        yield Fault(path, text, f"p above {TOLD}", count=along.conditions)
 
 
 @leak("VCS717")
