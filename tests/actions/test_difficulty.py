@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import anndata
 import numpy as np
 import pytest
 from support import tiny
@@ -141,6 +142,20 @@ def test_documents_follow_their_schema_and_a_summary_names_no_condition(tmp_path
     lines = render_summary(summary)
     assert lines[0].startswith("difficulty of 12 tested conditions, medians, in brackets of 24")
     assert any(line.startswith("discrimination-cosine: best baseline ") for line in lines)
+    data = anndata.read_zarr(tmp_path / "data.zarr")
+    counts = np.asarray(data.X.todense(), dtype=float)
+    values = np.log1p(counts * tiny.TARGET_SUM / counts.sum(axis=1, keepdims=True))
+    is_control = (data.obs["perturbation"] == "control").to_numpy()
+    heart, liver, skin = (
+        values[is_control & (data.obs["context"] == name).to_numpy()].mean(axis=0)
+        for name in CONTEXTS
+    )
+    away = min(np.linalg.norm(skin - heart), np.linalg.norm(skin - liver))
+    between = np.linalg.norm(heart - liver)
+    assert (
+        f"Held-out contexts: {number(away)} from the nearest trained one (median), trained ones "
+        f"{number(between)}"
+    ) in lines
 
 
 def test_why_nothing_is_known_is_said_as_it_is(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The difficulty of a split as text: tested beside trained conditions, distances, baselines."""
 
 from collections.abc import Mapping
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from vcspec.render.claims import claimed
@@ -59,10 +60,21 @@ def render_summary(document: Mapping[str, Any]) -> list[str]:
         f"difficulty of {counts['test']} tested conditions, medians, in brackets of "
         f"{counts['train']} trained ones: {medians}",
         *_distances({**document["distances"], "contexts": {}}),
+        *_contexts(document["distances"]),
         *_transfer(document["transfer"]),
         *(_reached(metric, found) for metric, found in document["baselines"].items()),
     ]
     return [*said, *(f"warning: {text}" for text in document["warnings"])]
+
+
+def _contexts(distances: Mapping[str, Any]) -> list[str]:
+    """How far held-out contexts are from what is trained on, in a line."""
+    found = [one["distance"] for one in distances["contexts"].values()]
+    if not found:
+        return []
+    said = f"Held-out contexts: {number(median(found))} from the nearest trained one (median)"
+    between = distances["between_trained"]
+    return [said if between is None else f"{said}, trained ones {number(between)}"]
 
 
 def _reached(metric: str, found: Mapping[str, Any]) -> str:
