@@ -169,6 +169,11 @@ def test_conditions_with_a_few_cells_elsewhere_may_be_kept(
         imported(screen, tmp_path, text, "s.csv", parameters={"minority": "0.7"})
 
 
+def test_a_parameter_that_no_import_has_is_refused(screen: tiny.Screen, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no parameter 'shots'; it has minority, subgroup"):
+        imported(screen, tmp_path, cells_of(screen, "test"), "s.csv", parameters={"shots": "0.3"})
+
+
 def test_a_file_about_something_else_is_an_error(screen: tiny.Screen, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no condition the role train"):
         imported(screen, tmp_path, "a,train\nb,test\n", "s.csv")

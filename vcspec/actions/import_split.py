@@ -20,6 +20,7 @@ from vcspec.storage.writing import restate
 
 Path_ = str | os.PathLike[str]
 STRATEGY = "imported"
+PARAMETERS = ("minority", "subgroup")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def import_split(
         overwrite: replace a store that is already there.
 
     Raises:
-        UsageError: nothing fits, or the roles support no claim, or several.
+        UsageError: nothing fits, the plan has another parameter, or the roles support no claim, or
+            several.
         Invalid: they do not support the claim given; the report says why.
         Unreadable: the file holds no split.
         Refused: a pickle that would run code.
@@ -72,8 +74,8 @@ def import_split(
     if claim and claim not in known:
         message = f"the standard has no claim {claim!r}; it has {', '.join(known)}"
         raise UsageError(message)
+    options = _options(plan)
     subject = checked(os.fspath(dataset), "dataset")
-    options = dict(plan.parameters)
     subgroup, columns = str(options.get("subgroup", "")), subject.document["condition"]
     found = read_split_file(Path(source), subgroup, columns)
     imported = _imported(subject, found, _minority(plan))
@@ -93,6 +95,15 @@ def import_split(
             raise Invalid(message, replace(report, target=os.fspath(target)))
     write_split(subject, Path(target), plan, imported.assigned, claim=chosen, overwrite=overwrite)
     return ImportedSplit(sealed_content(Path(target)), chosen, tuple(imported.notes))
+
+
+def _options(plan: Plan) -> dict[str, str | Sequence[str]]:
+    unknown = sorted(set(plan.parameters) - {*PARAMETERS})
+    if unknown:
+        known = ", ".join(PARAMETERS)
+        message = f"an imported split has no parameter {unknown[0]!r}; it has {known}"
+        raise UsageError(message)
+    return dict(plan.parameters)
 
 
 def _minority(plan: Plan) -> float:
