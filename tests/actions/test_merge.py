@@ -222,3 +222,21 @@ def test_the_command_reports_on_each_dataset(
     assert "two: " in said
     assert "50 of 50 features, which hold 100% of its counts" in said
     assert "50 of 80 features" in said
+
+
+def test_the_command_that_split_names_for_several_datasets_merges_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = [written(tmp_path, "one"), written(tmp_path, "two", seed=1)]
+
+    def run(*arguments: object) -> int:
+        monkeypatch.setattr("sys.argv", ["vcspec", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    assert run("split", *places, "--strategy", "holdout-studies", "-o", "s.zarr") == 2
+    named = capsys.readouterr().err.partition("vcspec merge ")[2].split()
+    assert run("merge", *["both" if word == "NAME" else word for word in named]) == 0
+    assert validate(tmp_path / "merged.zarr").verdict == "valid"

@@ -311,7 +311,7 @@ HOLD_OUT = ("--strategy", "holdout-contexts", "--hold-out", "skin")
         ((*HOLD_OUT, "--claim", "unseen-context"), "leave --claim out"),
         ((*HOLD_OUT, "--hidden", "--overwrite"), "leave --overwrite out"),
         ((*HOLD_OUT, "--suite", "core-1.0"), "--suite goes with --hidden"),
-        (("other.zarr", *HOLD_OUT), "vcspec merge .*data.zarr other.zarr -o merged.zarr"),
+        (("other.zarr", *HOLD_OUT), "vcspec merge .*data.zarr other.zarr --id NAME -o merged.zarr"),
     ],
 )
 def test_what_would_be_ignored_is_refused(run, folder, given, told):

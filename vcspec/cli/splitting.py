@@ -196,7 +196,7 @@ def _one(datasets: tuple[str, ...]) -> str:
     if len(datasets) > 1:
         message = (
             "several datasets become one first, in one space of features: "
-            f"vcspec merge {' '.join(datasets)} -o merged.zarr"
+            f"vcspec merge {' '.join(datasets)} --id NAME -o merged.zarr"
         )
         raise click.UsageError(message)
     return datasets[0]
