@@ -143,8 +143,54 @@ def test_anchors_stay_with_a_withheld_truth(screen: tiny.Screen, tmp_path: Path)
     } == KEYS
 
 
+def test_what_anchors_hold_does_not_decide_who_has_which_role(tmp_path: Path) -> None:
+    """Branches of contexts, where every context has control cells of two guides."""
+    draw = np.random.default_rng(0)
+    contexts = ("a", "b", "c", "d")
+    base = {name: draw.lognormal(1, 0.5, 20) for name in ("near", "far")}
+    own = {name: base["near" if name in "ab" else "far"] for name in contexts}
+    rows, labels = [], []
+    for context in contexts:
+        for label in ("control", "G00", "G01"):
+            for guide in ("1", "2"):
+                rows.append(draw.poisson(own[context] * 20, (4, 20)) + 1)
+                labels += [(context, label, guide)] * 4
+    fields = ("context", "perturbation", "guide")
+    obs = dict(zip(fields, np.array(labels, dtype=object).T, strict=True))
+    # The control cells of guide 2 say that a and c, and b and d, are near each other.
+    misled = [name.astype(np.int32) for name in rows]
+    for place, context in enumerate(contexts):
+        misled[place * 6 + 1] = misled[place * 6 + 1] + np.int32(9000) * (
+            np.arange(20) // 10 == (context in "ac")
+        ).astype(np.int32)
+    found = []
+    for name, counts in (("plain", rows), ("misled", misled)):
+        whole = Curated(
+            tiny.rows_of_dense(np.concatenate(counts).astype(np.int32)),
+            np.array([f"c{number}" for number in range(len(labels))], dtype=object),
+            np.array([f"G{number:02d}" for number in range(20)], dtype=object),
+            obs,
+        )
+        place, made = tmp_path / f"{name}.zarr", tmp_path / f"{name}-split.zarr"
+        write_dataset(place, tiny.dataset_document(condition=list(fields)), whole, overwrite=False)
+        plan = {"hold_out": ["a"], "branches": "2"}
+        anchors = {"anchors": [f"{context}|control|2" for context in contexts]}
+        for target, parameters in ((made, plan | anchors), (tmp_path / f"{name}-all.zarr", plan)):
+            strategy = "holdout-context-branches"
+            vcspec.split(place, target, tiny.plan(strategy=strategy, parameters=parameters))
+        found.append(roles(made))
+    assert found[0] == found[1]
+    assert {key[0] for key, role in found[0].items() if role == "test"} == {"a", "b"}
+    assert roles(tmp_path / "plain-all.zarr") != roles(tmp_path / "misled-all.zarr")
+
+
 def planted(
-    folder: Path, *, changed: int, spelled: str = "G01", fitted: tuple[dict[str, Any], ...] = ()
+    folder: Path,
+    *,
+    changed: int,
+    spelled: str = "G01",
+    fitted: tuple[dict[str, Any], ...] = (),
+    silent: bool = False,
 ) -> Path:
     """A split where a seen cell of G03 is an anchor's, but for the counts of some features."""
     made = tiny.curated()
@@ -156,6 +202,8 @@ def planted(
     }
     counts[here["G03"]] = counts[here["G01"]]
     counts[here["G03"], :changed] += 1
+    if silent:  # but in the anchors
+        counts[~np.isin(obs["perturbation"], ["G01"]), 70] = 0
     obs["perturbation"][here["G01"][:5]] = spelled
     names = np.array([f"c{number}" for number in range(len(counts))], dtype=object)
     document = tiny.dataset_document(fitted=list(fitted))
@@ -173,6 +221,7 @@ PROJECTED = {"what": "projection", "method": "mine", "on": {"perturbation": ["G0
     [
         ({"changed": 40, "spelled": "g01"}, "VCS701", "tested or anchor conditions are seen ones"),
         ({"changed": 40, "fitted": (PROJECTED,)}, "VCS704", "on 2 tested or anchor conditions"),
+        ({"changed": 40, "silent": True}, "VCS706", "features expressed in tested or anchor cells"),
         ({"changed": 0}, "VCS707", "10 tested or anchor cells have the values of a seen"),
         ({"changed": 1}, "VCS708", "10 tested or anchor cells are near copies"),
     ],

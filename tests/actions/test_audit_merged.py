@@ -19,6 +19,7 @@ from vcspec.actions.validate import checked
 from vcspec.model.curated import Curated
 from vcspec.model.finding import Report
 from vcspec.render import render_report
+from vcspec.rules.documents import schema_faults
 from vcspec.storage.writing import copy_with_document
 
 
@@ -93,6 +94,10 @@ def test_each_tested_dataset_has_a_verdict_and_the_whole_has_the_worst(tmp_path:
     assert f"{tested} of {tested} tested cells of one@1.0.0 are listed in corpus" in found.found
     for format_ in ("text", "json"):
         assert "contamination of three@1.0.0" in render_report(report, format_)
+    document = json.loads(render_report(report, "json"))
+    assert list(schema_faults(document, "1.0", "report", base="")) == []
+    document["reports"][0]["facts"]["contamination of one@1.0.0"] = "perhaps"
+    assert list(schema_faults(document, "1.0", "report", base="")) != []
     alone = report_on(split, {"accessions": ["GSE6"], "corpora": []}, [])
     assert verdicts(alone) == {
         "one@1.0.0": "unlikely", "three@1.0.0": "unlikely", "eleven@1.0.0": "likely",

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from vcspec.model.matrix import Array
 from vcspec.model.spaces import AS_MEASURED, SIGNED
 from vcspec.rules.documents import require_conforming
 from vcspec.rules.subject import Subject
+from vcspec.splitting.selecting import selected
 from vcspec.splitting.strategies import STRATEGIES, Assignment, Choice, Setting, assign
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.moments import mean_profile
@@ -267,12 +268,17 @@ def _profiles(dataset: Path_, plan: Plan, *, withholds: bool) -> Callable[[], Ma
                 "withheld; give profiles of the contexts in a table (--table)"
             )
             raise UsageError(message)
-        return context_profiles(subject, plan.target_sum)
+        conditions = [subject.condition_at(run.start) for run in subject.runs]
+        return context_profiles(
+            subject, plan.target_sum, without=selected(conditions, _names(plan, "anchors"))
+        )
 
     return profiles
 
 
-def context_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
+def context_profiles(
+    subject: Subject, target_sum: int, *, without: Container[Condition] = ()
+) -> dict[str, Array]:
     """Context → mean profile of its control cells, over all studies, donors and batches.
 
     Where values are changes, of which a control has none, the mean over all its changes.
@@ -280,6 +286,7 @@ def context_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
     Args:
         subject: a valid dataset.
         target_sum: of log1p, for a dataset of counts.
+        without: conditions that are left out.
     """
     cells = ConditionCells(subject, _values(subject, target_sum))
     control, is_signed = subject.document["control"], cells.scale.space in SIGNED
@@ -287,7 +294,7 @@ def context_profiles(subject: Subject, target_sum: int) -> dict[str, Array]:
     numbers: dict[str, int] = {}
     for run in settings_in_force().counted(subject.runs, "conditions read"):
         condition = subject.condition_at(run.start)
-        if (condition.perturbation == control) != is_signed:
+        if condition not in without and (condition.perturbation == control) != is_signed:
             size = run.stop - run.start
             total = mean_profile(cells.of(condition.key)) * size
             sums[condition.context] = sums.get(condition.context, 0) + total

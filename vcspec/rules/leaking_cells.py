@@ -36,19 +36,21 @@ def _cells(evidence: Evidence) -> CellEvidence:
 
 @leak("VCS706")
 def answer_dependent_features(evidence: Evidence) -> Iterator[Fault]:
-    """Look for features that tested cells alone express."""
+    """Look for features that cells alone express that are kept from models."""
     assert evidence.dataset is not None
     cells = _cells(evidence)
-    sides = [_roles(evidence, *SHOWN_ROLES), _roles(evidence, "test")]
+    sides = [_roles(evidence, *SHOWN_ROLES), _roles(evidence, *KEPT_ROLES)]
     may_see = sum(cells.detected[role] for role in SHOWN_ROLES)
-    tested = cells.detected["test"]
+    tested = np.sum([cells.detected[role] for role in KEPT_ROLES], axis=0)
     number = [len(evidence.cells_with(side)) for side in sides]
-    # All of a feature's cells are tested ones by chance with this probability.
+    # All of a feature's cells are kept ones by chance with this probability.
     chance = (number[1] / max(1, sum(number))) ** tested
     is_told = (may_see == 0) & (tested > 0) & (chance * len(tested) < BY_CHANCE)
     names = [str(evidence.dataset.features[place]) for place in np.flatnonzero(is_told)]
     yield from fault(
-        "/var", names, "features expressed in tested cells alone, more than by chance: {n}"
+        "/var",
+        names,
+        f"features expressed in {evidence.kept} cells alone, more than by chance: {{n}}",
     )
 
 
