@@ -126,6 +126,30 @@ def test_a_table_of_cells_becomes_the_same_split(screen: tiny.Screen, tmp_path: 
     assert found.notes[1] == f"{2 * tiny.CELLS} cells of the dataset are on no side"
 
 
+@pytest.mark.parametrize("form", ["cells", "labels"])
+def test_roles_of_the_standard_are_sides_too(
+    screen: tiny.Screen, tmp_path: Path, form: str
+) -> None:
+    roles = {"G00": "Anchor", "G01": "excluded", "G02": "inference-input", "G02+G03": "anchor"}
+    roles |= dict.fromkeys(HELD, "test") | {"G04+G05": "excluded"}  # with a tested member
+    obs = anndata.read_zarr(screen.dataset).obs
+    if form == "cells":
+        lines = [f"{cell},{roles.get(row.perturbation, 'train')}" for cell, row in obs.iterrows()]
+        text, name = "\n".join(["cell,split", *lines]), "s.csv"
+    else:
+        sides: dict[str, list[str]] = {}
+        for label in obs["perturbation"].unique():
+            sides.setdefault(roles.get(label, "train").casefold(), []).append(label)
+        text, name = json.dumps(sides), "s.json"
+    imported(screen, tmp_path, text, name, claim="unseen-perturbation")
+    table = anndata.read_zarr(tmp_path / "split.zarr").obs
+    for label, role in roles.items():
+        own = table[table["perturbation"] == label]
+        assert list(own["role"]) == [role.casefold()] * len(tiny.CONTEXTS)
+    reasons = table["reason"][table["perturbation"] == "G01"]
+    assert set(reasons) == {"excluded in the imported split"}
+
+
 def test_the_one_claim_that_holds_is_taken(screen: tiny.Screen, tmp_path: Path) -> None:
     obs = anndata.read_zarr(screen.dataset).obs
     text = "".join(

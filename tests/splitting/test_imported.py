@@ -155,3 +155,22 @@ def test_a_table_without_contexts_holds_in_all_of_them() -> None:
         "y|c": ("inference-input", "-"),
         "y|B": ("test", "-"),
     }
+
+
+def test_controls_keep_roles_that_others_have_no_side_for() -> None:
+    found = conditions("x|c x|A x|B y|c y|A")
+    sides = {
+        "x|c": {"anchor": 3},
+        "x|A": {"train": 2},
+        "x|B": {"anchor": 1, "train": 1},
+        "y|c": {"anchor": 1, "train": 1},
+        "y|A": {"test": 2},
+    }
+    sizes = {key: sum(own.values()) for key, own in sides.items()}
+    assert roles(by_cells(found, "c", sides, sizes), found) == {
+        "x|c": ("anchor", "-"),
+        "x|A": ("train", "-"),
+        "x|B": ("excluded", "on several sides: anchor 1, train 1"),
+        "y|c": ("inference-input", "-"),
+        "y|A": ("test", "-"),
+    }

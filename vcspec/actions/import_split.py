@@ -9,9 +9,15 @@ from pathlib import Path
 from vcspec.actions.split import Plan, write_split
 from vcspec.actions.validate import checked, validate
 from vcspec.model.errors import Invalid, UsageError
-from vcspec.model.sides import side_of
 from vcspec.rules.subject import Subject
-from vcspec.splitting.imported import Imported, Spelling, by_cells, by_conditions, by_labels
+from vcspec.splitting.imported import (
+    Imported,
+    Spelling,
+    by_cells,
+    by_conditions,
+    by_labels,
+    role_of,
+)
 from vcspec.standard import standard
 from vcspec.storage.opening import open_store
 from vcspec.storage.sealing import sealed_content
@@ -128,8 +134,8 @@ def _imported(subject: Subject, found: SplitFile, minority: float) -> Imported:
     spelled = Spelling({condition.perturbation for condition in conditions}, control)
     names = [name for group in found.groups.values() for name in group]
     if any(spelled(name) in spelled.known for name in names):
-        labels = {side_of(side) or "": group for side, group in found.groups.items()}
-        strange = [side for side in found.groups if side and side_of(side) is None]
+        labels = {role_of(side) or "": group for side, group in found.groups.items()}
+        strange = [side for side in found.groups if side and role_of(side) is None]
         aside = found.groups.get("", ())
         made = by_labels(conditions, control, {r: n for r, n in labels.items() if r}, aside)
         return _noting(made, [f"not a side, and left out: {side}" for side in strange])
@@ -174,7 +180,7 @@ def _counted(
             row += 1
             if name in sides:
                 met += 1
-                role = side_of(sides[name])
+                role = role_of(sides[name])
                 if role is None:
                     strange.add(sides[name])
                 else:

@@ -11,14 +11,32 @@ from vcspec.model.condition import (
     canonical_perturbation,
 )
 from vcspec.model.sides import side_of
-from vcspec.splitting.strategies import INPUT, TEST, TRAIN, VALIDATION, Assignment, excluded
+from vcspec.splitting.strategies import (
+    ANCHOR,
+    INPUT,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    Assignment,
+    excluded,
+)
 from vcspec.standard import standard
 
-BY_ROLE: Mapping[str, Assignment] = {one.role: one for one in (TRAIN, VALIDATION, TEST)}
+SIDES = (TRAIN, VALIDATION, TEST)
+UNREASONED = "excluded in the imported split"
+OTHERS = (INPUT, ANCHOR, excluded(UNREASONED))
+"""Roles that others have no side for."""
+BY_ROLE: Mapping[str, Assignment] = {one.role: one for one in (*SIDES, *OTHERS)}
 CONTROL_WORDS = frozenset(standard().vocabularies["control-word"])
 ROLES = frozenset(standard().vocabularies["role"])
 ABSENT = "not in the imported split"
 SHOWN = 5
+
+
+def role_of(word: str) -> str | None:
+    """Role of a side, or of the standard, in any case; None for what is neither."""
+    folded = word.strip().casefold()
+    return side_of(folded) or (folded if folded in ROLES else None)
 
 
 @dataclass(frozen=True)
@@ -165,13 +183,12 @@ def by_conditions(
 
 
 def _stated(row: Mapping[str, str]) -> Assignment | None:
-    word = row["role"].casefold()
-    role = side_of(word) or (word if word in ROLES else None)
+    role = role_of(row["role"])
     if role is None:
         return None
     reason = row.get("reason", "") or "-"
     if role == "excluded" and reason == "-":
-        reason = "excluded in the imported split"
+        reason = UNREASONED
     return Assignment(role, reason, row.get("group", "") or "-")
 
 
@@ -224,7 +241,7 @@ def _placed(
     missing = [condition.key for condition, one in assigned.items() if one.reason == absent]
     notes += _told(missing, f"conditions excluded: {absent}")
     roles = [
-        _of_control(condition, control, assigned)
+        _of_control(condition, control, assigned, found[condition])
         if condition.perturbation == control
         else assigned[condition]
         for condition in found
@@ -250,9 +267,17 @@ def _by_role(counted: tuple[Assignment, int]) -> str:
 
 
 def _of_control(
-    condition: Condition, control: str, assigned: Mapping[Condition, Assignment]
+    condition: Condition,
+    control: str,
+    assigned: Mapping[Condition, Assignment],
+    sides: Counter[Assignment],
 ) -> Assignment:
-    """Trained on where something of its context is; input where something is tested only."""
+    """Trained on where something of its context is; input where something is tested only.
+
+    What others have no side for is taken as it is.
+    """
+    if len(sides) == 1 and next(iter(sides)) in OTHERS:
+        return next(iter(sides))
     roles = {
         one.role
         for other, one in assigned.items()
