@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -281,13 +281,13 @@ def test_what_was_brought_before_an_interruption_is_not_brought_again(place, cac
     assert before
     chunk.write_bytes(body)
     read: list[str] = []
-    whole = LocalObjects.read
+    whole = LocalObjects.pieces
 
-    def noted(self: LocalObjects, name: str, *span: int) -> bytes:
+    def noted(self: LocalObjects, name: str, size: int) -> Iterator[bytes]:
         read.append(name)
-        return whole(self, name, *span)
+        return whole(self, name, size)
 
-    monkeypatch.setattr(LocalObjects, "read", noted)
+    monkeypatch.setattr(LocalObjects, "pieces", noted)
     found = fetch("tiny@1.0.0", registry=[str(place)])
     data = [name for name in read if name.startswith("X/") and name.endswith("/0")]
     assert "X/data/c/0" in data

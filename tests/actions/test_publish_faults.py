@@ -223,7 +223,8 @@ def test_a_fetch_that_fails_at_any_call_leaves_nothing_in_the_cache(
     place = tmp_path / "place"
     release(artefact.path, place)
     found = Faults()
-    monkeypatch.setattr(LocalObjects, "read", found.wrap(LocalObjects.read))
+    for name in ("read", "pieces"):
+        monkeypatch.setattr(LocalObjects, name, found.wrap(getattr(LocalObjects, name)))
     monkeypatch.setenv("VCSPEC_CACHE", str(tmp_path / "whole"))
     fetch("tiny", registry=[str(place)])
     calls, failed = found.count, 0

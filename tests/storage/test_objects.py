@@ -12,6 +12,7 @@ from vcspec.model.errors import Refused, Unreadable
 from vcspec.standard import standard
 from vcspec.storage.objects import (
     DRIVERS,
+    PIECE,
     LocalObjects,
     RemoteObjects,
     Unreached,
@@ -49,6 +50,24 @@ def test_a_link_to_a_file_is_listed_and_not_followed(folder: Path, tmp_path: Pat
     assert objects.listing()["b"].size == 0
     with pytest.raises(OSError, match="symbolic link"):
         objects.read("b")
+
+
+def test_a_file_in_pieces_is_opened_once_and_read_no_further_than_asked(folder: Path) -> None:
+    body = os.urandom(3 * PIECE + 5)
+    (folder / "a" / "c").write_bytes(body)
+    objects = LocalObjects(folder)
+    assert b"".join(objects.pieces("a/c", len(body))) == body
+    assert (objects.requests, objects.bytes_read) == (1, len(body))
+    assert b"".join(objects.pieces("a/c", PIECE + 1)) == body[: PIECE + 1]
+    assert b"".join(objects.pieces("a/c", len(body) + 1)) == body
+    assert list(objects.pieces("a/c", 0)) == []
+
+
+def test_a_link_is_not_followed_in_pieces_either(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (folder / "b").symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="symbolic link"):
+        next(LocalObjects(folder).pieces("b", 6))
 
 
 def test_a_link_to_a_folder_is_listed_and_not_entered(folder: Path, tmp_path: Path) -> None:

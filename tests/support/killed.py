@@ -39,7 +39,8 @@ def writes_of_files(counted: Decorator) -> None:
 
 def reads_and_moves(counted: Decorator) -> None:
     """Count the objects that are read from a folder, and what is put in place."""
-    LocalObjects.read = counted(LocalObjects.read)  # type: ignore[method-assign]
+    for name in ("read", "pieces"):
+        setattr(LocalObjects, name, counted(getattr(LocalObjects, name)))
     os.replace = counted(os.replace)
     Path.replace = counted(Path.replace)  # type: ignore[method-assign]
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,6 @@ AT_ONCE = 8
 LARGE_BYTES = 33_554_432  # few of these at a time: a driver may hold them whole
 LARGE_AT_ONCE = 2
 PIECE = 8_388_608  # of a remote object: a request each
-PIECE_HERE = (
-    1_048_576  # of a local one: larger pieces are memory that is touched for the first time
-)
 
 Progress = Callable[[int, int], None]
 
@@ -191,12 +189,14 @@ def sha256_of(objects: Objects, entry: Entry) -> str:
 
 
 def _pieces(objects: Objects, entry: Entry) -> Iterator[bytes]:
-    piece = PIECE_HERE if isinstance(objects, LocalObjects) else PIECE
-    if 0 < entry.size <= piece:
+    if isinstance(objects, LocalObjects):
+        yield from objects.pieces(entry.name, entry.size)
+        return
+    if 0 < entry.size <= PIECE:
         yield objects.read(entry.name)
         return
-    for start in range(0, entry.size, piece):
-        yield objects.read(entry.name, start, min(start + piece, entry.size))
+    for start in range(0, entry.size, PIECE):
+        yield objects.read(entry.name, start, min(start + PIECE, entry.size))
 
 
 def bring(
@@ -221,11 +221,17 @@ def bring(
         OSError: the place gives no answer, or the folder cannot be written.
     """
     entries = [one for one in contents.entries if only is None or only(one.name)]
+    there = _cleared(folder, {entry.name for entry in entries})
+    for above in {entry.name.rpartition("/")[0] for entry in entries}:
+        (folder / above).mkdir(parents=True, exist_ok=True)
 
     def land(entry: Entry) -> None:
-        _land(objects, entry, folder, contents.bodies.get(entry.name))
+        is_there = there.get(entry.name) == entry.size
+        if is_there and LocalObjects(folder).sha256(entry.name) == entry.sha256:
+            return
+        body = contents.bodies.get(entry.name)
+        _land([body] if body is not None else _pieces(objects, entry), entry, folder)
 
-    _clear(folder, {entry.name for entry in entries})
     try:
         _each(entries, land, _counting(entries, progress))
     except FileNotFoundError as error:
@@ -233,24 +239,24 @@ def bring(
         raise Unreadable(message) from error
 
 
-def _clear(folder: Path, wanted: Container[str]) -> None:
-    """Remove what is no wanted file: guests, links, and what an earlier fetch left."""
+def _cleared(folder: Path, wanted: Container[str]) -> dict[str, int]:
+    """Bytes of the wanted files that lie there, when guests, links and the like are removed."""
+    there = {}
     for name, found in LocalObjects(folder).listing().items() if folder.is_dir() else ():
-        if name not in wanted or found.sort != "file":
+        if name in wanted and found.sort == "file":
+            there[name] = found.size
+        else:
             (folder / name).unlink()
+    return there
 
 
-def _land(objects: Objects, entry: Entry, folder: Path, body: bytes | None) -> None:
+def _land(pieces: Iterable[bytes], entry: Entry, folder: Path) -> None:
     path = folder / entry.name
-    here = path.is_file() and path.stat().st_size == entry.size
-    if here and LocalObjects(folder).sha256(entry.name) == entry.sha256:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
-    with path.open("wb") as file:
-        for piece in [body] if body is not None else _pieces(objects, entry):
+    with path.open("wb", buffering=0) as file:
+        for piece in pieces:
             digest.update(piece)
-            file.write(piece)
+            _write(file, piece)
     if digest.hexdigest() != entry.sha256:
         path.unlink()
         message = (
@@ -258,6 +264,13 @@ def _land(objects: Objects, entry: Entry, folder: Path, body: bytes | None) -> N
             f"{entry.size} bytes. Try again, or another mirror"
         )
         raise Unreadable(message)
+
+
+def _write(file: FileIO, piece: bytes) -> None:
+    """All of it: the system may take a part at a time."""
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _counting(
