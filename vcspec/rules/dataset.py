@@ -198,14 +198,20 @@ def library_size_missing(subject: Subject) -> Iterator[Fault]:
 
 @rule("VCS311")
 def library_size_too_small(subject: Subject) -> Iterator[Fault]:
-    """Compare the column with the row sums of counts."""
+    """Compare the column with the row sums of counts, and look for what is no size."""
     if not is_counts(subject) or not subject.has_column("obs", "library_size"):
         return
     sizes = subject.column("obs", "library_size").values.astype(np.float64)
-    below = sizes < subject.scan.total * (1 - 1e-9)
+    is_size = np.isfinite(sizes)
     yield from row_fault(
         subject,
-        Tally.of(below),
+        Tally.of(~is_size),
+        "{rows} rows whose library size is NaN or infinite",
+        "finite values",
+    )
+    yield from row_fault(
+        subject,
+        Tally.of(is_size & (sizes < subject.scan.total * (1 - 1e-9))),
         "{rows} rows with a library size below the sum of their counts",
         "at least the row sum",
     )
