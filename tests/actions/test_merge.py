@@ -240,3 +240,48 @@ def test_the_command_that_split_names_for_several_datasets_merges_them(
     named = capsys.readouterr().err.partition("vcspec merge ")[2].split()
     assert run("merge", *["both" if word == "NAME" else word for word in named]) == 0
     assert validate(tmp_path / "merged.zarr").verdict == "valid"
+
+
+def full(folder: Path, name: str, count: int, sizes: list[float] | None = None) -> Path:
+    """A dataset of cells that hold the same count of each of 2,000 features, but 1 of the first."""
+    dense = np.full((4, 2_000), count, dtype=np.int64)
+    dense[:, 0] = 1
+    labels = {"context": ["here"] * 4, "perturbation": ["control"] * 2 + ["A"] * 2}
+    obs = {key: np.array(values, dtype=object) for key, values in labels.items()}
+    values = {"space": "counts", "total": "features" if sizes is None else "library"}
+    columns = {} if sizes is None else {"library_size": "Total."}
+    if sizes is not None:
+        obs["library_size"] = np.array(sizes)
+    cells = np.array([f"cell-{at}" for at in range(4)], dtype=object)
+    features = np.array([f"G{at:04d}" for at in range(2_000)], dtype=object)
+    document = tiny.dataset_document(id=name, values=values, columns=columns)
+    place = folder / f"{name}.zarr"
+    curated = Curated(tiny.rows_of_dense(dense), cells, features, obs)
+    write_dataset(place, document, curated, overwrite=False)
+    return place
+
+
+@pytest.mark.parametrize("count", [2**53 - 1, 2**44])
+def test_counts_that_add_up_to_more_than_is_exact_are_refused_by_cell(
+    tmp_path: Path, count: int
+) -> None:
+    one, two = full(tmp_path, "one", 5), full(tmp_path, "two", count)
+    with pytest.raises(UsageError, match=r"cell-0 of two add up to .*4 cells in all.*2\^53"):
+        merge([one, two], tmp_path / "m.zarr", id="both")
+    assert not (tmp_path / "m.zarr").exists()
+
+
+@pytest.mark.parametrize("size", [1e16, 1e30])
+def test_library_sizes_that_are_not_exact_are_refused(tmp_path: Path, size: float) -> None:
+    one, two = full(tmp_path, "one", 5), full(tmp_path, "two", 5, [1e4, 1e4, 1e4, size])
+    with pytest.raises(UsageError, match=r"cell-3 of two add up to"):
+        merge([one, two], tmp_path / "m.zarr", id="both")
+    assert not (tmp_path / "m.zarr").exists()
+
+
+def test_library_sizes_that_are_not_whole_stay_as_they_are(tmp_path: Path) -> None:
+    sizes = [20_000.5, 20_000.25, 3e4, 4e4]
+    one, two = full(tmp_path, "one", 5), full(tmp_path, "two", 5, sizes)
+    merge([one, two], tmp_path / "m.zarr", id="both")
+    merged = anndata.read_zarr(tmp_path / "m.zarr")
+    assert sorted(merged.obs["library_size"]) == [9_996.0] * 4 + sorted(sizes)

@@ -24,6 +24,7 @@ from vcspec.rules.subject import Subject
 from vcspec.standard import CURRENT, standard
 from vcspec.statistics.moments import add_to
 from vcspec.statistics.normalise import log1p_rows
+from vcspec.statistics.scan import EXACT
 from vcspec.storage.artefacts import write_cells
 from vcspec.storage.sealing import sealed_content
 from vcspec.storage.writing import require_free
@@ -96,8 +97,8 @@ def merge(  # noqa: PLR0913 - each says one thing of the result
         overwrite: replace a store that is already there.
 
     Raises:
-        UsageError: the datasets do not fit together, have no feature in common, or what is stated
-            of the result does not fit a dataset's document.
+        UsageError: the datasets do not fit together, have no feature in common, a cell's total is
+            not exact, or what is stated of the result does not fit a dataset's document.
     """
     require_free(Path(target), overwrite=overwrite)
     if len(datasets) < 2:
@@ -189,17 +190,38 @@ class _Piece:
             yield self.stored.rows(start, stop)
 
     @cached_property
-    def totals(self) -> Array | None:
-        """(cells,) counts over everything that was measured; None where nothing was counted."""
+    def totals(self) -> AnyArray | None:
+        """(cells,) counts over everything that was measured; None where nothing was counted.
+
+        Raises:
+            UsageError: of a cell they are more than can be told exactly.
+        """
         if not self.is_counted:
             return None
         if self.stored.totals is not None:
-            return self.stored.totals.astype(np.int64)
+            return self._exact(self.stored.totals)
         parts = (
             np.bincount(rows.row_of_entry, weights=rows.data, minlength=len(rows))
             for rows in self.blocks()
         )
-        return np.concatenate(list(parts)).astype(np.int64)
+        return self._exact(np.concatenate(list(parts)))
+
+    def _exact(self, totals: Array) -> AnyArray:
+        """The totals, as integers where they are whole.
+
+        Raises:
+            UsageError: one is no number, or larger than whole numbers can be told apart.
+        """
+        bad = np.flatnonzero(~(totals <= EXACT))
+        if bad.size:
+            message = (
+                f"the counts of {self.cells[bad[0]]} of {self.name} add up to {totals[bad[0]]:g} "
+                f"({bad.size} cells in all); expected totals up to 2^53, above which they are not "
+                "exact; bring the counts to another unit, or leave these cells out"
+            )
+            raise UsageError(message)
+        whole = totals.astype(np.int64)
+        return whole if (whole == totals).all() else totals
 
     def columns_of(self, features: Sequence[str]) -> NDArray[np.int64]:
         """(own features,) the place of each among `features`; -1 where it is none of them."""
