@@ -375,13 +375,26 @@ def test_what_was_withdrawn_is_fetched_only_when_that_is_said(place):
     assert fetch("tiny", registry=[str(place)]) == fetch("tiny@1.0.0", registry=[str(place)])
 
 
+def test_a_name_of_which_every_version_was_withdrawn_is_told_why(place):
+    withdraw("tiny@1.0.0", str(place), reason="old", superseded_by="1.0.1")
+    withdraw("tiny@1.0.1", str(place), reason="wrong labels")
+    with pytest.raises(Mismatch, match=r"tiny@1\.0\.1 was withdrawn on .*: wrong labels"):
+        fetch("tiny", registry=[str(place)])
+    latest = fetch("tiny@1.0.1", registry=[str(place)], withdrawn=True)
+    assert fetch("tiny", registry=[str(place)], withdrawn=True) == latest
+
+
 @pytest.mark.parametrize(
-    ("name", "told"),
-    [("tinny@1.0.0", "tiny"), ("tiny@3.0.0", r"1\.0\.0, 1\.0\.1")],
+    ("name", "kind", "told"),
+    [
+        ("tinny@1.0.0", "", "it has .*tiny"),
+        ("tiny@3.0.0", "", r"it has the dataset in 1\.0\.0, 1\.0\.1$"),
+        ("tiny", "split", r"no split tiny; it has the dataset in 1\.0\.0, 1\.0\.1$"),
+    ],
 )
-def test_a_name_that_nothing_has_is_told_with_what_is_near(made, name, told):
+def test_a_name_that_nothing_has_is_told_with_what_is_near(made, name, kind, told):
     with pytest.raises(UsageError, match=told):
-        fetch(name, registry=[str(made)])
+        fetch(name, kind=kind, registry=[str(made)])
 
 
 def test_no_registry_is_asked_that_nobody_named():

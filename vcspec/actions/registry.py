@@ -322,7 +322,7 @@ def _add(merged: dict[tuple[Any, ...], dict[str, Any]], entry: dict[str, Any], w
 def found_by_name(
     entries: Iterable[Mapping[str, Any]], name: Named, kind: str = ""
 ) -> Mapping[str, Any]:
-    """The entry of a version, or of the latest that is not withdrawn.
+    """The entry of a version, or of the latest that is not withdrawn; where all are, of the latest.
 
     Args:
         entries: of registries.
@@ -334,20 +334,25 @@ def found_by_name(
     """
     everything = list(entries)
     named = [one for one in everything if one["release"]["id"] == name.id]
-    fitting = [
-        one
-        for one in named
-        if (not kind or one["release"]["of"] == kind)
-        and (one["release"]["version"] == name.version if name.version else "withdrawn" not in one)
-    ]
+    of_kind = [one for one in named if not kind or one["release"]["of"] == kind]
+    if name.version:
+        fitting = [one for one in of_kind if one["release"]["version"] == name.version]
+    else:
+        fitting = [one for one in of_kind if "withdrawn" not in one] or of_kind
     if fitting:
         first = min(KINDS.index(one["release"]["of"]) for one in fitting)
         return max((one for one in fitting if key_of(one)[0] == first), key=key_of)
-    has = sorted({one["release"]["version"] for one in named}, key=parts)
-    if has:
-        there = f"it has the versions {', '.join(has)}" + (f" of a {kind}" if kind else "")
-    else:
-        there = f"it has {near(name.id, {one['release']['id'] for one in everything}) or 'nothing'}"
+    has = _versions(of_kind or named)
+    if not has:
+        has = near(name.id, {one["release"]["id"] for one in everything}) or "nothing"
     wanted = f"{name.id}@{name.version}" if name.version else name.id
-    message = f"the registry has no {kind or 'artefact'} {wanted}; {there}"
+    message = f"the registry has no {kind or 'artefact'} {wanted}; it has {has}"
     raise UsageError(message)
+
+
+def _versions(entries: Sequence[Mapping[str, Any]]) -> str:
+    """The versions of each kind, in words; empty of nothing."""
+    found: dict[str, list[str]] = {}
+    for entry in sorted(entries, key=key_of):
+        found.setdefault(entry["release"]["of"], []).append(entry["release"]["version"])
+    return "; ".join(f"the {of} in {', '.join(versions)}" for of, versions in found.items())
