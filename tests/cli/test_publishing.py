@@ -225,6 +225,17 @@ def test_the_cache_is_looked_after(place, run):
     assert run("cache", "list").stdout.count("\n") == 1
 
 
+def test_a_part_that_was_fetched_is_told_with_what_verifies_it(place, run, tmp_path):
+    goal = tmp_path / "labels.zarr"
+    options = ("tiny", "-o", goal, "--path", "obs", "--path", "X/data", "--registry", place)
+    told = run("fetch", *options).stderr
+    words = ["verify", str(goal), "--path", "obs", "--path", "X/data"]
+    assert f"`vcspec {' '.join(words)}`" in told
+    assert run(*words).exit_code == 0
+    (goal / "X/data/c/0").write_bytes(b"other")
+    assert run(*words).exit_code == 1
+
+
 def test_a_store_is_verified_in_each_mode(place, run, tmp_path):
     blob = next((place / "blobs").iterdir())
     for mode in ("full", "list", "head", "sample=0.5"):

@@ -1,6 +1,7 @@
 """`vcspec fetch`, `vcspec datasets`, `vcspec splits` and `vcspec cache`."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -66,6 +67,9 @@ def fetch(
             progress=progress,
             announce=lambda text: say(text, quiet=quiet),
         )
+    if paths:
+        again = " ".join(f"--path {shlex.quote(path)}" for path in paths)
+        say(f"a part of the store; `vcspec verify {found} {again}` verifies it", quiet=quiet)
     emit(str(found))
 
 
