@@ -24,6 +24,7 @@ from vcspec.model.errors import Invalid, Mismatch, Refused, Unreadable, UsageErr
 from vcspec.rules.documents import validator
 from vcspec.standard import CURRENT
 from vcspec.storage.local_place import LocalPlace
+from vcspec.storage.place import open_place
 
 
 @pytest.fixture
@@ -143,6 +144,23 @@ def test_what_a_version_may_change_is_held_against_the_digests(screen, place, tm
     assert not release(dataset(tmp_path / "major.zarr", changed, version="2.0.0"), place).note
     late = dataset(tmp_path / "late.zarr", version="1.1.1")
     assert release(late, place).release["version"] == "1.1.1"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_place_that_does_not_answer_is_told_before_the_long_work(screen, monkeypatch, dry_run):
+    def silent(_: str) -> None:
+        message = "there is no such bucket"
+        raise Unreadable(message)
+
+    def examined(*_: object, **__: object) -> None:
+        pytest.fail("the store was examined first")
+
+    place = open_place("memory://silent")
+    monkeypatch.setattr(place, "read", silent)
+    monkeypatch.setattr(publishing, "open_place", lambda _: place)
+    monkeypatch.setattr(publishing, "prepared", examined)
+    with pytest.raises(Unreadable, match="no such bucket"):
+        release(screen.dataset, "memory://silent", dry_run=dry_run)
 
 
 def test_a_dry_run_tells_everything_and_writes_nothing(screen, place):

@@ -27,7 +27,7 @@ from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model.errors import Mismatch, Unreadable, UsageError
 from vcspec.model.finding import Report
 from vcspec.model.manifest import Entry
-from vcspec.model.release import CHANGES, blob_of, needed, parts, path_of, same, step
+from vcspec.model.release import CHANGES, REGISTRY, blob_of, needed, parts, path_of, same, step
 from vcspec.standard import CURRENT
 from vcspec.statistics.content import commitment
 from vcspec.storage.place import Place, open_place, require_create_only
@@ -114,12 +114,12 @@ def publish(  # noqa: PLR0913 - one for each thing that a publisher decides
         Refused: the place may replace a release.
         Unreadable: the place does not take it.
     """
-    who = contact_of(contact)
+    who, place = contact_of(contact), open_place(os.fspath(target))
+    _is_there(place, REGISTRY)  # a place that does not answer is told before the long work
     artefact = prepared(store, dataset=dataset, split=split, settings=settings)
     _require_open(artefact, reveal=reveal)
     beside = _beside(artefact, who, texts)
     release = release_of(artefact, who, {name: entry for name, (entry, _) in beside.items()})
-    place = open_place(os.fspath(target))
     prefix = blob_of(artefact.contents.storage)
     told = Published(release, place.url, f"{place.url}/{prefix}", artefact.contents.entries)
     mark = f"uploads/{prefix.rpartition('/')[2]}.json"
