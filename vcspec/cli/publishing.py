@@ -40,7 +40,7 @@ what was interrupted. Credentials are the driver's own (AWS_PROFILE and so on)."
 )
 @click.option(
     "--about",
-    type=click.Path(dir_okay=False),
+    type=click.Path(exists=True, dir_okay=False),
     metavar="FILE",
     help="Markdown that closes the data card, written by hand.",
 )
