@@ -247,6 +247,31 @@ def test_a_store_is_verified_in_each_mode(place, run, tmp_path):
         assert run("verify", other, "--mode", mode).exit_code == 1
 
 
+def test_what_was_verified_in_part_is_not_said_to_be_sound_as_a_whole(place, run):
+    blob = next((place / "blobs").iterdir())
+    told = run("verify", blob, "--path", "obs").stderr
+    assert "every object is as its manifest lists it, below obs alone" in told
+    assert "alone" not in run("verify", blob).stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "what"),
+    [
+        ("data.zarr", ("--predictions", "model.zarr"), "a store, of which --predictions"),
+        ("card.json", ("--mode", "list"), "a scorecard, of which --mode"),
+        ("card.json", ("--path", "obs"), "a scorecard, of which --path"),
+    ],
+)
+def test_options_that_say_nothing_of_what_is_verified_are_refused(run, target, options, what):
+    done = run("verify", target, *options)
+    assert (done.exit_code, what in done.stderr) == (2, True)
+
+
+def test_a_section_by_hand_that_is_not_there_is_told_before_the_work(screen, tmp_path, run):
+    done = run("publish", screen.dataset, tmp_path / "place", "--about", tmp_path / "none.md")
+    assert (done.exit_code, "does not exist" in done.stderr) == (2, True)
+
+
 def test_scores_find_what_they_need_in_the_registry(screen, place, run, tmp_path, monkeypatch):
     monkeypatch.setenv("VCSPEC_REGISTRY", str(place))
     alone = Path(shutil.copytree(screen.predictions, tmp_path / "alone/model.zarr"))

@@ -245,19 +245,22 @@ def verify(
     TARGET is a scorecard (JSON), whose files are looked for beside it when they are not named, or a
     store (path or URL). Ends with 1 where a number or an object differs.
     """
+    named: dict[str, Any] = {
+        "predictions": predictions,
+        "split": split,
+        "reference": reference,
+        "dataset": dataset,
+    }
     if not target.endswith(".json"):
+        _require_unsaid(named, f"{target} is a store")
         _verify_store(target, mode, paths, storage, how, quiet=quiet)
         return
+    parts = {"mode": mode != "full", "path": paths, "storage": storage}
+    _require_unsaid(parts, f"{target} is a scorecard")
     from vcspec.actions.verify import verify as action
 
     with chosen_settings(**how, quiet=quiet):
-        found = action(
-            target,
-            predictions=predictions,
-            split=split,
-            reference=reference,
-            dataset=dataset,
-        )
+        found = action(target, **named)
     if found.identical:
         say(f"{target}: identical, byte for byte", quiet=quiet)
     elif found.agrees:
@@ -265,6 +268,18 @@ def verify(
     else:
         say(f"{target}: differs, first at {found.difference}")
         sys.exit(1)
+
+
+def _require_unsaid(options: Mapping[str, Any], what: str) -> None:
+    """Refuse options that would say nothing.
+
+    Raises:
+        click.UsageError: one is given.
+    """
+    said = [name for name, value in options.items() if value]
+    if said:
+        message = f"{what}, of which --{said[0]} says nothing; leave it out"
+        raise click.UsageError(message)
 
 
 def _verify_store(
@@ -291,6 +306,8 @@ def _verify_store(
         sys.exit(report.exit_code)
     sound = {"full": "every object is as its manifest lists it", "sample": "the sample is sound"}
     told = sound.get(mode.partition("=")[0], "sizes are as listed")
+    if paths:
+        told += f", below {', '.join(paths)} alone"
     if any(one.code == "VCS204" for one in report.skipped):
         told += "; not looked for: objects beside them"
     say(f"{report.target}: {told}", quiet=quiet)
