@@ -25,6 +25,7 @@ from vcspec.engine.settings import Settings
 from vcspec.model.errors import Mismatch, Refused, Unreadable, UsageError
 from vcspec.model.release import blob_of
 from vcspec.storage import store_cache
+from vcspec.storage.objects import LocalObjects
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +269,22 @@ def test_damage_is_never_fetched_and_leaves_nothing(place, cache, name):
     assert not list(cache.rglob("*.zarr"))
 
 
-def test_what_was_brought_before_an_interruption_is_not_brought_again(place, cache, monkeypatch):
-    from vcspec.storage.objects import LocalObjects
+def test_a_copy_of_what_is_kept_reads_it_once(made, tmp_path, monkeypatch):
+    kept = fetch("tiny", registry=[str(made)])
+    read: list[str] = []
+    for name in ("read", "pieces", "sha256"):
+        whole = getattr(LocalObjects, name)
 
+        def noted(self, name, *arguments, whole=whole):
+            read.extend([name] if self.root == kept else [])
+            return whole(self, name, *arguments)
+
+        monkeypatch.setattr(LocalObjects, name, noted)
+    fetch("tiny", tmp_path / "own.zarr", registry=[str(made)])
+    assert sorted(read) == names(kept) == names(tmp_path / "own.zarr")
+
+
+def test_what_was_brought_before_an_interruption_is_not_brought_again(place, cache, monkeypatch):
     storage = entries_in([str(place)])[0]["release"]["storage"]
     chunk = place / "blobs" / storage[-64:] / "X/data/c/0"
     body = chunk.read_bytes()
@@ -701,12 +715,13 @@ def test_a_removal_that_was_interrupted_is_completed(place):
 
 
 @pytest.mark.parametrize("copied", [False, True], ids=["in the cache", "a copy"])
-@pytest.mark.parametrize("name", [*DAMAGE, "a guest", "a link"])
+@pytest.mark.parametrize("name", [*DAMAGE, "a guest", "a link", "a loss of all"])
 def test_a_damaged_cache_is_never_handed_out(made, tmp_path, name, copied):
     first = fetch("tiny@1.0.0", registry=[str(made)])
     spoil = {
         "a guest": lambda store: (store / "guest").write_text("x"),
         "a link": lambda store: _linked(store / "X/data/c/0", tmp_path / "elsewhere"),
+        "a loss of all": shutil.rmtree,
     }
     (DAMAGE | spoil)[name](first)
     found = fetch("tiny@1.0.0", tmp_path / "mine.zarr" if copied else None, registry=[str(made)])
@@ -714,6 +729,7 @@ def test_a_damaged_cache_is_never_handed_out(made, tmp_path, name, copied):
         assert verify_store(path).verdict == "valid"
         assert not [one for one in path.rglob("*") if one.is_symlink()]
     assert [store_cache.unsound(one) for one in store_cache.in_cache()] == [[]]
+    assert list(tmp_path.glob(".mine*")) == []
 
 
 def _linked(path: Path, elsewhere: Path) -> None:

@@ -77,7 +77,7 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
     goal.require_free()
     if paths:
         return _in_part(entry, goal, paths, progress)
-    return _copied(in_cache(entry, progress=progress), str(entry["release"]["storage"]), goal)
+    return _copied(entry, goal, progress)
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,28 @@ def _from_places(entry: Mapping[str, Any], take: Callable[[Objects], Path]) -> P
     raise Unreadable(message)
 
 
-def _copied(store: Path, storage: str, goal: _Goal) -> Path:
+def _copied(entry: Mapping[str, Any], goal: _Goal, progress: Progress | None) -> Path:
+    """A copy of what the cache has, checked as it is copied; the cache is mended where need be."""
+    storage = str(entry["release"]["storage"])
+    kept = store_cache.path_of(storage)
+    if kept.is_dir():
+        try:
+            return _copy(store_cache.asked_for(kept), storage, goal, progress)
+        except (Unreadable, OSError):  # damaged, or dropped meanwhile
+            pass
+    return _copy(in_cache(entry, progress=progress), storage, goal, progress)
+
+
+def _copy(store: Path, storage: str, goal: _Goal, progress: Progress | None) -> Path:
     objects = LocalObjects(store)
     draft = goal.draft(uuid.uuid4().hex[:8])
     try:
-        bring(objects, contents_of(objects, storage), draft)
+        contents = contents_of(objects, storage)
+        guests = set(objects.listing()) - {one.name for one in contents.entries}
+        if guests:
+            message = f"{store} holds {min(guests)}, which is no part of it"
+            raise Unreadable(message)
+        bring(objects, contents, draft, progress=progress)
         return goal.take(draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
