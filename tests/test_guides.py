@@ -36,9 +36,9 @@ def test_the_memory_model_has_the_numbers_of_the_engine() -> None:
     text = page("engine")
     assert f"block   =  {budget.ENTRY_BYTES} bytes" in text
     assert f"at least {budget.FEWEST_ENTRIES:,} and at most {budget.MOST_ENTRIES:,}" in text
-    assert f"default is {budget.USUAL_MEMORY // 2**20} MiB" in text
+    assert f"then takes\n{budget.USUAL_BLOCK // 2**20} MiB at most" in text
     options = {one.name: one for one in limit_options(click.Command("any")).params}
-    assert f"by default {budget.USUAL_MEMORY // 2**20}MiB for each" in options["memory"].help
+    assert f"takes {budget.USUAL_BLOCK // 2**20}MiB at most" in options["memory"].help
     assert f"after {executors.PATIENCE.removesuffix('s')} seconds" in page("clusters")
 
 

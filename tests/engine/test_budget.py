@@ -11,7 +11,7 @@ from vcspec.engine.budget import (
     ENTRY_BYTES,
     FEWEST_ENTRIES,
     MOST_ENTRIES,
-    USUAL_MEMORY,
+    USUAL_BLOCK,
     Budget,
     available_memory,
     available_workers,
@@ -130,7 +130,7 @@ def test_a_control_group_without_a_limit_leaves_the_machine_its_memory(
 
 
 def test_a_machine_that_tells_nothing_gets_the_usual_memory(tmp_path: Path) -> None:
-    assert available_memory(tmp_path) // module.SHARE == USUAL_MEMORY
+    assert available_memory(tmp_path) // module.SHARE == USUAL_BLOCK
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,18 @@ def test_workers_are_the_processors_that_the_process_may_use(
     assert available_workers(tmp_path) == 1
 
 
-@pytest.mark.parametrize(("free", "memory"), [(GIB // 2, GIB // 8), (64 * GIB, 3 * USUAL_MEMORY)])
-def test_a_budget_leaves_the_machine_usable(
-    free: int, memory: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("free", [GIB // 2, 64 * GIB])
+def test_a_budget_leaves_the_machine_usable(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "available_memory", lambda: free)
     monkeypatch.setattr(module, "available_workers", lambda: 3)
-    assert budget() == Budget(memory, 3)
+    assert budget() == Budget(free // 4, 3, USUAL_BLOCK)
     assert budget(10, 2) == Budget(10, 2)
+
+
+def test_usual_blocks_stand_beside_controls_as_long_as_there_is_memory_for_both() -> None:
+    usual = Budget(GIB, 2, block=ENTRY_BYTES * 1_000_000)
+    assert usual.entries() == usual.entries(GIB // 2) == 1_000_000
+    assert usual.entries(GIB - ENTRY_BYTES * 1_000_000) == 500_000
 
 
 @pytest.mark.parametrize("chosen", [(0, 1), (1, 0), (-5, 1), (1, -1)])
@@ -216,3 +220,34 @@ def test_memory_that_is_free_goes_back_to_the_system_though_some_above_it_is_not
     command = [sys.executable, "-c", GIVEN_BACK]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert int(done.stdout) > 40_000_000
+
+
+SHARED = """
+import ctypes
+import sys
+import threading
+
+from vcspec.engine.budget import share_reserve
+
+if sys.argv[1] == "shared":
+    share_reserve()
+held = []
+threads = [threading.Thread(target=lambda: held.append(bytearray(5_000))) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+library = ctypes.CDLL(None)
+library.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(library.fdopen(1, b"w"))
+library.malloc_info(0, out)
+library.fflush(out)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can")
+@pytest.mark.parametrize(("how", "alone"), [("shared", True), ("each its own", False)])
+def test_threads_can_be_made_to_share_one_reserve(how: str, *, alone: bool):
+    command = [sys.executable, "-c", SHARED, how]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (done.stdout.count("<heap nr=") == 1) == alone

@@ -106,8 +106,8 @@ def limit_options(command: Any) -> Any:
         click.option(
             "--memory",
             metavar="BYTES",
-            help="For controls and blocks of cells together, such as 2GiB; by default 80MiB for "
-            "each worker, or a quarter of what is available where that is less.",
+            help="For controls and blocks of cells together, such as 2GiB; by default a quarter of "
+            "what is available, of which a block takes 64MiB at most.",
         ),
         click.option("--workers", type=int, metavar="N", help="By default one for each processor."),
     ]
@@ -150,10 +150,11 @@ def chosen_settings(
     quiet: bool,
 ) -> Iterator[None]:
     """In force within the block: settings by the options of a command, and a progress bar."""
-    from vcspec.engine.budget import budget, parse_bytes
+    from vcspec.engine.budget import budget, parse_bytes, share_reserve
     from vcspec.engine.settings import Settings
 
     limits = budget(parse_bytes(memory) if memory else None, workers)
+    share_reserve()
     with work_bar(quiet=quiet) as progress:
         chosen = Settings(
             engine="dask" if scheduler else engine,

@@ -12,11 +12,12 @@ from typing import Any
 
 from vcspec.model.errors import UsageError
 
-USUAL_MEMORY = 83_886_080  # of one worker; less makes wide conditions of many values slow
-SHARE = 4  # of the available memory, where that is less
+USUAL_BLOCK = 67_108_864  # bytes of one worker's block; more is hardly faster
+SHARE = 4  # of the available memory is what a pass may take, where nobody says
 ENTRY_BYTES = 24  # of one stored value in flight: as decoded, as log1p, as a number to rank
 FEWEST_ENTRIES = 65_536
 MOST_ENTRIES = 16_777_216  # larger blocks save nothing
+ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
@@ -27,31 +28,35 @@ class Budget:
     Attributes:
         memory: bytes for controls and blocks together.
         workers: blocks worked on at a time.
+        block: bytes that a block takes at most, though there were memory for more.
     """
 
     memory: int
     workers: int
+    block: int = MOST_ENTRIES * ENTRY_BYTES
 
     def entries(self, control_bytes: int = 0) -> int:
         """Stored values that a block may hold beside controls of that size."""
-        each = (self.memory - control_bytes) // (self.workers * ENTRY_BYTES)
-        return min(max(each, FEWEST_ENTRIES), MOST_ENTRIES)
+        each = min((self.memory - control_bytes) // self.workers, self.block) // ENTRY_BYTES
+        return max(each, FEWEST_ENTRIES)
 
 
 def budget(memory: int | None = None, workers: int | None = None) -> Budget:
     """The budget asked for; by default one that leaves the machine usable.
 
     Args:
-        memory: bytes; None means 80 MiB for each worker, or a quarter of what is available where
-            that is less.
+        memory: bytes; None means a quarter of what is available, of which a block takes 64 MiB
+            at most.
         workers: None means one for each processor that the process may use.
 
     Raises:
         UsageError: either is below 1.
     """
     number = workers if workers is not None else available_workers()
-    usual = min(USUAL_MEMORY * number, available_memory() // SHARE)
-    chosen = Budget(memory if memory is not None else usual, number)
+    if memory is None:
+        chosen = Budget(available_memory() // SHARE, number, USUAL_BLOCK)
+    else:
+        chosen = Budget(memory, number)
     if chosen.memory < 1 or chosen.workers < 1:
         message = f"{chosen.workers} workers and {chosen.memory} bytes; both must be at least 1"
         raise UsageError(message)
@@ -87,7 +92,7 @@ def available_memory(root: Path = Path("/")) -> int:
             if limit is not None:
                 free.append(max(limit - (taken or 0), 0))
     known = [number for number in free if number]
-    return min(known) if known else SHARE * USUAL_MEMORY
+    return min(known) if known else SHARE * USUAL_BLOCK
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
@@ -146,18 +151,27 @@ def _quota(group: Path) -> int:
     return -(-int(quota) // int(period)) if quota.isdigit() and period.isdigit() else 0
 
 
+def share_reserve() -> None:
+    """Let all threads take memory from one reserve of the C library, before any of them runs.
+
+    Each has its own otherwise, and keeps there what it has freed: a process then takes the more
+    the longer it runs. For programs that do nothing else; it concerns the whole process. Does
+    nothing where the C library is not GNU's.
+    """
+    if (library := _library()) is not None and hasattr(library, "mallopt"):
+        library.mallopt(ARENA_MAX, 1)
+
+
 def give_back() -> None:
     """Give memory that is free, but kept by the C library, back to the system.
 
     Reading tables leaves much of it, and workers have reserves of their own, which cannot use it.
     Does nothing where the C library is not GNU's.
     """
-    if (trim := _trimmer()) is not None:
-        trim(0)
+    if (library := _library()) is not None and hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
 
 
 @cache
-def _trimmer() -> Any:
-    if os.name != "posix":
-        return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+def _library() -> Any:
+    return ctypes.CDLL(None) if os.name == "posix" else None
