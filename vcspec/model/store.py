@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # names, metadata and bytes are read without numpy
 
     from vcspec.model.matrix import AnyArray, Rows
 
-PIECE_ROWS = 65_536  # a multiple of the digests' tiles
+PIECE_ROWS = 16_384  # a multiple of the digests' tiles; as Python's text they take 2 MB
 
 
 @dataclass(frozen=True)

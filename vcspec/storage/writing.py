@@ -13,6 +13,7 @@ import numpy as np
 
 from vcspec.model.errors import UsageError
 from vcspec.model.matrix import AnyArray, Rows
+from vcspec.model.store import PIECE_ROWS
 from vcspec.storage.compressed import spans
 from vcspec.storage.sealing import seal
 
@@ -313,11 +314,13 @@ def write_array(group: Any, path: str, values: AnyArray) -> None:
 def _write_strings(parent: Any, name: str, values: AnyArray) -> None:
     import zarr.dtype
 
+    sharded = len(values) > PIECE_ROWS
     array = parent.create_array(
         name,
         shape=values.shape,
         dtype=zarr.dtype.VariableLengthUTF8(),  # type: ignore[no-untyped-call, unused-ignore]
-        chunks=(max(1, min(len(values), CHUNK)),),
+        chunks=(PIECE_ROWS if sharded else max(1, len(values)),),
+        shards={"shape": (CHUNK,), "index_location": "start"} if sharded else None,
         fill_value="",
         attributes={"encoding-type": "string-array", "encoding-version": "0.2.0"},
         **_codecs(values.dtype, values=True),
