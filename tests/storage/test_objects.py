@@ -233,7 +233,7 @@ def test_requests_and_bytes_are_counted(folder: Path) -> None:
     local.listing()
     local.read_many([("a/c", 8, 10), ("zarr.json", None, None)])
     assert (local.requests, local.bytes_read) == (2 + 2, 4)
-    remote = RemoteObjects(Linked(), "http://h/s/")
+    remote = RemoteObjects(Linked, "http://h/s/")
     remote.listing()
     assert (remote.requests, remote.bytes_read) == (1 + 1, 0)
     with ThreadPoolExecutor(8) as pool:
@@ -259,7 +259,7 @@ def test_a_remote_place_with_nothing_below_it_is_not_there() -> None:
 def test_a_name_that_leaves_the_store_is_not_asked_for(name: str) -> None:
     filesystem = Failing(AssertionError("asked"))
     with pytest.raises(OSError, match="leave the store"):
-        RemoteObjects(filesystem, "bucket/store").read_many([(name, None, None)])
+        RemoteObjects(lambda: filesystem, "bucket/store").read_many([(name, None, None)])
 
 
 class Failing:
@@ -288,7 +288,7 @@ class Failing:
 def test_whatever_a_driver_raises_is_an_error_with_the_name_of_the_object(
     error: Exception, kind: type[OSError]
 ) -> None:
-    objects = RemoteObjects(Failing(error), "bucket/store")
+    objects = RemoteObjects(lambda: Failing(error), "bucket/store")
     with pytest.raises(kind, match="bucket/store/a") as caught:
         objects.read("a")
     assert isinstance(caught.value, Unreached) == (kind is Unreached)
@@ -305,7 +305,7 @@ class Whole:
 
 
 def test_a_server_that_ignores_ranges_costs_time_and_not_sense() -> None:
-    objects = RemoteObjects(Whole(), "http://h/s")
+    objects = RemoteObjects(Whole, "http://h/s")
     assert objects.read("a", 2, 5) == b"234"
     assert objects.bytes_read == 10
 
@@ -322,5 +322,5 @@ class Linked:
 
 
 def test_keys_that_do_not_lie_below_the_root_are_none_of_the_store() -> None:
-    listed = RemoteObjects(Linked(), "http://h/s/").listing()
+    listed = RemoteObjects(Linked, "http://h/s/").listing()
     assert {name: entry.size for name, entry in listed.items()} == {"a": 7}

@@ -11,6 +11,7 @@ import pytest
 
 from vcspec.model.errors import Refused, Unreadable
 from vcspec.storage.local_place import LocalPlace
+from vcspec.storage.objects import RemoteObjects
 from vcspec.storage.place import Place, open_place, require_create_only
 
 WRITERS, ROUNDS = 16, 20
@@ -166,7 +167,7 @@ class Driver:
 
 def remote(driver: Driver) -> Place:
     place = open_place("memory://somewhere")
-    place.filesystem, place.root, place.scheme = driver, "root", "s3"
+    place.remote, place.root, place.scheme = RemoteObjects(lambda: driver, "root"), "root", "s3"
     return place
 
 

@@ -359,6 +359,6 @@ class Web:
 
 def test_a_web_page_leads_nowhere_but_below_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RemoteObjects, "_walks", lambda _: True)
-    objects = RemoteObjects(Web(), "http://h/s")
+    objects = RemoteObjects(Web, "http://h/s")
     assert {name: entry.size for name, entry in objects.listing().items()} == {"a/c": 5}
     assert objects.requests == 2

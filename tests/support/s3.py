@@ -222,6 +222,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))
+        self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+        self.send_header("ETag", '"0"')
         self.send_header("Content-Type", "application/xml" if status >= 400 else "binary/data")
         for name, value in headers.items():
             self.send_header(name, value)
@@ -251,7 +253,7 @@ def _page(bucket: Path, query: dict[str, str]) -> bytes:
     body = [
         f"<Name>{bucket.name}</Name><KeyCount>{len(page)}</KeyCount><MaxKeys>{limit}</MaxKeys>",
         f"<Prefix>{_spelled(query.get('prefix', ''), query)}</Prefix>",
-        f"<EncodingType>{query['encoding-type']}</EncodingType>" * ("encoding-type" in query),
+        f"<EncodingType>{query.get('encoding-type')}</EncodingType>" * ("encoding-type" in query),
         f"<IsTruncated>{str(more).lower()}</IsTruncated>",
         f"<NextContinuationToken>{escape(page[-1][0])}</NextContinuationToken>" if more else "",
         *(

@@ -4,8 +4,9 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from vcspec.model.errors import Refused, Unreadable, VcspecError
 from vcspec.model.store import StoredObject
 from vcspec.standard import standard
 from vcspec.storage.anonymous import anonymous_options
+from vcspec.storage.quick_s3 import QuickS3, quick_s3
 from vcspec.storage.reasons import chain, meaning, status, told
 
 # Windows has no such flag; what it has in place of links is met as "special" when it is listed.
@@ -183,12 +185,27 @@ class RemoteObjects(_Tally):
     out, and for every page of a listing: a thousand keys, as S3 has it, or a folder where the place
     has no flat listing, as the web. What the driver does unseen is not counted: trying again,
     signing in, following redirects.
+
+    Args:
+        driver: makes the file system, when it is first asked for something.
+        root: the prefix, as that file system spells it.
+        quick: is asked before it.
     """
 
-    def __init__(self, filesystem: Any, root: str) -> None:
+    def __init__(self, driver: Callable[[], Any], root: str, quick: QuickS3 | None = None) -> None:
         super().__init__()
-        self.filesystem = filesystem
+        self._driver = driver
         self.root = root.rstrip("/")
+        self._quick = quick
+
+    @cached_property
+    def filesystem(self) -> Any:
+        """The file system."""
+        return self._driver()
+
+    def below(self, prefix: str) -> "RemoteObjects":
+        """The objects below the prefix."""
+        return RemoteObjects(lambda: self.filesystem, f"{self.root}/{prefix}", self._quick)
 
     def listing(self) -> Mapping[str, StoredObject]:
         """Every key below the prefix, as the place has it now.
@@ -199,7 +216,9 @@ class RemoteObjects(_Tally):
         """
         prefix = f"{self.root}/"
         try:
-            found = self._walked() if self._walks() else self._found()
+            found = self._found_quickly() or (self._walked() if self._walks() else self._found())
+        except VcspecError:
+            raise
         except Exception as error:  # drivers raise what they like
             raise _failure(self.root, error) from error
         if not found:
@@ -208,6 +227,11 @@ class RemoteObjects(_Tally):
             key.removeprefix(prefix): StoredObject(int(size or 0))
             for key, size in sorted(self._sized(found).items())
         }
+
+    def _found_quickly(self) -> Mapping[str, int | None]:
+        found = None if self._quick is None else self._quick.listing(self.root)
+        self._count(-(-len(found or ()) // KEYS_A_PAGE))
+        return found or {}
 
     def _walks(self) -> bool:
         """Whether the driver can only list folder by folder, which it would do one at a time."""
@@ -245,12 +269,14 @@ class RemoteObjects(_Tally):
         name = key.removeprefix(f"{self.root}/")
         return name != key and not climbs(name) and not {"?", "#"} & set(name)
 
-    def _sized(self, found: dict[str, int | None]) -> dict[str, int | None]:
+    def _sized(self, found: Mapping[str, int | None]) -> Mapping[str, int | None]:
         """The keys with the sizes that the listing left out, asked for at once."""
         unsized = [key for key, size in found.items() if size is None]
+        if not unsized:
+            return found
         self._count(len(unsized))
         try:
-            return found | dict(zip(unsized, self.filesystem.sizes(unsized), strict=True))
+            return {**found} | dict(zip(unsized, self.filesystem.sizes(unsized), strict=True))
         except Exception as error:  # drivers raise what they like
             place = f"{self.root}, the size of an object"
             raise _failure(place, error) from error
@@ -259,6 +285,9 @@ class RemoteObjects(_Tally):
         """Bytes of the key."""
         self._count(1)
         key = self._key(name)
+        known = None if self._quick is None else self._quick.size(key)
+        if known is not None:
+            return known
         try:
             return int(self.filesystem.size(key))
         except FileNotFoundError:
@@ -297,6 +326,17 @@ class RemoteObjects(_Tally):
             (self._key(name), start, None if start is None else stop)
             for name, start, stop in wanted
         ]
+        if self._quick is None:
+            return self._answers_of_driver(asked)
+        found: list[Any] = list(self._quick.answers(asked))
+        lacking = [at for at, answer in enumerate(found) if answer is None]
+        if lacking:
+            answers = self._answers_of_driver([asked[at] for at in lacking])
+            for at, answer in zip(lacking, answers, strict=True):
+                found[at] = answer
+        return found
+
+    def _answers_of_driver(self, asked: Sequence[Wanted]) -> list[Any]:
         if getattr(self.filesystem, "async_impl", False):
             keys, starts, stops = map(list, zip(*asked, strict=True))
             return self.filesystem.cat_ranges(
@@ -440,12 +480,26 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
             "and no fragment; leave what follows ? or # out"
         )
         raise Refused(message)
+    if anonymous:
+        target = without_user(target)
+    quick = quick_s3(target, fsspec.config.conf, anonymous=anonymous, at_once=AT_ONCE)
+    if quick is not None:
+        root = target.partition("://")[2]
+        return RemoteObjects(lambda: _driver(target, anonymous=anonymous)[0], root, quick)
+    filesystem, root = _driver(target, anonymous=anonymous)
+    return RemoteObjects(lambda: filesystem, root)
+
+
+def _driver(target: str, *, anonymous: bool) -> tuple[Any, str]:
+    """The file system of fsspec for a URL, and how it spells the rest of it."""
+    import fsspec
+
+    scheme = scheme_of(target)
     try:
         options = _options(scheme, fsspec.config.conf)
         if anonymous:
-            target = without_user(target)
             options |= anonymous_options(target, fsspec.config.conf)
-        filesystem, root = fsspec.core.url_to_fs(target, **options)
+        found: tuple[Any, str] = fsspec.core.url_to_fs(target, **options)
     except ImportError as error:
         message = f"{target[:200]}: {error}; pip install {DRIVERS.get(scheme, scheme)}"
         raise Unreadable(message) from error
@@ -454,7 +508,7 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
     except Exception as error:  # drivers raise what they like
         message = f"{shown(target)} cannot be asked: {meaning(error) or told(error)}"
         raise Unreadable(message) from error
-    return RemoteObjects(filesystem, root)
+    return found
 
 
 def _options(scheme: str, configured: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tenacity import (
     Retrying,
@@ -32,12 +33,17 @@ class RemotePlace:
     def __init__(self, url: str, *, anonymous: bool = False) -> None:
         self.scheme = scheme_of(url)
         self.url = shown(url).rstrip("/")
-        found = remote_objects(url, anonymous=anonymous)
-        self.filesystem, self.root = found.filesystem, found.root
+        self.remote = remote_objects(url, anonymous=anonymous)
+        self.root = self.remote.root
+
+    @property
+    def filesystem(self) -> Any:
+        """The file system of fsspec, loaded when it is first asked for."""
+        return self.remote.filesystem
 
     def objects(self, prefix: str) -> RemoteObjects:
         """The objects below the prefix."""
-        return RemoteObjects(self.filesystem, f"{self.root}/{inside(prefix)}")
+        return self.remote.below(inside(prefix))
 
     def read(self, name: str) -> bytes:
         """Bytes of the object.
@@ -47,7 +53,7 @@ class RemotePlace:
             Unreadable: the place gives no answer, or denies one.
         """
         try:
-            return RemoteObjects(self.filesystem, self.root).read(inside(name))
+            return self.remote.read(inside(name))
         except OSError as error:
             raise self._unheard(name, error) from error
 
