@@ -285,3 +285,22 @@ def test_library_sizes_that_are_not_whole_stay_as_they_are(tmp_path: Path) -> No
     merge([one, two], tmp_path / "m.zarr", id="both")
     merged = anndata.read_zarr(tmp_path / "m.zarr")
     assert sorted(merged.obs["library_size"]) == [9_996.0] * 4 + sorted(sizes)
+
+
+def test_a_score_on_several_datasets_tells_the_values_of_each(tmp_path: Path) -> None:
+    parts = [written(tmp_path, "one"), written(tmp_path, "two", seed=1)]
+    merge(parts, tmp_path / "m.zarr", id="both")
+    plan = tiny.plan(parameters={"hold_out": ["G05", "G06"]})
+    vcspec.split(tmp_path / "m.zarr", tmp_path / "s.zarr", plan)
+    opened, draw = vcspec.open_split(tmp_path / "s.zarr"), np.random.default_rng(4)
+    with opened.writer(tmp_path / "model.zarr", model="drawn", level="profiles") as out:
+        for condition in opened.conditions:
+            out[condition] = draw.random(80).astype(np.float32)
+    card = vcspec.score(tmp_path / "model.zarr", dataset=tmp_path / "m.zarr")
+    strata = card.document["metrics"]["mse"]["strata"]["study"]
+    assert set(strata) == {"one", "two"}
+    values = card.values[card.metrics.index("mse")]
+    for study, stratum in strata.items():
+        own = [study in condition for condition in card.conditions]
+        assert stratum["defined"] == sum(own) == len(own) / 2
+        assert stratum["value"] == pytest.approx(values[own].mean())

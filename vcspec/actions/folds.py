@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vcspec.actions.results import effect_sizes, significant_counts, training_contexts
+from vcspec.actions.results import effect_sizes, significant_counts, split_strata
 from vcspec.actions.score import Reference
 from vcspec.metrics.suite import LACKING, NOT_FINITE
 from vcspec.model.comparison import Scores
@@ -175,6 +175,5 @@ class Union:
         if references:
             counts = [significant_counts(one.array("/layers/fdr")) for one in references]
             strata["effect"] = effect_sizes(np.array(self.taken(counts), dtype=np.int64))
-        known = [training_contexts(fold.split, fold.card.conditions) for fold in self.folds]
-        strata["training-contexts"] = self.taken(known)
-        return strata
+        known = [split_strata(fold.split, fold.card.conditions) for fold in self.folds]
+        return strata | {name: self.taken([one[name] for one in known]) for name in known[0]}

@@ -92,17 +92,24 @@ def effect_sizes(counts: NDArray[np.int64]) -> list[str]:
     return ["null" if not n else "strong" if n >= border else "weak" for n in counts.tolist()]
 
 
-def training_contexts(split: Subject, keys: Sequence[str]) -> list[str]:
-    """(conditions,) in how many contexts the split lets each one's perturbation be trained on."""
+def split_strata(split: Subject, keys: Sequence[str]) -> dict[str, list[str]]:
+    """Division → (conditions,) part, by what the split says of them.
+
+    In how many contexts each one's perturbation may be trained on; and the study that it is of,
+    where conditions name studies, as those of a merged dataset do.
+    """
     from vcspec.rules.split import Table
 
     table = Table(split)
     trained: dict[str, set[str]] = {}
     for condition in table.having("train"):
         trained.setdefault(condition.perturbation, set()).add(condition.context_key)
-    known = {condition.key: condition.perturbation for condition in table.tested}
-    numbers = [len(trained.get(known[key], ())) for key in keys]
-    return [str(number) if number < 2 else "2+" for number in numbers]
+    known = {condition.key: condition for condition in table.tested}
+    numbers = [len(trained.get(known[key].perturbation, ())) for key in keys]
+    strata = {"training-contexts": [str(number) if number < 2 else "2+" for number in numbers]}
+    if "study" in split.condition_columns:
+        strata["study"] = [known[key].get("study") for key in keys]
+    return strata
 
 
 def assembled(

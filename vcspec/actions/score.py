@@ -17,8 +17,8 @@ from vcspec.actions.results import (
     effect_sizes,
     filled,
     significant_counts,
+    split_strata,
     summaries,
-    training_contexts,
 )
 from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
@@ -422,8 +422,7 @@ def _strata(subject: Subject, found: Truth, pair: Comparison) -> dict[str, list[
     strata = {}
     if pair.truth.expression is not None:
         strata["effect"] = effect_sizes(significant_counts(pair.truth.expression.fdr))
-    strata["training-contexts"] = training_contexts(subject.companions["split"], found.keys)
-    return strata
+    return strata | split_strata(subject.companions["split"], found.keys)
 
 
 def _systematic(pair: Comparison, contexts: Sequence[str]) -> dict[str, float | None]:

@@ -26,7 +26,7 @@ from vcspec.cli.output import colour, emit, file_option, width
 @click.option("--pairs", is_flag=True, help="Print the difference of every two models as well.")
 @click.option(
     "--within",
-    type=click.Choice(["context", "effect", "training-contexts", "fold"]),
+    type=click.Choice(["context", "effect", "training-contexts", "study", "fold"]),
     help="Print how far metrics order the models alike, within each of these.",
 )
 @click.option("--all", "all_", is_flag=True, help="Print all metrics, not the headline alone.")

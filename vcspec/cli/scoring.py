@@ -63,7 +63,9 @@ if TYPE_CHECKING:
 )
 @click.option("--contexts", is_flag=True, help="Print the values by context as well.")
 @click.option(
-    "--strata", is_flag=True, help="Print the values by effect size and training contexts as well."
+    "--strata",
+    is_flag=True,
+    help="Print the values by effect size, training contexts and study as well.",
 )
 @click.option(
     "--calibration",
