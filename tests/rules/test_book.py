@@ -1,5 +1,6 @@
 """The book: which rules run, in which order, and what the findings make of an artefact."""
 
+import errno
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from vcspec.actions.validate import companions
+from vcspec.model.errors import Unreadable
 from vcspec.model.finding import Fault, Report
 from vcspec.model.store import Damaged
 from vcspec.rules.book import LEVELS, RULES, STAGES, examine, unreadable
@@ -122,5 +124,11 @@ def test_what_could_not_be_read_is_never_called_valid(monkeypatch):
 
 
 def test_what_cannot_be_opened_is_unknown_and_not_invalid():
-    found = unreadable("nowhere.zarr", "data", "no such path")
+    found = unreadable("nowhere.zarr", "data", Unreadable("no such path"))
     assert (found.verdict, found.exit_code, found.codes) == ("unknown", 3, ("VCS001",))
+    assert found.findings[0].found == "no such path"
+
+
+def test_what_the_system_says_is_told_without_its_number():
+    found = unreadable("nowhere.zarr", "data", OSError(errno.EIO, "no answer", "nowhere/zarr.json"))
+    assert found.findings[0].found == "no answer: nowhere/zarr.json"

@@ -74,7 +74,7 @@ def examined(
         except Refused as error:
             return _refused(name, level, str(error)), None
         except (Unreadable, OSError) as error:
-            return unreadable(name, level, str(error)), None
+            return unreadable(name, level, error), None
         subject.companions = companions(subject, given, level)
         report = examine(subject, level, name)
     return replace(report, facts=_facts(subject, report) | _promise(subject, report)), subject

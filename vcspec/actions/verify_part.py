@@ -86,10 +86,8 @@ def verify_part(
     try:
         objects = open_objects(name)
         findings, skipped = _looked(objects, mode, paths, storage)
-    except Unreadable as error:
-        return unreadable(name, "full", str(error))
-    except OSError as error:
-        return unreadable(name, "full", f"{error.filename}: {error.strerror}")
+    except (Unreadable, OSError) as error:
+        return unreadable(name, "full", error)
     codes = ["VCS201", "VCS202", *([] if mode.name == "head" else ["VCS204"]), "VCS208"]
     hashed = ["VCS203"] if mode.name in ("full", "sample") else []
     verdict: Verdict = "invalid" if findings else "valid"

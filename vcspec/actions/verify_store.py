@@ -39,7 +39,7 @@ def verify_store(target: Target, *, storage: str = "", settings: Settings | None
         subject = Artefact(open_stored(name), settings=settings or settings_in_force())
         report = _examined(subject, name, storage)
     except (Unreadable, OSError) as error:
-        return unreadable(name, "full", str(error))
+        return unreadable(name, "full", error)
     if "VCS207" in report.codes:
         message = f"{name} has no manifest to be compared with; `vcspec seal` gives a store its own"
         raise UsageError(message)

@@ -153,9 +153,12 @@ def examine(
     )
 
 
-def unreadable(target: str, level: str, reason: str) -> Report:
+def unreadable(target: str, level: str, error: Exception) -> Report:
     """The report on something that could not be opened at all."""
     entry = standard().rules[UNREADABLE]
+    reason = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        reason = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     fault = Fault("/", reason, "a Zarr group")
     findings = aggregate(UNREADABLE, entry["name"], entry["level"], entry["mend"], [fault])
     return Report(target, "", "", level, findings, (), (UNREADABLE,), "unknown")
