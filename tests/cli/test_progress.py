@@ -1,4 +1,4 @@
-"""What a terminal shows while work is done, and that a pipe shows nothing of it."""
+"""What a terminal shows while work is done, and what a log is told of it."""
 
 import contextlib
 import io
@@ -16,8 +16,8 @@ import rich.progress
 from support import tiny
 
 from vcspec.actions.curate import write_dataset
-from vcspec.cli import cli
-from vcspec.cli.output import work_bar
+from vcspec.cli import cli, output
+from vcspec.cli.output import progress_bar, work_bar
 
 pty = pytest.importorskip("pty")  # of Unix
 
@@ -159,3 +159,41 @@ def test_a_pipe_shows_results_alone(screen: tiny.Screen, tmp_path: Path) -> None
     )
     assert "━" not in found.stderr
     assert found.stdout.startswith("a-model")
+
+
+def test_a_log_is_told_every_half_minute(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
+    with work_bar(quiet=False) as advance:
+        assert advance is not None
+        for second in range(0, 101, 5):
+            now[0] = 100.0 + second
+            advance(1_000 * second, 200_000, "checked")
+        advance(0, 50, "halves")
+        now[0] += 40
+        advance(5, 50, "halves")
+    assert capsys.readouterr().err.splitlines() == [
+        "checked: 30,000 of 200,000 (15%), 1,000/s, 170 s left",
+        "checked: 60,000 of 200,000 (30%), 1,000/s, 140 s left",
+        "checked: 90,000 of 200,000 (45%), 1,000/s, 110 s left",
+        "halves: 5 of 50 (10%), 0.12/s, 360 s left",
+    ]
+
+
+def test_a_log_is_told_of_bytes_as_such_and_nobody_who_wants_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(output.time, "monotonic", lambda: now[0])
+    with progress_bar("fetch", quiet=False, in_bytes=True) as advance:
+        assert advance is not None
+        advance(0, 10**9)
+        now[0] += 50
+        advance(10**8, 10**9)
+    assert capsys.readouterr().err == (
+        "fetch: 95.4 MiB of 953.7 MiB (10%), 1.9 MiB/s, 450 s left\n"
+    )
+    with work_bar(quiet=True) as advance_all:
+        assert advance_all is None

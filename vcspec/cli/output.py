@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from vcspec.model.address import without_secrets
 
 FAST = 10  # a second; slower rates are told with two digits
+A_LINE = 30.0
 
 
 def colour() -> bool:
@@ -50,7 +52,7 @@ def say(text: str, *, quiet: bool = False) -> None:
 def progress_bar(
     what: str, *, quiet: bool, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar of one thing that takes (done, in all), on a terminal only; None elsewhere."""
+    """A bar of one thing that takes (done, in all), or what `work_bar` has in its place."""
     with work_bar(quiet=quiet, in_bytes=in_bytes) as advance:
         yield None if advance is None else lambda done, total: advance(done, total, what)
 
@@ -59,9 +61,9 @@ def progress_bar(
 def work_bar(
     *, quiet: bool, in_bytes: bool = False
 ) -> Iterator[Callable[[int, int, str], None] | None]:
-    """A bar with rate and time left that takes (done, in all, what), on a terminal only."""
+    """A bar with rate and time left that takes (done, in all, what); lines where no terminal is."""
     if quiet or not sys.stderr.isatty():
-        yield None
+        yield None if quiet else _Lines(in_bytes=in_bytes)
         return
     from rich.console import Console
     from rich.progress import (
@@ -98,6 +100,37 @@ def work_bar(
             bar.update(task.id, completed=done, total=total, rate=told)
 
         yield advance
+
+
+class _Lines:
+    """Tells a log how far work has come: a line for each `A_LINE` seconds, and none before."""
+
+    def __init__(self, *, in_bytes: bool) -> None:
+        self._in_bytes = in_bytes
+        self._told = time.monotonic()
+        self._began: dict[str, float] = {}
+        self._done: dict[str, int] = {}
+
+    def __call__(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if done < self._done.get(what, done + 1):  # the first of it, or it has begun again
+            self._began[what] = now
+        self._done[what] = done
+        if now - self._told < A_LINE:
+            return
+        self._told = now
+        share = f" ({100 * done // total}%)" if total else ""
+        rate = done / max(now - self._began[what], 1e-9)
+        left = f", {(total - done) / rate:,.0f} s left" if done else ""
+        number, of, each = map(self._shown, (done, total, rate))
+        say(f"{what}: {number} of {of}{share}, {each}/s{left}")
+
+    def _shown(self, number: float) -> str:
+        if self._in_bytes:
+            from vcspec.render.releases_text import size
+
+            return size(number)
+        return f"{number:,.0f}" if number >= FAST else f"{number:.2g}"
 
 
 def limit_options(command: Any) -> Any:
