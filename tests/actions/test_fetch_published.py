@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
@@ -62,6 +63,22 @@ def test_what_is_fetched_is_what_was_published_and_lies_in_the_cache(screen, mad
     assert verify_store(found).verdict == "valid"
     assert found.is_relative_to(cache)
     assert fetch("tiny@1.0.0", registry=[str(made)]) == found
+
+
+@pytest.mark.parametrize(
+    ("home", "free", "told"), [(True, 9, True), (True, 11, False), (False, 9, False)]
+)
+def test_little_room_in_a_home_folder_is_told(made, tmp_path, monkeypatch, home, free, *, told):
+    monkeypatch.setenv("HOME", str(tmp_path if home else tmp_path / "elsewhere"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path if home else tmp_path / "elsewhere"))
+    room = SimpleNamespace(free=free * 2**30)
+    monkeypatch.setattr(store_cache.shutil, "disk_usage", lambda _: room)
+    said: list[str] = []
+    fetch("tiny@1.0.0", registry=[str(made)], announce=said.append)
+    assert [line for line in said if "home folder with 9.0 GiB left; VCSPEC_CACHE" in line] == (
+        said if told else []
+    )
+    assert len(said) == told
 
 
 def test_a_name_without_a_version_stands_for_the_latest(made):

@@ -68,6 +68,8 @@ def fetch(  # noqa: PLR0913 - one for each thing that a reader decides
     if announce is not None:
         for line in _beside(entry, entries):
             announce(line)
+        if target is None and (problem := store_cache.cramped()):
+            announce(problem)
     if target is None and paths:
         message = "parts of a store are brought to a path of your own; say where with -o"
         raise UsageError(message)
@@ -282,6 +284,8 @@ def published(kind: str, content: str, *, pin: str = "", settings: Settings) -> 
                 settings.say(f"using {kind} {release['id']}@{release['version']} of the registry")
                 for parent in _withdrawn_parents(entry, every):
                     settings.say(f"it rests on {_gone(parent, ', which')}")
+                if cramped := store_cache.cramped():
+                    settings.say(cramped)
                 return str(in_cache(entry))
     except Unreadable as error:
         problem = error

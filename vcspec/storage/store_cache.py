@@ -24,6 +24,7 @@ LOCK_SECONDS = 3600
 RECENT_SECONDS = 3600
 LEFT = "unfinished"
 LIMIT = 20 * 2**30  # bytes; VCSPEC_CACHE_LIMIT says otherwise
+ROOM_AT_HOME = 10 * 2**30  # bytes, below which a cache in a home folder is in the way
 
 
 class Held(Unreadable):
@@ -66,6 +67,22 @@ class Kept:
 def stores_folder() -> Path:
     """Where fetched stores lie, each below its digest."""
     return cache_folder() / "stores"
+
+
+def cramped() -> str:
+    """What to know before more is kept: a home folder with little room; empty where all is well."""
+    folder = cache_folder().absolute()
+    home = Path("~").expanduser()
+    if not folder.is_relative_to(home):
+        return ""
+    there = next(above for above in (folder, *folder.parents) if above.exists())
+    free = shutil.disk_usage(there).free
+    if free >= ROOM_AT_HOME:
+        return ""
+    return (
+        f"the cache {folder} lies in a home folder with {free / 2**30:.1f} GiB left; "
+        "VCSPEC_CACHE names another place"
+    )
 
 
 def path_of(storage: str) -> Path:
