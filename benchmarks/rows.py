@@ -288,6 +288,7 @@ def energy_distance(bench):
         python, problem = bench.peer(home)
         command = engine(python, "energy", name, *sizes)
         peers.append(Side(name, command, ONE_THREAD, error=problem))
+    peers[0].says = "30 conditions, scaled up to all pairs of cells"
 
     def checks():
         return [times_less((ours, peer), "call_cpu", 5) for peer in peers]
