@@ -17,6 +17,12 @@ from vcspec.storage.opening import open_store
 OWN = Settings(budget=Budget(1_000, 3))
 
 
+@pytest.fixture(autouse=True)
+def memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of which as much is free at every look."""
+    monkeypatch.setattr("vcspec.engine.budget.available_memory", lambda: 2**33)
+
+
 def test_settings_are_in_force_within_their_block_alone() -> None:
     other = Settings(budget=Budget(5, 1))
     with OWN.in_force() as found:
