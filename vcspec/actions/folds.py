@@ -173,7 +173,7 @@ class Union:
         strata = {}
         references = [fold.reference.subject for fold in self.folds if fold.reference]
         if references:
-            counts = [significant_counts(one.array("/layers/fdr")) for one in references]
+            counts = [significant_counts(one.layer("fdr")) for one in references]
             strata["effect"] = effect_sizes(np.array(self.taken(counts), dtype=np.int64))
         known = [split_strata(fold.split, fold.card.conditions) for fold in self.folds]
         return strata | {name: self.taken([one[name] for one in known]) for name in known[0]}

@@ -143,8 +143,8 @@ class Reference:
 
     def truth(self) -> Side:
         """What was measured."""
-        read = self.subject.array
-        expression = Expression(read("/layers/z"), read("/layers/p_value"), read("/layers/fdr"))
+        read, layer = self.subject.array, self.subject.layer
+        expression = Expression(layer("z"), layer("p_value"), layer("fdr"))
         side = Side(read("/X"), read("/varm/control").T[self.number], expression)
         known = [control.taken or Cellwise() for control in self.controls]
         taken = conditions_of(in_store(self.subject), len(self.keys))

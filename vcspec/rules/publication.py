@@ -62,7 +62,7 @@ def reference_pin_differs(subject: Subject) -> Iterator[Fault]:
 @rule("VCS605")
 def probability_out_of_range(subject: Subject) -> Iterator[Fault]:
     """Look at p and adjusted p."""
-    p_value, fdr = subject.array("/layers/p_value"), subject.array("/layers/fdr")
+    p_value, fdr = subject.layer("p_value"), subject.layer("fdr")
     wrong = {
         "/layers/p_value": ~((p_value >= 0) & (p_value <= 1)),
         "/layers/fdr": ~((fdr >= p_value) & (fdr <= 1)),

@@ -15,6 +15,8 @@ from vcspec.statistics.moments import add_to, variance_of
 
 CLOSE, NEAR = 1e-6, 1e-9  # of the value, and in all
 LOOKED_AT = 12  # conditions, evenly spaced, whose tests are done again
+TAILS = 2_000  # features of theirs, evenly spaced, of which p is taken from z
+BLOCK = 262_144  # stored values that are added up while they are near the processor
 MEANS, VARIANCES = "/varm/control", "/varm/control_variance"
 
 
@@ -48,8 +50,7 @@ def _control(subject: Subject) -> Iterator[Fault]:
 def _sums(subject: Subject, borders: AnyArray, width: int) -> Array:
     """(contexts, features, 2) sums of the control cells' values, and of their squares."""
     sums = np.zeros((len(borders) - 1, width, 2))
-    entries = subject.settings.budget.entries()
-    for block in subject.store.blocks("/uns/control_cells", entries):
+    for block in subject.store.blocks("/uns/control_cells", BLOCK):
         for context, (start, stop) in enumerate(pairwise(borders.tolist())):
             first, last = (min(max(at - block.first, 0), len(block)) for at in (start, stop))
             if first < last:
@@ -58,16 +59,22 @@ def _sums(subject: Subject, borders: AnyArray, width: int) -> Array:
 
 
 def _tests(subject: Subject) -> Iterator[Fault]:
-    z, p_value, fdr = (subject.array(f"/layers/{name}") for name in ("z", "p_value", "fdr"))
-    rows = np.unique(np.linspace(0, max(len(z) - 1, 0), LOOKED_AT).astype(np.int64))[: len(z)]
-    tails = [[math.erfc(abs(one) / math.sqrt(2)) for one in row] for row in z[rows].tolist()]
+    z, p_value, fdr = (subject.layer(name) for name in ("z", "p_value", "fdr"))
+    rows, some = _spread(len(z), LOOKED_AT), _spread(z.shape[1], TAILS)
+    tails = [[math.erfc(abs(one) / math.sqrt(2)) for one in z[row, some].tolist()] for row in rows]
+    adjusted = benjamini_hochberg(p_value[rows])
     again = (
-        ("/layers/p_value", p_value, np.array(tails), "erfc(|z| / √2)"),
-        ("/layers/fdr", fdr, benjamini_hochberg(p_value[rows]), "p by Benjamini and Hochberg"),
+        ("/layers/p_value", p_value[np.ix_(rows, some)], np.array(tails), "erfc(|z| / √2)"),
+        ("/layers/fdr", fdr[rows], adjusted, "p by Benjamini and Hochberg"),
     )
     for path, stated, own, expected in again:
-        bad = _differing(stated[rows], own)
+        bad = _differing(stated, own.reshape(stated.shape))
         yield from _fault(path, bad, expected, subject.row_names(rows[bad > 0]))
+
+
+def _spread(number: int, most: int) -> AnyArray:
+    """Some of so many places, evenly spaced, the first and the last among them."""
+    return np.unique(np.linspace(0, max(number - 1, 0), most).astype(np.int64))[:number]
 
 
 def _differing(stated: Array, own: Array) -> AnyArray:

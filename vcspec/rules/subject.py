@@ -69,6 +69,18 @@ class Subject(Artefact):
         """An array; what cannot be read is noted as damage."""
         return self.reading(self.store.array, path)
 
+    def layer(self, name: str) -> AnyArray:
+        """A dense layer, read once, and not to be changed; what cannot be read is damage."""
+        if name not in self._layers:
+            found = self.array(f"/layers/{name}")
+            found.flags.writeable = False
+            self._layers[name] = found
+        return self._layers[name]
+
+    @cached_property
+    def _layers(self) -> dict[str, AnyArray]:
+        return {}
+
     def pieces(self, table: str, name: str) -> Iterator[Column]:
         """A column piece by piece; what cannot be read is noted as damage."""
         with self._noting():
