@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import Polynomial
 
 from vcspec.catalog import Catalog
 from vcspec.metrics.changes import Mask, change
@@ -131,11 +130,18 @@ def rescaled(observed: Observed, limits: Mapping[str, float]) -> tuple[float, bo
         has = level != 0
         if len(np.unique(level[has])) < limits["fewest"]:
             continue
-        explained = Polynomial.fit(level[has], moved[has], deg=3)(level[has])
+        explained = _cubic(level[has], moved[has])
         found.append(float(np.sqrt(np.square(explained).sum()) / np.median(truth)))
     if not found:
         return None
     return float(np.mean(found)), float(np.mean(found)) > limits["most"]
+
+
+def _cubic(x: Array, y: Array) -> Array:
+    """Values of the cubic that is nearest to y, fitted where x runs from -1 to 1."""
+    low, high = x.min(), x.max()
+    place = (2 * x - (high + low)) / (high - low)
+    return np.polyval(np.polyfit(place, y, 3), place)
 
 
 @flag("no-spread")

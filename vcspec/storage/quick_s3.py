@@ -5,7 +5,6 @@ and its bytes pass through Python's lock. obstore is compiled; it is asked first
 it cannot do is asked of the driver again, which then says what is wrong.
 """
 
-import asyncio
 import os
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -77,6 +76,8 @@ class QuickS3:
         return found
 
     async def _all(self, work: Sequence[Work]) -> list[Any]:
+        import asyncio
+
         turns = asyncio.Semaphore(self._at_once)
 
         async def one(part: Work) -> Any:
