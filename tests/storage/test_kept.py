@@ -3,8 +3,9 @@
 import hashlib
 import shutil
 import threading
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,7 +18,7 @@ from vcspec.engine.settings import Settings
 from vcspec.model.store import StoredObject
 from vcspec.storage import kept
 from vcspec.storage.kept import KeptObjects
-from vcspec.storage.objects import RemoteObjects, Unreached
+from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
 
 BODIES = {f"o{number}": bytes([number]) * (10 + number) for number in range(9)}
 WHOLE = (None, None)
@@ -137,6 +138,108 @@ def test_who_comes_second_waits_for_the_first(near: KeptObjects, far: Far) -> No
         far.wait.set()
         assert [one.result() for one in coming] == [BODIES["o5"][:2]] * 4
     assert far.asked == [("o5", *WHOLE)]
+
+
+def array(number: int) -> tuple[KeptObjects, Far]:
+    """Objects of one array, of 10 bytes each, of which a pass will read all."""
+    far = Far({f"X/c/{place}": bytes([place]) * 10 for place in range(number)})
+    near = KeptObjects(far)
+    near.listing()
+    near.foresee([], hashed=True)
+    return near, far
+
+
+def asked_in_the_end(far: Far, number: int) -> list[object]:
+    """Names asked for, when there are so many."""
+    for _ in range(500):
+        if len(far.asked) >= number:
+            break
+        time.sleep(0.01)
+    return [name for name, *_ in far.asked]
+
+
+def test_the_next_object_of_an_array_comes_meanwhile() -> None:
+    near, far = array(12)
+    assert near.read("X/c/9", 0, 3) == bytes([9] * 3)
+    assert asked_in_the_end(far, 2) == ["X/c/9", "X/c/10"]
+    assert near.read("X/c/10") == bytes([10] * 10)
+    assert asked_in_the_end(far, 3) == ["X/c/9", "X/c/10", "X/c/11"]
+    assert near.read("X/c/11") == bytes([11] * 10)
+    assert len(far.asked) == 3
+    assert set(near.digests) == {"X/c/9", "X/c/10", "X/c/11"}
+
+
+def test_nothing_comes_before_it_is_asked_for_where_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept, "RECENT_BYTES", 19)
+    near, far = array(3)
+    near.read("X/c/0", 0, 3)
+    assert [name for name, *_ in far.asked] == ["X/c/0"]
+
+
+def test_what_was_read_to_its_end_makes_room_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "RECENT_BYTES", 20)
+    near, far = array(4)
+    near.read("X/c/0")
+    assert asked_in_the_end(far, 2) == ["X/c/0", "X/c/1"]
+    near.read("X/c/1", 0, 3)
+    assert asked_in_the_end(far, 3) == ["X/c/0", "X/c/1", "X/c/2"]
+    assert near.read("X/c/1") == bytes([1] * 10)
+    assert len(far.asked) == 3
+
+
+def test_what_fails_to_come_is_asked_for_again_by_who_needs_it() -> None:
+    near, far = array(2)
+    body = far.bodies.pop("X/c/1")
+    near.read("X/c/0")
+    asked_in_the_end(far, 2)
+    for thread in threading.enumerate():
+        if thread.name == "vcspec-ahead":
+            thread.join(5)
+    far.bodies["X/c/1"] = body
+    assert near.read("X/c/1") == body
+    assert asked_in_the_end(far, 3) == ["X/c/0", "X/c/1", "X/c/1"]
+
+
+def test_who_needs_what_is_coming_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = array(2)
+    gate, read = threading.Event(), far.read_many
+
+    def gated(wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:
+        if wanted[0][0] == "X/c/1":
+            gate.wait(10)
+        return read(wanted, alone=alone)
+
+    monkeypatch.setattr(far, "read_many", gated)
+    near.read("X/c/0")
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(near.read, "X/c/1")
+        gate.set()
+        assert coming.result() == bytes([1] * 10)
+    assert [name for name, *_ in far.asked] == ["X/c/0", "X/c/1"]
+
+
+def test_a_system_without_a_thread_left_brings_nothing_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")  # noqa: EM101
+
+    near, far = array(2)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert near.read("X/c/0") == bytes(10)
+    assert near.read("X/c/1") == bytes([1] * 10)
+    assert [name for name, *_ in far.asked] == ["X/c/0", "X/c/1"]
+
+
+def test_objects_of_an_array_follow_each_other_with_the_last_axis_fastest() -> None:
+    names = ["a/1.0", "a/0.10", "a/0.9", "b/c/1/0", "b/c/0/5", "b/c/0/zarr.json", "zarr.json", "7"]
+    assert kept._next_of(names) == {
+        "a/0.9": "a/0.10",
+        "a/0.10": "a/1.0",
+        "b/c/0/5": "b/c/1/0",
+    }
 
 
 def test_near_ranges_of_a_large_object_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,13 @@
 """Objects of a remote place, fetched whole once and kept for a while within a bound of memory."""
 
 import hashlib
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from itertools import pairwise
 
 from vcspec.model.store import StoredObject
 from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
@@ -15,6 +18,7 @@ RECENT_BYTES = 67_108_864
 FORESEEN_BYTES = 33_554_432
 GAP_BYTES = 1_048_576  # unwanted bytes that cost less than another request
 RUN_BYTES = 16_777_216  # one connection alone is slow: longer ranges are not merged further
+NUMBERED = re.compile(r"(.*?/)?(\d+(?:[./]\d+)*)")  # an object of an array, by its place
 
 
 class KeptObjects:
@@ -23,7 +27,8 @@ class KeptObjects:
     Objects of up to `WHOLE_BYTES` are fetched whole: those that were foreseen are kept as long as
     this lives, and the latest others up to `RECENT_BYTES`, longest those that were read in part.
     Who asks for what another thread is fetching waits for it. Digests are taken as objects come,
-    where they will be asked for.
+    where they will be asked for. Of an array of which an object is read, the next one comes
+    meanwhile, where there is room: a pass goes forward.
 
     Attributes:
         digests: name → SHA-256 of each object that was fetched whole and hashed.
@@ -42,6 +47,7 @@ class KeptObjects:
         self._room = FORESEEN_BYTES
         self._whole_bytes = SMALL_BYTES
         self._hashes = True
+        self._next: dict[str, str] = {}
 
     @property
     def requests(self) -> int:
@@ -91,6 +97,7 @@ class KeptObjects:
             hashed: whether digests will be asked for.
         """
         self._whole_bytes, self._hashes = WHOLE_BYTES, hashed
+        self._next = _next_of(self._sizes)
         chosen = []
         for name in names:
             if name not in self._foreseen and self._sizes[name] <= self._room:
@@ -112,6 +119,7 @@ class KeptObjects:
         """Bytes of each, as `Objects.read_many` says."""
         whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
         bodies = self._held_of(wanted) | self._bodies(dict.fromkeys(whole))
+        self._begin(dict.fromkeys(self._next[name] for name in whole if name in self._next))
         rest = [one for one in wanted if one[0] not in bodies]
         ranges = dict(zip(rest, self._ranges(rest), strict=True)) if rest else {}
         self._done_with(wanted)
@@ -148,6 +156,32 @@ class KeptObjects:
         found.update({name: future.result() for name, future in others.items()})
         return found
 
+    def _begin(self, names: Iterable[str]) -> None:
+        """Fetch whole objects in a thread of its own, where there is room and none is at it."""
+        with self._lock:
+            new = [
+                name
+                for name in names
+                if self._comes_whole(name)
+                and name not in self._coming
+                and not any(name in held for held in (self._recent, self._finished, self._foreseen))
+            ]
+            size = sum(map(self._sizes.__getitem__, new))
+            while new and self._finished and self._held + size > RECENT_BYTES:
+                self._held -= len(self._finished.popitem(last=False)[1])
+            if not new or self._held + size > RECENT_BYTES:
+                return
+            self._coming.update({name: Future() for name in new})
+
+        def fetch() -> None:
+            with suppress(Exception):  # whoever waits for one of them is told
+                self._fetched(new)
+
+        try:
+            threading.Thread(target=fetch, name="vcspec-ahead", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread left
+            self._lost(new, error)
+
     def _kept(self, name: str) -> bytes | None:
         for held in (self._recent, self._finished):
             if name in held:
@@ -161,9 +195,7 @@ class KeptObjects:
         try:
             bodies = self.remote.read_many([(name, None, None) for name in names])
         except BaseException as error:
-            with self._lock:
-                for name in names:
-                    self._coming.pop(name).set_exception(error)
+            self._lost(names, error)
             raise
         found = dict(zip(names, bodies, strict=True))
         for name, body in found.items():
@@ -175,6 +207,12 @@ class KeptObjects:
                 self._recent[name] = body
                 self._held += len(body)
         return found
+
+    def _lost(self, names: Iterable[str], error: BaseException) -> None:
+        """Tell whoever waits for them that they do not come."""
+        with self._lock:
+            for name in names:
+                self._coming.pop(name).set_exception(error)
 
     def _ranges(self, wanted: Sequence[Wanted]) -> list[bytes]:
         """Bytes of each; ranges of one object that lie near each other are read in one go."""
@@ -192,6 +230,18 @@ class KeptObjects:
             _cut(bodies[run_of[one]], one[1], one[2], first=runs[run_of[one]][1] or 0)
             for one in wanted
         ]
+
+
+def _next_of(names: Iterable[str]) -> dict[str, str]:
+    """Object of an array → the one after it, the last axis fastest."""
+    arrays: dict[str, list[tuple[list[int], str]]] = {}
+    for name in names:
+        if found := NUMBERED.fullmatch(name):
+            place = [int(part) for part in re.split("[./]", found[2])]
+            arrays.setdefault(found[1] or "", []).append((place, name))
+    return {
+        one: other for array in arrays.values() for (_, one), (_, other) in pairwise(sorted(array))
+    }
 
 
 def _merged(run: Wanted, one: Wanted) -> Wanted | None:
