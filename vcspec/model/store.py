@@ -284,10 +284,10 @@ class Store(Stored, Protocol):
             entries: stored values that a block holds at most, or one row; None: some 4 million.
         """
 
-    def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
-        """The bytes of shards of the array at `path` where their index should be, at their start.
+    def shard_heads(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[bytes]]:
+        """The bytes of shards where their index should be, at their start.
 
         Args:
-            path: of the array.
-            names: of its objects; fewer bytes are given of those that are shorter.
+            wanted: path of each array, with names of its objects; fewer bytes are given of those
+                that are shorter.
         """

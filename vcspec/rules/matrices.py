@@ -113,12 +113,15 @@ def entries_out_of_order(subject: Subject) -> Iterator[Fault]:
 @rule("VCS210")
 def shard_index_broken(subject: Subject) -> Iterator[Fault]:
     """Read the index at the start of each shard."""
-    for node in subject.arrays():
-        if not node.inner_chunks:
-            continue
-        shards = dict(_shards(subject, node))
-        heads = subject.store.shard_heads(node.path, list(shards))
-        for (name, place), head in zip(shards.items(), heads, strict=True):
+    shards = {
+        node.path: (node, dict(_shards(subject, node)))
+        for node in subject.arrays()
+        if node.inner_chunks
+    }
+    wanted = [(path, list(known)) for path, (_, known) in shards.items()]
+    heads = subject.store.shard_heads(wanted)
+    for (node, known), own in zip(shards.values(), heads, strict=True):
+        for (name, place), head in zip(known.items(), own, strict=True):
             size = subject.skeleton.objects[name].size
             problem = _index_problem(head, size, node, place)
             if problem:

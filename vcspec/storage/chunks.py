@@ -177,16 +177,24 @@ class ChunkReader:
                     _RECENT.keep(self._name, step.key, chunk)
         return found
 
-    def heads(self, node: Node, names: Sequence[str]) -> list[bytes]:
-        """The bytes of shards of the array where their index should be, at their start."""
-        recipe = recipe_of(node)
-        size = recipe.index_bytes if recipe is not None else 16 * prod(node.chunks)
-        unknown = [name for name in names if name not in self._heads]
-        spans = [(name, 0, min(size, self._size(node, name))) for name in unknown]
-        found = dict(zip(unknown, self._objects.read_many(spans, alone=True), strict=True))
-        if recipe is not None and recipe.index_at == "start":
-            self._heads.update(found)
-        return [found[name] if name in found else self._heads[name] for name in names]
+    def heads(self, wanted: Sequence[tuple[Node, Sequence[str]]]) -> list[list[bytes]]:
+        """The bytes of shards of the arrays where their index should be, at their start."""
+        spans: dict[str, Wanted] = {}
+        kept: set[str] = set()
+        for node, names in wanted:
+            recipe = recipe_of(node)
+            size = recipe.index_bytes if recipe is not None else 16 * prod(node.chunks)
+            unknown = [name for name in names if name not in self._heads]
+            spans |= {name: (name, 0, min(size, self._size(node, name))) for name in unknown}
+            if recipe is not None and recipe.index_at == "start":
+                kept.update(unknown)
+        bodies = self._objects.read_many(list(spans.values()), alone=True)
+        found = dict(zip(spans, bodies, strict=True))
+        self._heads.update({name: found[name] for name in kept})
+        return [
+            [found[name] if name in found else self._heads[name] for name in names]
+            for _, names in wanted
+        ]
 
     def _learn_indices(self, parts: Sequence[Part]) -> None:
         """Read the indices of shards that are met for the first time, all together."""

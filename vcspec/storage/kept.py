@@ -16,6 +16,7 @@ WHOLE_BYTES = 33_554_432  # larger objects are read in ranges
 SMALL_BYTES = 1_048_576  # an object that is always read whole, and of little work to hash
 RECENT_BYTES = 67_108_864
 FORESEEN_BYTES = 33_554_432
+AHEAD = 2  # objects of an array that come while one is worked on
 GAP_BYTES = 1_048_576  # unwanted bytes that cost less than another request
 RUN_BYTES = 16_777_216  # one connection alone is slow: longer ranges are not merged further
 NUMBERED = re.compile(r"(.*?/)?(\d+(?:[./]\d+)*)")  # an object of an array, by its place
@@ -27,7 +28,7 @@ class KeptObjects:
     Objects of up to `WHOLE_BYTES` are fetched whole: those that were foreseen are kept as long as
     this lives, and the latest others up to `RECENT_BYTES`, longest those that were read in part.
     Who asks for what another thread is fetching waits for it. Digests are taken as objects come,
-    where they will be asked for. Of an array of which an object is read, the next one comes
+    where they will be asked for. Of an array of which an object is read, the next ones come
     meanwhile, where there is room: a pass goes forward.
 
     Attributes:
@@ -119,7 +120,10 @@ class KeptObjects:
         """Bytes of each, as `Objects.read_many` says."""
         whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
         bodies = self._held_of(wanted) | self._bodies(dict.fromkeys(whole))
-        self._begin(dict.fromkeys(self._next[name] for name in whole if name in self._next))
+        ahead = dict.fromkeys(whole)
+        for _ in range(AHEAD):
+            ahead = dict.fromkeys(self._next[name] for name in ahead if name in self._next)
+            self._begin(ahead)
         rest = [one for one in wanted if one[0] not in bodies]
         ranges = dict(zip(rest, self._ranges(rest), strict=True)) if rest else {}
         self._done_with(wanted)
@@ -151,7 +155,7 @@ class KeptObjects:
             found = {name: held for name in names if (held := self._kept(name)) is not None}
             others = {name: self._coming[name] for name in names if name in self._coming}
             own = [name for name in names if name not in found and name not in others]
-            self._coming.update({name: Future() for name in own})
+            self._expect(own)
         found.update(self._fetched(own))
         found.update({name: future.result() for name, future in others.items()})
         return found
@@ -171,7 +175,7 @@ class KeptObjects:
                 self._held -= len(self._finished.popitem(last=False)[1])
             if not new or self._held + size > RECENT_BYTES:
                 return
-            self._coming.update({name: Future() for name in new})
+            self._expect(new)
 
         def fetch() -> None:
             with suppress(Exception):  # whoever waits for one of them is told
@@ -205,14 +209,21 @@ class KeptObjects:
             for name, body in found.items():
                 self._coming.pop(name).set_result(body)
                 self._recent[name] = body
-                self._held += len(body)
+                self._held += len(body) - self._sizes[name]
         return found
+
+    def _expect(self, names: Iterable[str]) -> None:
+        """Note, under the lock, that they are on their way, and the room that they will take."""
+        for name in names:
+            self._coming[name] = Future()
+            self._held += self._sizes[name]
 
     def _lost(self, names: Iterable[str], error: BaseException) -> None:
         """Tell whoever waits for them that they do not come."""
         with self._lock:
             for name in names:
                 self._coming.pop(name).set_exception(error)
+                self._held -= self._sizes[name]
 
     def _ranges(self, wanted: Sequence[Wanted]) -> list[bytes]:
         """Bytes of each; ranges of one object that lie near each other are read in one go."""

@@ -47,9 +47,9 @@ class ZarrStore(ObjectStore):
     def _reader(self) -> ChunkReader:
         return ChunkReader(self._objects, self.skeleton.objects)
 
-    def shard_heads(self, path: str, names: Sequence[str]) -> list[bytes]:
-        """The bytes of shards of the array at `path` where their index should be."""
-        return self._reader.heads(self._node(path), names)
+    def shard_heads(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[bytes]]:
+        """The bytes of shards where their index should be."""
+        return self._reader.heads([(self._node(path), names) for path, names in wanted])
 
     @cached_property
     def _zarr(self) -> Any:
