@@ -42,12 +42,14 @@ def chosen(rows, numbers):
 
 
 def one_pass(store):
-    """Rank-sum tests, moments and the checks of every value, from a store."""
+    """Rank-sum tests, moments and the checks of every value, from a store, as the command does."""
+    from vcspec.engine.budget import share_reserve
     from vcspec.engine.controls import StoredControl, all_sorted
     from vcspec.engine.settings import Settings
     from vcspec.engine.sweep import Group, sweep
     from vcspec.engine.visit import Wants
 
+    share_reserve()
     cells, runs, scale = opened(store)
     settings = Settings()
     known = all_sorted(
