@@ -18,8 +18,14 @@
 /* One build holds a version for wide registers and one for any processor; the loader chooses. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #define WIDE __attribute__((target_clones("avx2", "default")))
+#if __GNUC__ >= 12
+#define WIDEST __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#else
+#define WIDEST WIDE
+#endif
 #else
 #define WIDE
+#define WIDEST
 #endif
 
 /* A loop that has the processor's registers for itself. */

@@ -120,19 +120,37 @@ static WIDE void order(int64_t n, const int32_t *index, int64_t features, int64_
     out->falling[row] = falling;
 }
 
-static inline uint64_t hashed(double value, uint64_t column) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return value != 0 ? finalise(bits ^ column) : 0;
+enum { STRETCH = 512 }; /* values whose hashes stay near the processor */
+typedef uint32_t __attribute__((may_alias)) Bits; /* of a float32 */
+
+/* Fingerprints go stretch by stretch: columns are looked up one by one, which processors do no
+   faster together, and all that is computed is computed for several values at once. Zeros count
+   for nothing; they have no other bit than the sign. */
+static WIDEST void widened(int64_t n, const float *value, double *wide) {
+    for (int64_t k = 0; k < n; k++) wide[k] = (double)value[k];
+}
+
+static WIDEST uint64_t sum_wide(int64_t n, const uint64_t *value, const uint64_t *hash) {
+    uint64_t sum = 0;
+    for (int64_t k = 0; k < n; k++) sum += value[k] << 1 ? finalise(value[k] ^ hash[k]) : 0;
+    return sum;
 }
 
 static uint64_t fingerprint(int64_t n, const int32_t *index, const void *values, int wide,
                             const uint64_t *column) {
-    uint64_t print = 0;
-    if (wide)
-        for (int64_t k = 0; k < n; k++) print += hashed(((const double *)values)[k], column[index[k]]);
-    else
-        for (int64_t k = 0; k < n; k++) print += hashed(((const float *)values)[k], column[index[k]]);
+    uint64_t hash[STRETCH], bits[STRETCH], print = 0;
+    double own[STRETCH];
+    for (int64_t at = 0; at < n; at += STRETCH) {
+        int64_t now = n - at < STRETCH ? n - at : STRETCH;
+        if (wide)
+            memcpy(bits, (const double *)values + at, (size_t)now * sizeof *bits);
+        else {
+            widened(now, (const float *)values + at, own);
+            memcpy(bits, own, (size_t)now * sizeof *bits);
+        }
+        for (int64_t k = 0; k < now; k++) hash[k] = column[index[at + k]];
+        print += sum_wide(now, bits, hash);
+    }
     return print;
 }
 
@@ -233,38 +251,76 @@ API void vcs_compress(int64_t rows, int64_t features, const void *values, int wi
 typedef struct { uint32_t bits; uint64_t hash; } Met;
 enum { MET = 256 };
 
+static WIDEST void hash_bits(int64_t n, const Bits *value, uint64_t *hash) {
+    for (int64_t k = 0; k < n; k++) hash[k] = finalise((uint64_t)value[k] | (uint64_t)1 << 32);
+}
+
+static WIDEST uint64_t sum_of_hashes(int64_t n, const Bits *value, const uint64_t *hash) {
+    uint64_t sum = 0;
+    for (int64_t k = 0; k < n; k++)
+        sum += value[k] << 1 ? finalise(hash[k]) : 0; /* zeros have no other bit than the sign */
+    return sum;
+}
+
 /* Adds the hash of each value that is not zero, in units of `least`, to `print`; 0 where one of
    them is not whole to a thousandth. */
-static int in_units(int64_t n, const int32_t *index, const float *value, double least,
+static int in_units(int64_t n, const int32_t *index, const Bits *value, double least,
                     const uint64_t *names, uint64_t *print) {
     Met met[MET] = {{0, 0}}; /* no value that is looked up has the bits of zero */
+    uint64_t hash[STRETCH];
     *print = 0;
-    for (int64_t k = 0; k < n; k++) {
-        if (value[k] == 0) continue;
-        uint32_t bits;
-        memcpy(&bits, value + k, sizeof bits);
-        Met *own = met + (bits * 2654435761u >> 24);
-        if (own->bits != bits) {
-            double share = expm1((double)value[k]) / least, unit = rint(share);
-            if (!(unit >= 1 && unit < 4294967296.0 && fabs(share - unit) <= 1e-3 * unit)) return 0;
-            own->bits = bits;
-            own->hash = finalise((uint64_t)unit);
+    for (int64_t at = 0; at < n; at += STRETCH) {
+        int64_t now = n - at < STRETCH ? n - at : STRETCH;
+        for (int64_t k = 0; k < now; k++) {
+            uint32_t bits = value[at + k];
+            Met *own = met + (bits * 2654435761u >> 24);
+            hash[k] = 0;
+            if (!(bits << 1)) continue;
+            if (own->bits != bits) {
+                float amount;
+                memcpy(&amount, &bits, sizeof amount);
+                double share = expm1((double)amount) / least, unit = rint(share);
+                if (!(unit >= 1 && unit < 4294967296.0 && fabs(share - unit) <= 1e-3 * unit))
+                    return 0;
+                own->bits = bits;
+                own->hash = finalise((uint64_t)unit);
+            }
+            hash[k] = names[index[at + k]] ^ own->hash;
         }
-        *print += finalise(names[index[k]] ^ own->hash);
+        *print += sum_of_hashes(now, value + at, hash);
     }
     return 1;
 }
 
-static uint64_t in_bits(int64_t n, const int32_t *index, const float *value,
+static uint64_t in_bits(int64_t n, const int32_t *index, const Bits *value,
                         const uint64_t *names) {
-    uint64_t print = 0;
-    for (int64_t k = 0; k < n; k++) {
-        uint32_t bits;
-        memcpy(&bits, value + k, sizeof bits);
-        if (value[k] != 0)
-            print += finalise(names[index[k]] ^ finalise((uint64_t)bits | (uint64_t)1 << 32));
+    uint64_t hash[STRETCH], print = 0;
+    for (int64_t at = 0; at < n; at += STRETCH) {
+        int64_t now = n - at < STRETCH ? n - at : STRETCH;
+        hash_bits(now, value + at, hash);
+        for (int64_t k = 0; k < now; k++) hash[k] ^= names[index[at + k]];
+        print += sum_of_hashes(now, value + at, hash);
     }
     return print;
+}
+
+/* Counts the values of a row that are not zero and those that are not finite, and the columns that
+   are outside the matrix; the bits of the smallest value above zero, of infinity where none is. */
+typedef struct { int32_t stored, odd, outside; uint32_t least; } Row;
+
+static WIDEST Row looked_at(int64_t n, const int32_t *index, const Bits *value, int64_t features) {
+    uint32_t most = (uint32_t)(features < INT32_MAX ? features : INT32_MAX), infinity = 0x7f800000;
+    int32_t stored = 0, odd = 0, outside = 0;
+    uint32_t least = infinity;
+    for (int64_t k = 0; k < n; k++) {
+        stored += value[k] << 1 != 0;
+        odd += value[k] << 1 >= infinity << 1;
+        outside += (uint32_t)index[k] >= most;
+        uint32_t own = value[k] - 1 < infinity ? value[k] : infinity; /* others are not above 0 */
+        least = own < least ? own : least;
+    }
+    Row row = {stored, odd, outside, least};
+    return row;
 }
 
 /* Fingerprint of each row, and how many values it has that are not zero; both 0 where one of them
@@ -273,19 +329,16 @@ API int64_t vcs_fingerprints(int64_t rows, const int64_t *indptr, const int32_t 
                              const float *values, int64_t features, const uint64_t *names,
                              int counted, uint64_t *print, int64_t *filled) {
     for (int64_t r = 0; r < rows; r++) {
-        int64_t at = indptr[r], n = indptr[r + 1] - indptr[r], stored = 0, odd = 0;
+        int64_t at = indptr[r], n = indptr[r + 1] - indptr[r];
         const int32_t *index = indices + at;
-        const float *value = values + at;
-        float least = INFINITY;
-        for (int64_t k = 0; k < n; k++) {
-            if ((uint64_t)(uint32_t)index[k] >= (uint64_t)features) return -1;
-            stored += value[k] != 0;
-            odd += value[k] - value[k] != 0;
-            if (value[k] > 0 && value[k] < least) least = value[k];
-        }
+        const Bits *value = (const Bits *)(values + at);
+        Row row = looked_at(n, index, value, features);
+        if (row.outside) return -1;
         print[r] = 0;
-        filled[r] = odd ? 0 : stored;
-        if (odd) continue;
+        filled[r] = row.odd ? 0 : row.stored;
+        if (row.odd) continue;
+        float least;
+        memcpy(&least, &row.least, sizeof least);
         if (!counted || !in_units(n, index, value, expm1((double)least), names, print + r))
             print[r] = in_bits(n, index, value, names);
     }
