@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+import vcspec.rules.whole  # noqa: F401 - importing it claims every rule
 from vcspec.model.condition import Condition
 from vcspec.rules.book import RULES
 from vcspec.standard import standard
