@@ -79,12 +79,15 @@ def _look(piece: Column, first: int, *, is_condition: bool, is_index: bool) -> S
     rows = np.flatnonzero(absent(piece))
     bad: list[str] = []
     if piece.sort == "string":
-        bad = [
-            label
-            for label in set(piece.values.tolist())
-            if not _is_plain(label, is_condition=is_condition)
-            and label_problem(label, is_condition=is_condition)
-        ]
+        labels = piece.values.tolist()
+        together = "".join(labels)
+        if " " in together or not _is_plain(together, is_condition=is_condition):
+            bad = [
+                label
+                for label in set(labels)
+                if not _is_plain(label, is_condition=is_condition)
+                and label_problem(label, is_condition=is_condition)
+            ]
     return Survey(
         piece.sort,
         len(piece),
@@ -124,6 +127,8 @@ def absent(column: Column) -> NDArray[np.bool_]:
 
 
 def _is_nothing(labels: Sequence[str]) -> NDArray[np.bool_]:
+    if min(map(len, labels), default=0) > LONGEST_NO_LABEL and not any(map(str.isspace, labels)):
+        return np.zeros(len(labels), dtype=bool)
     nothing = {
         label
         for label in set(labels)
