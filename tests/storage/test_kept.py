@@ -190,6 +190,20 @@ def test_what_was_read_to_its_end_makes_room_for_the_next(monkeypatch: pytest.Mo
     assert len(far.asked) == 3
 
 
+def test_nothing_is_dropped_for_what_does_not_fit_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept, "RECENT_BYTES", 30)
+    far = Far({"b": b"1234", "X/c/0": bytes(20), "X/c/1": bytes(20)})
+    near = KeptObjects(far)
+    near.listing()
+    near.foresee([], hashed=False)
+    near.read("b")
+    near.read("X/c/0", 0, 3)
+    assert near.read("b") == b"1234"
+    assert [name for name, *_ in far.asked] == ["b", "X/c/0"]
+
+
 def test_what_fails_to_come_is_asked_for_again_by_who_needs_it() -> None:
     near, far = array(2)
     body = far.bodies.pop("X/c/1")

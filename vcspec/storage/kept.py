@@ -170,12 +170,12 @@ class KeptObjects:
                 and name not in self._coming
                 and not any(name in held for held in (self._recent, self._finished, self._foreseen))
             ]
-            size = sum(map(self._sizes.__getitem__, new))
-            while new and self._finished and self._held + size > RECENT_BYTES:
-                self._held -= len(self._finished.popitem(last=False)[1])
-            if not new or self._held + size > RECENT_BYTES:
+            needed = self._held + sum(map(self._sizes.__getitem__, new)) - RECENT_BYTES
+            if not new or needed > sum(map(len, self._finished.values())):
                 return
             self._expect(new)
+            while self._held > RECENT_BYTES:
+                self._held -= len(self._finished.popitem(last=False)[1])
 
         def fetch() -> None:
             with suppress(Exception):  # whoever waits for one of them is told
