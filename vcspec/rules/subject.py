@@ -28,6 +28,7 @@ from vcspec.statistics.tree import TILE_ROWS
 SUM_TOLERANCE = 0.01  # of the totals of measured cells
 MOST_TOTAL = 3.0  # times the target sum that a predicted cell may reach
 
+KEPT_BYTES = 16_777_216  # of a layer that is kept: several references may be open at a time
 DEVIATION = "/layers/deviation"
 
 
@@ -70,12 +71,14 @@ class Subject(Artefact):
         return self.reading(self.store.array, path)
 
     def layer(self, name: str) -> AnyArray:
-        """A dense layer, read once, and not to be changed; what cannot be read is damage."""
-        if name not in self._layers:
-            found = self.array(f"/layers/{name}")
-            found.flags.writeable = False
+        """A dense layer, not to be changed, read once unless large; damage where it cannot be."""
+        if name in self._layers:
+            return self._layers[name]
+        found = self.array(f"/layers/{name}")
+        found.flags.writeable = False
+        if found.nbytes <= KEPT_BYTES:
             self._layers[name] = found
-        return self._layers[name]
+        return found
 
     @cached_property
     def _layers(self) -> dict[str, AnyArray]:
