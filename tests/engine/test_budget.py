@@ -194,6 +194,9 @@ def test_blocks_are_neither_tiny_nor_huge(memory: int, entries: int) -> None:
     assert Budget(1, 2).entries(control_bytes=2**40) == FEWEST_ENTRIES
 
 
+# What is tried is a function of GNU's C library, which others do not have.
+gnu = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can")
+
 GIVEN_BACK = """
 import re
 from pathlib import Path
@@ -214,7 +217,7 @@ print(before - resident())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can")
+@gnu
 def test_memory_that_is_free_goes_back_to_the_system_though_some_above_it_is_not():
     """In a process of its own, whose memory nobody else has cut up."""
     command = [sys.executable, "-c", GIVEN_BACK]
@@ -245,7 +248,7 @@ library.fflush(out)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only GNU's C library can")
+@gnu
 @pytest.mark.parametrize(("how", "alone"), [("shared", True), ("each its own", False)])
 def test_threads_can_be_made_to_share_one_reserve(how: str, *, alone: bool):
     command = [sys.executable, "-c", SHARED, how]

@@ -1,14 +1,12 @@
 """What obstore reads, and when the driver is asked instead."""
 
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.children import printed
 from support.places import Place
 from support.s3 import S3
 
@@ -67,15 +65,9 @@ def test_lists_sizes_and_bytes_come_without_the_driver(store: Path) -> None:
 def test_the_driver_is_not_even_loaded(store: Path, s3: S3) -> None:
     script = "import sys; from vcspec.storage.objects import open_objects as o; "
     script += "print(o(sys.argv[1]).listing().keys(), 's3fs' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", script, f"s3://{store.parent.name}/store"],
-        env={**os.environ, **s3.environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "zarr.json" in done.stdout
-    assert done.stdout.endswith("False\n")
+    said = printed(script, f"s3://{store.parent.name}/store", environment=s3.environment)
+    assert "zarr.json" in said
+    assert said.endswith("False\n")
 
 
 def test_what_is_not_there_the_driver_tells(store: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from support import azurite as azurite_server
 from support import ceph_gateway as ceph
 from support import moto_server as moto
+from support.children import printed
 from support.places import Place, Server
 from support.web_server import WebServer, ask
 
@@ -138,15 +139,8 @@ def test_the_variables_lead_another_process_there(place: Place) -> None:
     place.driver().pipe_file(f"{place.root}/store/a", b"in another process")
     script = "import sys; from vcspec.storage.objects import open_objects as o; "
     script += "print(o(sys.argv[1]).read('a').decode())"
-    done = subprocess.run(
-        [sys.executable, "-c", script, f"{place.root}/store"],
-        env={**os.environ, **place.environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout == "in another process\n", done.stderr
+    said = printed(script, f"{place.root}/store", environment=place.environment)
+    assert said == "in another process\n"
 
 
 def test_a_wrong_secret_is_refused_by_ceph_and_azurite(

@@ -5,12 +5,14 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 PATIENCE = 60.0
+ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
@@ -35,6 +37,20 @@ def child(
     finally:
         process.kill()
         process.wait()
+
+
+def printed(script: str, *arguments: str, environment: Mapping[str, str]) -> str:
+    """What a script prints in a Python of its own, which may import this checkout."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def told(process: subprocess.Popen[bytes], log: Path, pattern: str) -> str:

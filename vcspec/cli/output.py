@@ -13,7 +13,7 @@ import click
 from vcspec.model.address import without_secrets
 
 FAST = 10  # a second; slower rates are told with two digits
-A_LINE = 30.0
+A_LINE = 30.0  # seconds between lines that tell a log of progress
 
 
 def colour() -> bool:

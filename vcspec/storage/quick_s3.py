@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
-PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]*)((?:/[^/?#]+)*)/*")
+PLACE = re.compile(r"s3://([a-z0-9][a-z0-9.-]*)(?:/[^/?#]+)*/*")
 KNOWN = frozenset({"endpoint_url", "key", "secret", "token", "anon"})  # arguments of the driver
 ENDPOINT = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 ENVIRONMENT = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
