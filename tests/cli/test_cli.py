@@ -290,6 +290,25 @@ def test_the_chain_of_commands_from_dataset_to_score(run, folder):
     assert run("score", made / "pm.zarr", "--reference", reference)[0] == 0
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("reference", "split.zarr"),
+        ("baseline", "no-change", "--split", "split.zarr"),
+        ("probe", "split.zarr", "--format", "json"),
+        ("difficulty", "split.zarr"),
+    ],
+)
+def test_a_dataset_that_lies_beside_its_split_need_not_be_named(run, folder, monkeypatch, command):
+    monkeypatch.chdir(folder)
+    made = () if command[0] == "probe" else ("-o", "made")
+    assert run(*command, *made)[0] in {0, 1}  # 1: of the panel, something passes
+    shutil.rmtree("data.zarr")
+    code, _, err = run(*command, *(("-o", "more") if made else ()))
+    assert code == 2
+    assert "no dataset of split.zarr lies beside it; name it with --dataset" in err
+
+
 def test_a_selector_that_matches_nothing_is_an_error_with_near_names(run, folder):
     arguments = ("--strategy", "holdout-contexts", "--hold-out", "skim", "-o", folder / "x.zarr")
     code, _, err = run("split", folder / "data.zarr", *arguments)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from vcspec.actions.allowed import Allowed
 from vcspec.actions.score import Reference, reference_of
-from vcspec.actions.validate import by_digest, checked
+from vcspec.actions.validate import checked, dataset_of
 from vcspec.engine.settings import settings_in_force
 from vcspec.metrics.calibration import ERRORS
 from vcspec.metrics.summary import REPLICATE, mean_of, summary
 from vcspec.model.comparison import Scores
 from vcspec.model.condition import Condition
-from vcspec.model.errors import Mismatch, UsageError
+from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array
 from vcspec.model.spaces import SIGNED
 from vcspec.rules.structure import axis_length
@@ -92,7 +92,7 @@ def difficulty(
     """
     place = os.fspath(split)
     opened = checked(place, "split", level="full")
-    measured = _Measured(Allowed(opened, _dataset(opened, dataset)))
+    measured = _Measured(Allowed(opened, dataset_of(opened, dataset)))
     found = _reference(opened, reference)
     baselines = _baselines(found) if found else {}
     contrasts, transfer = measured.contrasts, measured.transfer
@@ -123,17 +123,6 @@ def difficulty(
 def cells_read(dataset: Target) -> int:
     """Number of cells of the dataset, all of which a measurement reads."""
     return axis_length(Subject(open_store(os.fspath(dataset))), "/obs") or 0
-
-
-def _dataset(split: Subject, given: Target | None) -> Subject:
-    place, pinned = split.store.target, split.document["datasets"][0]["content"]
-    if given is not None:
-        return checked(os.fspath(given), "dataset", level="data")
-    found = by_digest(place, "dataset", pinned)
-    if found is None:
-        message = f"no dataset of {place} lies beside it; name it with --dataset"
-        raise UsageError(message)
-    return found
 
 
 def _reference(split: Subject, given: Target | None) -> Reference | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 import vcspec.baselines  # noqa: F401 - importing the room claims its baselines
 from vcspec.actions.allowed import Allowed
-from vcspec.actions.validate import checked
+from vcspec.actions.validate import checked, dataset_of
 from vcspec.engine.settings import settings_in_force
 from vcspec.model.condition import Condition
 from vcspec.model.errors import UsageError
@@ -247,7 +247,7 @@ def open_split(target: Path_) -> Split:
 def baseline(
     name: str,
     split: Path_,
-    dataset: Path_,
+    dataset: Path_ | None,
     target: Path_,
     *,
     level: str = "cells",
@@ -255,16 +255,24 @@ def baseline(
 ) -> str:
     """Write the predictions of a baseline of the standard.
 
+    Args:
+        name: of the baseline.
+        split: a sound split.
+        dataset: the one that it pins; None where it lies beside the split, by its digest.
+        target: where the predictions are written.
+        level: `cells` or `profiles`.
+        overwrite: replace a store that is already there.
+
     Returns:
         The content digest.
 
     Raises:
         UnknownName: the standard has no such baseline.
-        UsageError: split or dataset are not sound.
+        UsageError: split or dataset are not there, or not sound.
         Mismatch: the dataset is not the one that the split pins.
     """
     opened = open_split(split)
-    allowed = Allowed(opened.subject, checked(os.fspath(dataset), "dataset", level="data"))
+    allowed = Allowed(opened.subject, dataset_of(opened.subject, dataset))
     profiles = allowed.baseline_profiles(name)
     lost = int(np.count_nonzero(~profiles.native))
     if lost:

@@ -13,7 +13,7 @@ from vcspec.actions.allowed import Allowed
 from vcspec.actions.reference import compared
 from vcspec.actions.score import Reference, reference_of
 from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, needs_space, taking_in
-from vcspec.actions.validate import by_digest, checked
+from vcspec.actions.validate import checked, dataset_of
 from vcspec.baselines.arms import Scene, normal, submission
 from vcspec.baselines.cells import dispersed, drawn_rows
 from vcspec.engine.settings import settings_in_force
@@ -145,23 +145,15 @@ class Stage:
         if space in AS_MEASURED:
             message = f"{place} is scored in {space!r}; the null panel is made of log1p values"
             raise UsageError(message)
-        pinned = opened.document["datasets"][0]["content"]
-        data = (
-            checked(os.fspath(dataset), "dataset", level="full")
-            if dataset is not None
-            else by_digest(place, "dataset", pinned)
-        )
+        data = dataset_of(opened, dataset, level="full")
         found = (
             checked(os.fspath(reference), "reference", level="full")
             if reference is not None
             else reference_of(place, opened.claimed_content())
         )
-        for what, thing in (("dataset", data), ("reference", found)):
-            if thing is None:
-                message = f"no {what} of {place} lies beside it; name it with --{what}"
-                raise UsageError(message)
-        assert data is not None  # raised above
-        assert found is not None
+        if found is None:
+            message = f"no reference of {place} lies beside it; name it with --reference"
+            raise UsageError(message)
         allowed, known = Allowed(opened, data), Reference(found)
         space = known.space or (allowed.space if needs_space(metrics) else None)
         wanted = Wanted(metrics, taking_in(metrics, opened.document["values"]), space)

@@ -16,7 +16,7 @@ from vcspec.actions.allowed import Allowed
 from vcspec.actions.shown import shown_in
 from vcspec.actions.stored_side import written
 from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, needs_space, taking_in
-from vcspec.actions.validate import checked
+from vcspec.actions.validate import checked, dataset_of
 from vcspec.metrics import compute
 from vcspec.metrics.summary import error_over_cuts
 from vcspec.model.comparison import Comparison, Scores, Side, Space
@@ -43,7 +43,7 @@ DECIMALS = 10
 
 def reference(
     split: Path_,
-    dataset: Path_,
+    dataset: Path_ | None,
     target: Path_,
     *,
     suites: Sequence[str] = DEFAULT,
@@ -54,7 +54,7 @@ def reference(
 
     Args:
         split: a sound split.
-        dataset: the one that it pins.
+        dataset: the one that it pins; None where it lies beside the split, by its digest.
         target: where the reference is written.
         suites: of metrics that predictions are scored by; the first is the one that `score` takes
             unasked.
@@ -66,16 +66,15 @@ def reference(
 
     Raises:
         UnknownName: the standard has no such suite.
-        UsageError: split or dataset are not sound, or the table has no phenotype of what is tested.
+        UsageError: split or dataset are not there or not sound, or the table has no phenotype of
+            what is tested.
         Mismatch: the dataset is not the one that the split pins.
     """
     suites = each_once(suites) or DEFAULT
     metrics = metrics_of(suites)
     require_free(Path(target), overwrite=overwrite)
-    allowed = Allowed(
-        checked(os.fspath(split), "split", level="full"),
-        checked(os.fspath(dataset), "dataset", level="full"),
-    )
+    opened = checked(os.fspath(split), "split", level="full")
+    allowed = Allowed(opened, dataset_of(opened, dataset, level="full"))
     if phenotypes is not None:
         allowed.phenotypes = phenotype_table(Path(phenotypes))
         _require_classes(allowed, Path(phenotypes))

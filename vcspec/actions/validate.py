@@ -162,6 +162,28 @@ def by_digest(
     return None
 
 
+def dataset_of(split: Subject, given: Target | None, *, level: str = "data") -> Subject:
+    """The dataset that a split pins: as given, else found beside it by its digest.
+
+    Args:
+        split: a sound split.
+        given: path or URL; None where it lies beside the split.
+        level: how deep one that is given is looked at.
+
+    Raises:
+        UsageError: none is given, and none lies there; or it is no dataset.
+        Invalid: it breaks a rule.
+    """
+    if given is not None:
+        return checked(os.fspath(given), "dataset", level=level)
+    place = split.store.target
+    found = by_digest(place, "dataset", pinned(split, "dataset"))
+    if found is None:
+        message = f"no dataset of {place} lies beside it; name it with --dataset"
+        raise UsageError(message)
+    return found
+
+
 def _names(place: Path, content: str) -> bool:
     """Whether the digest stands in the store's root documents; a quick look before it is opened."""
     for name in ("manifest.json", "zarr.json", ".zattrs"):

@@ -44,9 +44,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 
 @click.command()
 @click.argument("split")
-@click.option(
-    "--dataset", required=True, metavar="DATASET", help="The dataset that the split pins."
-)
+@click.option("--dataset", metavar="DATASET", help="The dataset that the split pins.")
 @click.option(
     "-o", "--output", "target", required=True, metavar="STORE", help="Where to write the reference."
 )
@@ -69,7 +67,7 @@ def curate(dataset: str, target: str | None, *, overwrite: bool, quiet: bool) ->
 @quiet_option
 def reference(
     split: str,
-    dataset: str,
+    dataset: str | None,
     target: str,
     suites: tuple[str, ...],
     phenotypes: str | None,
@@ -144,9 +142,7 @@ def _to_fill(split: str, target: str, level: str) -> Iterator[str]:
 @click.command()
 @click.argument("name")
 @click.option("--split", required=True, metavar="SPLIT")
-@click.option(
-    "--dataset", required=True, metavar="DATASET", help="The dataset that the split pins."
-)
+@click.option("--dataset", metavar="DATASET", help="The dataset that the split pins.")
 @click.option(
     "-o",
     "--output",
@@ -162,7 +158,7 @@ def _to_fill(split: str, target: str, level: str) -> Iterator[str]:
 def baseline(
     name: str,
     split: str,
-    dataset: str,
+    dataset: str | None,
     target: str,
     level: str,
     *,
