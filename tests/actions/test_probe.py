@@ -89,7 +89,7 @@ def test_what_is_not_there_is_named(screen: tiny.Screen, tmp_path: Path) -> None
 
 
 def test_a_reference_for_other_suites_is_refused_with_how_to_make_it(screen: tiny.Screen) -> None:
-    with pytest.raises(UsageError, match=r"--suite core-1\.0 --suite systema"):
+    with pytest.raises(UsageError, match=r"--suite core-1\.0 --suite systema -o "):
         probe(screen.split, suites=("systema",))
 
 

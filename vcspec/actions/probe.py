@@ -221,7 +221,7 @@ def _require_anchors(stage: Stage, split: Target, suites: Sequence[str]) -> None
         message = (
             f"the reference was made for {', '.join(made_for)} and has no anchors for "
             f"{len(lacking)} metrics, such as {lacking[0]}; make it for these suites: "
-            f"vcspec reference {os.fspath(split)} {asked}"
+            f"vcspec reference {os.fspath(split)} {asked} -o REFERENCE"
         )
         raise UsageError(message)
 
