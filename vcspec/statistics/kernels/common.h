@@ -28,6 +28,29 @@
 #define WIDEST
 #endif
 
+/* What is written for registers of one width; VCSPEC_WIDEST, in bits, leaves out what is wider. */
+#ifndef VCSPEC_WIDEST
+#define VCSPEC_WIDEST 512
+#endif
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define HAS_WIDER
+#define HAVING_512 __attribute__((target("avx512f,avx512bw,avx512vl,fma,bmi")))
+#define HAVING_256 __attribute__((target("avx2,fma")))
+static inline int has_512(void) {
+    return VCSPEC_WIDEST >= 512 && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+}
+static inline int has_256(void) {
+    return VCSPEC_WIDEST >= 256 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+#if defined(__GNUC__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 /* A loop that has the processor's registers for itself. */
 #if defined(__GNUC__)
 #define APART __attribute__((noinline))

@@ -7,10 +7,6 @@
    they are one tie in closed form, and negative values sort below it. */
 #include "common.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #define GATHERED 1048576 /* entries from which on a block is written line by line */
 #define SHORT 24        /* insertion sort up to here */
 #define LARGE 64        /* entries of a bucket from which on it is sorted by digits */
@@ -145,7 +141,7 @@ typedef struct { uint32_t value[LINE]; } Line;
 
 /* Writes a whole line past the cache, which has no use for it. */
 static inline void flush(uint32_t *to, const Line *line) {
-#if defined(__SSE2__)
+#if defined(HAS_WIDER)
     for (int j = 0; j < LINE; j += 4)
         _mm_stream_si128((__m128i *)(to + j), _mm_loadu_si128((const __m128i *)(line->value + j)));
 #else
@@ -269,7 +265,7 @@ API void vcs_index(int64_t features, const int64_t *start, const uint32_t *value
 
 /* Of a window of sorted values, how many are below this one, and how many are not above it. */
 static inline void look(const uint32_t *window, uint32_t value, int64_t *below, int64_t *upto) {
-#if defined(__SSE2__)
+#if defined(HAS_WIDER)
     const __m128i sign = _mm_set1_epi32((int)SIGN);
     const __m128i own = _mm_xor_si128(_mm_set1_epi32((int)value), sign);
     __m128i less[4], more[4];
@@ -293,31 +289,62 @@ static inline void look(const uint32_t *window, uint32_t value, int64_t *below, 
 #endif
 }
 
+/* The same on processors that compare all of a window at a time. */
+#if defined(HAS_WIDER)
+static inline HAVING_512 void look_at_once(const uint32_t *window, uint32_t value, int64_t *below,
+                                           int64_t *upto) {
+    const __m512i all = _mm512_loadu_si512(window), own = _mm512_set1_epi32((int)value);
+    *below = __builtin_ctz(~(unsigned)_mm512_cmplt_epu32_mask(all, own));
+    *upto = __builtin_ctz(~(unsigned)_mm512_cmple_epu32_mask(all, own));
+}
+#endif
+
 /* A value's place: how many of the control are below it, and how many are equal. */
 typedef struct { uint32_t rank, met; } Place;
 
-static APART void place_all(const uint32_t *value, int64_t m, const uint32_t *own, int64_t n,
-                            const uint32_t *index, Place *place) {
-    const int64_t end = n - WINDOW;
-    for (int64_t i = 0; i < m && end < 0; i++) {
+/* Places of all values of a condition at a feature, by the function that looks into a window. */
+#define PLACES(NAME, LOOK)                                                                        \
+    static void NAME(const uint32_t *value, int64_t m, const uint32_t *own, int64_t n,            \
+                     const uint32_t *index, Place *place) {                                       \
+        const int64_t end = n - WINDOW;                                                           \
+        const Index known = index_of(own, n, index);                                              \
+        for (int64_t i = 0; i < m; i++) {                                                         \
+            uint32_t inside = value[i] < known.least ? known.least : value[i];                    \
+            inside = inside > known.most ? known.most : inside;                                   \
+            int64_t from = known.place[bucket_of(&known, inside)], below, upto;                   \
+            from = from > end ? end : from;                                                       \
+            LOOK(own + from, value[i], &below, &upto);                                            \
+            while (below == WINDOW && from < end) {                                               \
+                from = from + WINDOW > end ? end : from + WINDOW;                                 \
+                LOOK(own + from, value[i], &below, &upto);                                        \
+            }                                                                                     \
+            int64_t rank = from + below, met = upto - below;                                      \
+            if (upto == WINDOW && met) met = count_equal(own, rank, n, value[i]); /* rare first */\
+            place[i] = (Place){(uint32_t)rank, (uint32_t)met};                                    \
+        }                                                                                         \
+    }
+
+APART PLACES(place_narrowly, look)
+
+#if defined(HAS_WIDER)
+APART HAVING_512 PLACES(place_widely, look_at_once)
+#endif
+
+static void place_all(const uint32_t *value, int64_t m, const uint32_t *own, int64_t n,
+                      const uint32_t *index, Place *place) {
+    if (n >= WINDOW) {
+#if defined(HAS_WIDER)
+        if (has_512()) {
+            place_widely(value, m, own, n, index, place);
+            return;
+        }
+#endif
+        place_narrowly(value, m, own, n, index, place);
+        return;
+    }
+    for (int64_t i = 0; i < m; i++) {
         int64_t rank = count_below(own, n, value[i]);
         place[i] = (Place){(uint32_t)rank, (uint32_t)count_equal(own, rank, n, value[i])};
-    }
-    if (end < 0) return;
-    const Index known = index_of(own, n, index);
-    for (int64_t i = 0; i < m; i++) {
-        uint32_t inside = value[i] < known.least ? known.least : value[i];
-        inside = inside > known.most ? known.most : inside;
-        int64_t from = known.place[bucket_of(&known, inside)], below, upto;
-        from = from > end ? end : from;
-        look(own + from, value[i], &below, &upto);
-        while (below == WINDOW && from < end) {
-            from = from + WINDOW > end ? end : from + WINDOW;
-            look(own + from, value[i], &below, &upto);
-        }
-        int64_t rank = from + below, met = upto - below;
-        if (upto == WINDOW && met) met = count_equal(own, rank, n, value[i]); /* rare first */
-        place[i] = (Place){(uint32_t)rank, (uint32_t)met};
     }
 }
 
