@@ -45,8 +45,13 @@ def _platform() -> str:
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def compile_kernels(folder: Path, library: Path) -> bool:
+def compile_kernels(folder: Path, library: Path, *flags: str) -> bool:
     """Compile the sources in `folder` to `library`; False where there is no compiler.
+
+    Args:
+        folder: of C sources.
+        library: where the outcome goes, whole or not at all.
+        flags: beside the usual ones.
 
     Raises:
         subprocess.CalledProcessError: there is one, and it refuses the sources.
@@ -57,6 +62,6 @@ def compile_kernels(folder: Path, library: Path) -> bool:
         return False
     draft = library.with_suffix(".partial")
     sources = sorted(str(path) for path in folder.glob("*.c"))
-    subprocess.run([found, *FLAGS, "-o", str(draft), *sources, "-lm"], check=True)
+    subprocess.run([found, *FLAGS, *flags, "-o", str(draft), *sources, "-lm"], check=True)
     draft.replace(library)
     return True

@@ -24,6 +24,7 @@ UNITS = {
     "nanoseconds_a_value": ("CPU a stored value", "ns"),
     "off_u": ("largest difference of U to SciPy's", ""),
     "off_p": ("largest difference of p to SciPy's", ""),
+    "off": ("largest difference to float64, of the mean distance", ""),
     "installed": ("size", "MiB"),
 }
 HEAD = """# Results

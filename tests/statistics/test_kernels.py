@@ -1,15 +1,18 @@
 """The compiled kernels against numpy, bit for bit where both are exact."""
 
-from contextlib import contextmanager
+import ctypes
+import runpy
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.children import ROOT
 
 from vcspec.model.matrix import Rows, rows_of_dense, stack
-from vcspec.statistics import compression, content, distances, moments, ranksum
+from vcspec.statistics import compression, content, distances, kernels, moments, ranksum
 from vcspec.statistics.kernels import call, compiled, narrow, real, scratch
 
 pytestmark = pytest.mark.skipif(compiled() is None, reason="no compiler was at hand")
@@ -168,50 +171,93 @@ def test_distances_are_those_of_scipy_and_equal_rows_are_equally_far(seed, n, m,
     assert distances.pairwise(right, right, squared=squared)[0, m - 1] == 0
 
 
-@pytest.mark.parametrize("kernels", [True, False])
-def test_energy_distances_are_those_of_all_pairs(kernels):
+def energy(one, other):
+    """From all gaps of both samples in extended precision."""
+
+    def mean(left, right):
+        gaps = [np.sqrt(np.square(row.astype(np.longdouble) - right).sum(axis=1)) for row in left]
+        return np.sum(gaps) / (len(left) * (len(right) - (left is right)))
+
+    return float(2 * mean(one, other) - mean(one, one) - mean(other, other))
+
+
+@pytest.mark.parametrize("compiled_ones", [True, False])
+def test_energy_distances_are_those_of_all_pairs(compiled_ones):
     draw = np.random.default_rng(1)
     samples = [draw.normal(shift, 1, (size, 3)) for shift, size in ((0, 9), (1, 12), (0, 2))]
-
-    def mean(one, other):
-        gaps = np.linalg.norm(one[:, np.newaxis] - other, axis=2)
-        same = one is other
-        return gaps.sum() / (len(one) * (len(other) - same))
-
-    wanted = np.array(
-        [
-            [2 * mean(a, b) - mean(a, a) - mean(b, b) if a is not b else 0.0 for b in samples]
-            for a in samples
-        ]
-    )
-    if kernels:
+    wanted = np.array([[energy(a, b) if a is not b else 0.0 for b in samples] for a in samples])
+    with nullcontext() if compiled_ones else without_kernels():
         found = distances.energy_distances(samples)
-    else:
-        with without_kernels():
-            found = distances.energy_distances(samples)
     np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
     assert np.isnan(distances.energy_distances([samples[0], samples[1][:1]])[0, 1])
 
 
-@pytest.mark.parametrize("kernels", [True, False])
-def test_cells_that_nearly_stand_on_both_sides_are_as_near_as_they_are(kernels):
+@pytest.mark.parametrize("compiled_ones", [True, False])
+def test_cells_that_nearly_stand_on_both_sides_are_as_near_as_they_are(compiled_ones):
     """Of their inner products nothing but rounding is left, whose root is no rounding any more."""
     draw = np.random.default_rng(2)
     one = draw.normal(100, 3, (9, 11))
     other = np.concatenate([one[:7] * (1 + 1e-15), one[7:] + 1e-6, one[:1]])
-    samples = [one, other]
+    with nullcontext() if compiled_ones else without_kernels():
+        found = distances.energy_distances([one, other])[0, 1]
+    assert found == pytest.approx(energy(one, other), abs=1e-10)
 
-    def mean(left, right):
-        gaps = np.linalg.norm(left[:, np.newaxis] - right, axis=2)
-        return gaps.sum() / (len(left) * (len(right) - (left is right)))
 
-    wanted = 2 * mean(one, other) - mean(one, one) - mean(other, other)
-    if kernels:
-        found = distances.energy_distances(samples)[0, 1]
-    else:
-        with without_kernels():
-            found = distances.energy_distances(samples)[0, 1]
-    assert found == pytest.approx(wanted, abs=1e-10)
+@pytest.mark.parametrize(
+    ("near", "far", "scale"),
+    [
+        pytest.param(0.1, 0.0, 1.0, id="like samples"),
+        pytest.param(300.0, 0.0, 1.0, id="samples far from each other"),
+        pytest.param(0.1, 3e6, 1.0, id="like samples far from a third"),
+        pytest.param(0.1, 0.0, 1e-30, id="so small that float32 has no squares"),
+        pytest.param(0.1, 0.0, 1e25, id="so large that float32 has no squares"),
+    ],
+)
+def test_many_distances_are_off_by_less_than_one_in_hundred_millions(near, far, scale):
+    draw = np.random.default_rng(3)
+    samples = [draw.normal(shift, 1, (300, 20)) * scale for shift in (0, near, far)]
+    found = distances.energy_distances(samples)
+    typical = np.sqrt(2 * 20) * scale
+    assert distances.MANY <= 300 * 300
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        wanted = energy(samples[one], samples[other])
+        assert abs(found[one, other] - wanted) < 1e-8 * max(typical, wanted)
+
+
+def test_copies_are_at_no_distance_and_what_is_not_finite_has_none():
+    draw = np.random.default_rng(4)
+    one = draw.normal(5, 1, (400, 7))
+    same = np.tile(one[:1], (400, 1))
+    shuffled = one[draw.permutation(400)]
+    found = distances.energy_distances([one, shuffled, same, same + 1e-9])
+    assert found[0, 1] == pytest.approx(energy(one, shuffled), abs=1e-8)
+    assert found[2, 3] == pytest.approx(2 * 1e-9 * np.sqrt(7), rel=1e-5)
+    for hole in (np.nan, np.inf):
+        broken = one.copy()
+        broken[3, 2] = hole
+        assert not np.isfinite(distances.energy_distances([broken, same])[0, 1])
+
+
+@pytest.mark.parametrize("widest", [256, 128])
+def test_processors_with_narrower_registers_come_to_the_same_bits(widest, tmp_path, monkeypatch):
+    draw = np.random.default_rng(5)
+    control = rows_of_dense(uneven(draw, 800, 30, share=0.9, shift=0.0))
+    rows = rows_of_dense(uneven(draw, 900, 30, share=0.5, shift=0.2))
+    samples = [draw.normal(shift, 1, (size, 11)) for shift, size in ((0, 301), (0.1, 170))]
+
+    def outcome():
+        ranks = ranksum.SortedControl.of(control).compare_all(rows, np.arange(4) * 300)
+        return [ranks.u, ranks.ties, ranks.p_value, distances.energy_distances(samples)]
+
+    found = outcome()
+    build = runpy.run_path(str(ROOT / "hatch_build.py"))
+    library = tmp_path / "narrow.so"
+    if not build["compile_kernels"](ROOT / build["FOLDER"], library, f"-DVCSPEC_WIDEST={widest}"):
+        pytest.skip("no compiler is at hand")
+    narrow_library = kernels._declared(ctypes.CDLL(str(library)))
+    monkeypatch.setattr(kernels, "compiled", lambda: narrow_library)
+    for one, other in zip(found, outcome(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @DRAWN

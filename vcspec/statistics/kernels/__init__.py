@@ -1,6 +1,7 @@
 """Compiled kernels, as functions on numpy arrays; absent where no compiler was at hand.
 
-Whoever has a kernel also has a numpy way to the same bits, and asks `compiled()` which to take.
+Whoever has a kernel also has a numpy way to the same bits, or for distances to the same numbers but
+for rounding, and asks `compiled()` which to take.
 """
 
 import ctypes
@@ -39,7 +40,7 @@ def _declared(library: Any) -> Any:
             "vcs_canonical",
             "vcs_fingerprints",
         ),
-        ctypes.c_double: ("vcs_sum_of_roots",),
+        ctypes.c_double: ("vcs_sum_of_distances", "vcs_sum_of_exact_distances"),
         None: (
             "vcs_index",
             "vcs_scan",

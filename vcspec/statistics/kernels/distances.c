@@ -76,46 +76,129 @@ API void vcs_pairwise(int64_t n, int64_t m, int64_t features, const double *left
     else absolute(n, m, features, left, right, out);
 }
 
-static double squared_gap(const double *a, const double *b, int64_t width) {
-    double sum = 0.0;
-    for (int64_t k = 0; k < width; k++) {
-        double d = a[k] - b[k];
-        sum += d * d;
+/* Sums of Euclidean distances between rows, in single or in double precision. Both sides come in
+   blocks of STEP rows, the left as (blocks, STEP, width), the right as (blocks, width, STEP), with
+   zeros for the rows that are missing in the last. A distance is the root of one chain of fused
+   multiplications and additions, feature by feature; the distances of a row of the right side are
+   added in double precision in the order of the left, and those sums in the order of the right. So
+   the bits are the same in each of the versions. */
+#define STEP 16
+
+#if defined(HAS_WIDER)
+
+#define SUM_OF_DISTANCES(NAME, HAVING, ROWS, PARTS, REAL, REALS, SUMS, ZERO, LOAD, SPREAD,        \
+                         SUBTRACT, FUSED, ROOT, ADD, STORE)                                       \
+    static APART HAVING double NAME(int64_t n, int64_t m, int64_t width, const REAL *left,        \
+                                    const REAL *right) {                                          \
+        double total = 0.0;                                                                       \
+        for (int64_t j = 0; j < m; j += STEP, right += STEP * width) {                            \
+            SUMS;                                                                                 \
+            double column[STEP];                                                                  \
+            for (int64_t i = 0; i < n; i += ROWS) {                                               \
+                const REAL *own = left + i * width;                                               \
+                REALS squares[ROWS][PARTS];                                                       \
+                for (int r = 0; r < ROWS; r++)                                                    \
+                    for (int p = 0; p < PARTS; p++) squares[r][p] = ZERO();                       \
+                for (int64_t k = 0; k < width; k++) {                                             \
+                    REALS there[PARTS];                                                           \
+                    UNROLLED for (int p = 0; p < PARTS; p++)                                      \
+                        there[p] = LOAD(right + k * STEP + p * (STEP / PARTS));                   \
+                    UNROLLED for (int r = 0; r < ROWS; r++) {                                     \
+                        REALS here = SPREAD(own[r * width + k]);                                  \
+                        UNROLLED for (int p = 0; p < PARTS; p++) {                                \
+                            REALS gap = SUBTRACT(there[p], here);                                 \
+                            squares[r][p] = FUSED(gap, gap, squares[r][p]);                       \
+                        }                                                                         \
+                    }                                                                             \
+                }                                                                                 \
+                UNROLLED for (int r = 0; r < ROWS; r++) {                                         \
+                    if (i + r >= n) break;                                                        \
+                    UNROLLED for (int p = 0; p < PARTS; p++) {                                    \
+                        REALS root = ROOT(squares[r][p]);                                         \
+                        ADD(p, root);                                                             \
+                    }                                                                             \
+                }                                                                                 \
+            }                                                                                     \
+            STORE;                                                                                \
+            for (int64_t l = 0; l < STEP && j + l < m; l++) total += column[l];                   \
+        }                                                                                         \
+        return total;                                                                             \
     }
-    return sum;
+
+#define LOW_8(x) _mm512_cvtps_pd(_mm512_castps512_ps256(x))
+#define HIGH_8(x) _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))
+#define LOW_4(x) _mm256_cvtps_pd(_mm256_castps256_ps128(x))
+#define HIGH_4(x) _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1))
+
+#define SUMS_BY_8 __m512d sum[2] = {_mm512_setzero_pd(), _mm512_setzero_pd()}
+#define STORE_8 _mm512_storeu_pd(column, sum[0]), _mm512_storeu_pd(column + 8, sum[1])
+#define ADD_SINGLE_8(p, x) \
+    sum[0] = _mm512_add_pd(sum[0], LOW_8(x)), sum[1] = _mm512_add_pd(sum[1], HIGH_8(x))
+#define ADD_DOUBLE_8(p, x) sum[p] = _mm512_add_pd(sum[p], x)
+
+#define SUMS_BY_4 \
+    __m256d sum[4]; \
+    for (int q = 0; q < 4; q++) sum[q] = _mm256_setzero_pd()
+#define STORE_4 \
+    for (int q = 0; q < 4; q++) _mm256_storeu_pd(column + 4 * q, sum[q])
+#define ADD_SINGLE_4(p, x)                                     \
+    sum[2 * p] = _mm256_add_pd(sum[2 * p], LOW_4(x)),          \
+          sum[2 * p + 1] = _mm256_add_pd(sum[2 * p + 1], HIGH_4(x))
+#define ADD_DOUBLE_4(p, x) sum[p] = _mm256_add_pd(sum[p], x)
+
+SUM_OF_DISTANCES(single_by_16, HAVING_512, 16, 1, float, __m512, SUMS_BY_8, _mm512_setzero_ps,
+                 _mm512_loadu_ps, _mm512_set1_ps, _mm512_sub_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
+                 ADD_SINGLE_8, STORE_8)
+SUM_OF_DISTANCES(double_by_8, HAVING_512, 8, 2, double, __m512d, SUMS_BY_8, _mm512_setzero_pd,
+                 _mm512_loadu_pd, _mm512_set1_pd, _mm512_sub_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
+                 ADD_DOUBLE_8, STORE_8)
+SUM_OF_DISTANCES(single_by_8, HAVING_256, 4, 2, float, __m256, SUMS_BY_4, _mm256_setzero_ps,
+                 _mm256_loadu_ps, _mm256_set1_ps, _mm256_sub_ps, _mm256_fmadd_ps, _mm256_sqrt_ps,
+                 ADD_SINGLE_4, STORE_4)
+SUM_OF_DISTANCES(double_by_4, HAVING_256, 2, 4, double, __m256d, SUMS_BY_4, _mm256_setzero_pd,
+                 _mm256_loadu_pd, _mm256_set1_pd, _mm256_sub_pd, _mm256_fmadd_pd, _mm256_sqrt_pd,
+                 ADD_DOUBLE_4, STORE_4)
+
+#endif
+
+#define ONE_BY_ONE(NAME, REAL, FUSED, ROOT)                                                       \
+    static double NAME(int64_t n, int64_t m, int64_t width, const REAL *left,                     \
+                       const REAL *right) {                                                       \
+        double total = 0.0;                                                                       \
+        for (int64_t j = 0; j < m; j += STEP, right += STEP * width) {                            \
+            double column[STEP] = {0};                                                            \
+            for (int64_t i = 0; i < n; i++) {                                                     \
+                REAL squares[STEP] = {0};                                                         \
+                for (int64_t k = 0; k < width; k++)                                               \
+                    for (int l = 0; l < STEP; l++) {                                              \
+                        REAL gap = right[k * STEP + l] - left[i * width + k];                     \
+                        squares[l] = FUSED(gap, gap, squares[l]);                                 \
+                    }                                                                             \
+                for (int l = 0; l < STEP; l++) column[l] += ROOT(squares[l]);                     \
+            }                                                                                     \
+            for (int64_t l = 0; l < STEP && j + l < m; l++) total += column[l];                   \
+        }                                                                                         \
+        return total;                                                                             \
+    }
+ONE_BY_ONE(single_by_1, float, fmaf, sqrtf)
+ONE_BY_ONE(double_by_1, double, fma, sqrt)
+
+/* The sum over all pairs of n and m rows, from single precision. */
+API double vcs_sum_of_distances(int64_t n, int64_t m, int64_t width, const float *left,
+                                const float *right) {
+#if defined(HAS_WIDER)
+    if (has_512()) return single_by_16(n, m, width, left, right);
+    if (has_256()) return single_by_8(n, m, width, left, right);
+#endif
+    return single_by_1(n, m, width, left, right);
 }
 
-/* Sum of Euclidean distances, from inner products (n, m) and the squared lengths of both sides. Of a
-   pair whose squared distance is below `near` of both lengths, of which inner products leave nothing
-   but rounding, from the rows themselves, (n, width) and (m, width). */
-API WIDE double vcs_sum_of_roots(int64_t n, int64_t m, const double *products, const double *left,
-                                 const double *right, int64_t width, const double *rows,
-                                 const double *columns, const double *near) {
-    double sum = 0.0, share = *near;
-    for (int64_t i = 0; i < n; i++) {
-        double lane[8] = {0}, close[8] = {0};
-        const double *own = products + i * m;
-        int64_t j = 0;
-        for (; j + 8 <= m; j += 8)
-            for (int l = 0; l < 8; l++) {
-                double both = left[i] + right[j + l], d = both - 2.0 * own[j + l];
-                close[l] += d < share * both ? 1.0 : 0.0;
-                lane[l] += sqrt(d > 0.0 ? d : 0.0);
-            }
-        for (int l = 0; j + l < m; l++) {
-            double both = left[i] + right[j + l], d = both - 2.0 * own[j + l];
-            close[l] += d < share * both ? 1.0 : 0.0;
-            lane[l] += sqrt(d > 0.0 ? d : 0.0);
-        }
-        double found = rows == columns ? -1.0 : 0.0; /* a row of one side is near itself */
-        for (int l = 0; l < 8; l++) found += close[l];
-        for (j = 0; found > 0.0 && j < m; j++) {
-            double both = left[i] + right[j], d = both - 2.0 * own[j];
-            if (d < share * both)
-                lane[0] += sqrt(squared_gap(rows + i * width, columns + j * width, width)) -
-                           sqrt(d > 0.0 ? d : 0.0);
-        }
-        for (int l = 0; l < 8; l++) sum += lane[l];
-    }
-    return sum;
+/* The same from double precision. */
+API double vcs_sum_of_exact_distances(int64_t n, int64_t m, int64_t width, const double *left,
+                                      const double *right) {
+#if defined(HAS_WIDER)
+    if (has_512()) return double_by_8(n, m, width, left, right);
+    if (has_256()) return double_by_4(n, m, width, left, right);
+#endif
+    return double_by_1(n, m, width, left, right);
 }
