@@ -112,7 +112,7 @@ def _documents(
     asked = [name for name in names if name not in known]
     bodies = place.objects(folder).read_many([(name, None, None) for name in asked])
     read = {
-        name: parsed(body, schema, f"{place.url}/{folder}/{name}")
+        name: parsed(bytes(body), schema, f"{place.url}/{folder}/{name}")
         for name, body in zip(asked, bodies, strict=True)
     }
     return {name: known[name] if name in known else read[name] for name in names}

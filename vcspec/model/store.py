@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # names, metadata and bytes are read without numpy
     from vcspec.model.matrix import AnyArray, Rows
 
 PIECE_ROWS = 16_384  # a multiple of the digests' tiles; as Python's text they take 2 MB
+Body = bytes | memoryview
+"""Bytes of an object; a view where they are many, of memory that others look at as well."""
 
 
 @dataclass(frozen=True)

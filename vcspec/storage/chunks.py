@@ -7,7 +7,7 @@ from math import prod
 from threading import Lock
 
 from vcspec.model.matrix import AnyArray
-from vcspec.model.store import Damaged, Node, StoredObject
+from vcspec.model.store import Body, Damaged, Node, StoredObject
 from vcspec.storage.compressors import BadChunk
 from vcspec.storage.decoding import ABSENT, shard_index
 from vcspec.storage.objects import LocalObjects, Objects, Wanted
@@ -52,7 +52,7 @@ class Step:
         """What names the chunk in its store."""
         return self.part.node.path, self.place
 
-    def decode(self, data: Mapping[Key, bytes], out: AnyArray) -> AnyArray | None:
+    def decode(self, data: Mapping[Key, Body], out: AnyArray) -> AnyArray | None:
         """Put what the part has of the chunk into `out`.
 
         Returns:
@@ -116,7 +116,7 @@ class ChunkReader:
         self._objects = objects
         self._stored = stored
         self._indices: dict[str, AnyArray] = {}
-        self._heads: dict[str, bytes] = {}
+        self._heads: dict[str, bytes] = {}  # copies, which hold no larger memory
         self._name = object()  # by which its chunks are known among those kept
 
     def read(
@@ -189,7 +189,7 @@ class ChunkReader:
             if recipe is not None and recipe.index_at == "start":
                 kept.update(unknown)
         bodies = self._objects.read_many(list(spans.values()), alone=True)
-        found = dict(zip(spans, bodies, strict=True))
+        found = dict(zip(spans, map(bytes, bodies), strict=True))
         self._heads.update({name: found[name] for name in kept})
         return [
             [found[name] if name in found else self._heads[name] for name in names]
@@ -207,7 +207,7 @@ class ChunkReader:
                 needed.update({name: part for name in names if name not in self._indices})
         unread = [name for name in needed if name not in self._heads]
         data = self._bytes([(name, *self._index_range(name, needed[name])) for name in unread])
-        self._heads.update(zip(unread, data, strict=True))
+        self._heads.update(zip(unread, map(bytes, data), strict=True))
         for name, part in needed.items():
             try:
                 self._indices[name] = shard_index(part.recipe, self._heads[name])
@@ -244,11 +244,11 @@ class ChunkReader:
             raise Damaged(part.node.path, reason)
         return (name, offset, offset + length), length
 
-    def _fetch(self, turn: Sequence[Step]) -> dict[Key, bytes]:
+    def _fetch(self, turn: Sequence[Step]) -> dict[Key, Body]:
         places = {step.key: step.wanted for step in turn}
         return dict(zip(places, self._bytes(list(places.values())), strict=True))
 
-    def _bytes(self, wanted: list[Wanted]) -> list[bytes]:
+    def _bytes(self, wanted: list[Wanted]) -> list[Body]:
         """The bytes of each place; neighbours in one object are read in one go."""
         runs: list[Wanted] = []
         owner: list[int] = []

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.model.store import Body
+
 Bytes = NDArray[np.uint8]
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_BLOCK = 131_072  # what a block may decode to at most
@@ -18,7 +20,7 @@ class BadChunk(ValueError):
     """Bytes that are not the chunk they should be."""
 
 
-def expand_into(name: str, body: bytes, out: Bytes) -> None:
+def expand_into(name: str, body: Body, out: Bytes) -> None:
     """Expand `body` into all of `out`, which must be contiguous.
 
     Raises:
@@ -34,7 +36,7 @@ def expand_into(name: str, body: bytes, out: Bytes) -> None:
     _run(name, body, out)
 
 
-def expanded(name: str, body: bytes, most: int) -> bytes | Bytes:
+def expanded(name: str, body: Body, most: int) -> Body | Bytes:
     """`body` expanded to whatever size it has.
 
     Raises:
@@ -79,7 +81,7 @@ def _codec(name: str) -> Any:
     return {"blosc": numcodecs.Blosc, "zstd": numcodecs.Zstd, "lz4": numcodecs.LZ4}[name]()
 
 
-def _run(name: str, body: bytes, out: Bytes | None) -> Any:
+def _run(name: str, body: Body, out: Bytes | None) -> Any:
     try:
         return _codec(name).decode(body, out)
     except (RuntimeError, ValueError) as error:
@@ -87,20 +89,20 @@ def _run(name: str, body: bytes, out: Bytes | None) -> Any:
         raise BadChunk(message) from error
 
 
-def _inflated_into(body: bytes, out: Bytes, window: int) -> None:
+def _inflated_into(body: Body, out: Bytes, window: int) -> None:
     # One byte too many is enough to see that it is too much.
     plain = _inflate(body, out.nbytes + 1, window)
     require(len(plain), out.nbytes)
     out[:] = np.frombuffer(plain, np.uint8)
 
 
-def _inflated(body: bytes, most: int, window: int) -> bytes:
+def _inflated(body: Body, most: int, window: int) -> bytes:
     plain = _inflate(body, most + 1, window)
     _limit(len(plain), most)
     return plain
 
 
-def _inflate(body: bytes, most: int, window: int) -> bytes:
+def _inflate(body: Body, most: int, window: int) -> bytes:
     try:
         return zlib.decompressobj(wbits=window).decompress(body, most)
     except zlib.error as error:
@@ -108,7 +110,7 @@ def _inflate(body: bytes, most: int, window: int) -> bytes:
         raise BadChunk(message) from error
 
 
-def _blosc_size(body: bytes) -> int:
+def _blosc_size(body: Body) -> int:
     # The decoder fills a larger buffer without a word: the sizes in the header are compared first.
     if len(body) < 16:
         require(len(body), 16)
@@ -117,13 +119,13 @@ def _blosc_size(body: bytes) -> int:
     return int(size)
 
 
-def _lz4_size(body: bytes) -> int:
+def _lz4_size(body: Body) -> int:
     if len(body) < 4:
         require(len(body), 4)
     return int.from_bytes(body[:4], "little")
 
 
-def zstd_content_size(frame: bytes) -> int | None:
+def zstd_content_size(frame: Body) -> int | None:
     """Decoded size that a Zstandard frame states; None where it states none.
 
     Source: RFC 8878, section 3.1.1.
@@ -136,7 +138,7 @@ def zstd_content_size(frame: bytes) -> int | None:
     return (stated + 256 * (size == 2)) if size else None
 
 
-def _zstd_header(frame: bytes) -> tuple[int, int]:
+def _zstd_header(frame: Body) -> tuple[int, int]:
     """Length of the frame's header, and of the size at its end."""
     if frame[:4] != ZSTD_MAGIC or len(frame) < 6:
         message = "not a Zstandard frame"
@@ -147,7 +149,7 @@ def _zstd_header(frame: bytes) -> tuple[int, int]:
     return 5 + (1 - single) + (0, 1, 2, 4)[described & 3] + size, size
 
 
-def zstd_bound(frame: bytes) -> int:
+def zstd_bound(frame: Body) -> int:
     """Bytes that a Zstandard frame of unknown size decodes to at most, by its blocks.
 
     Raises:
@@ -167,7 +169,7 @@ def zstd_bound(frame: bytes) -> int:
 
 
 INFLATED: Mapping[str, int] = {"gzip": 31, "zlib": 15}
-SIZES: Mapping[str, Callable[[bytes], int | None]] = {
+SIZES: Mapping[str, Callable[[Body], int | None]] = {
     "blosc": _blosc_size,
     "lz4": _lz4_size,
     "zstd": zstd_content_size,

@@ -1,21 +1,22 @@
 """Chunks decoded straight into the caller's memory, as their recipe says."""
 
-import struct
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from vcspec.model.matrix import AnyArray
+from vcspec.model.store import Body
 from vcspec.standard import standard
 from vcspec.storage.compressors import BadChunk, Bytes, expand_into, expanded, require
 from vcspec.storage.recipes import CHECKSUM, Recipe
 
 ABSENT = 2**64 - 1
+RESIDUE = 0x48674BC7  # crc32c of any bytes with their own crc32c behind them
 LENGTH = 4  # bytes of the length before each string, and of their number before all
 
 
-def shard_index(recipe: Recipe, data: bytes) -> AnyArray:
+def shard_index(recipe: Recipe, data: Body) -> AnyArray:
     """(*chunks along each axis, 2) offset and length of each chunk of a shard, from its index.
 
     Raises:
@@ -28,18 +29,18 @@ def shard_index(recipe: Recipe, data: bytes) -> AnyArray:
     return np.frombuffer(body, recipe.index_type).reshape(*recipe.per_object, 2)
 
 
-def _unchecked(data: bytes) -> bytes:
+def _unchecked(data: Body) -> Body:
     """The bytes before their checksum, which must be right."""
     from google_crc32c import value
 
-    body, stated = data[:-CHECKSUM], data[-CHECKSUM:]
-    if len(stated) < CHECKSUM or struct.unpack("<I", stated)[0] != value(body):
+    whole = bytes(data)  # a copy of a view alone
+    if len(whole) < CHECKSUM or value(whole) != RESIDUE:
         message = "the checksum crc32c differs"
         raise BadChunk(message)
-    return body
+    return memoryview(whole)[:-CHECKSUM]
 
 
-def decode_into(recipe: Recipe, data: bytes, out: AnyArray) -> None:
+def decode_into(recipe: Recipe, data: Body, out: AnyArray) -> None:
     """Decode one whole chunk into `out`, of the chunk's shape, contiguous, in machine order.
 
     Raises:
@@ -63,7 +64,7 @@ def _flat(out: AnyArray) -> Bytes:
     return out.reshape(-1).view(np.uint8)
 
 
-def _texts(recipe: Recipe, body: bytes) -> AnyArray:
+def _texts(recipe: Recipe, body: Body) -> AnyArray:
     """The strings of one chunk."""
     plain = expanded(recipe.compressor, body, int(standard().limits["chunk_bytes"]))
     stated = int.from_bytes(bytes(plain[:LENGTH]), "little")

@@ -153,7 +153,7 @@ def _read(objects: Objects, names: list[str]) -> list[tuple[str, bytes | Excepti
             return [(names[0], error)]
         half = len(names) // 2
         return _read(objects, names[:half]) + _read(objects, names[half:])
-    return list(zip(names, bodies, strict=True))
+    return [(name, bytes(body)) for name, body in zip(names, bodies, strict=True)]
 
 
 def _given(body: bytes | Exception) -> bytes:

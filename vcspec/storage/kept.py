@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from itertools import pairwise
 
-from vcspec.model.store import StoredObject
+from vcspec.model.store import Body, StoredObject
 from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
 
 WHOLE_BYTES = 33_554_432  # larger objects are read in ranges
@@ -40,11 +40,11 @@ class KeptObjects:
         self.digests: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._coming: dict[str, Future[bytes]] = {}
-        self._recent: OrderedDict[str, bytes] = OrderedDict()
-        self._finished: OrderedDict[str, bytes] = OrderedDict()  # read to their end
+        self._coming: dict[str, Future[Body]] = {}
+        self._recent: OrderedDict[str, Body] = OrderedDict()
+        self._finished: OrderedDict[str, Body] = OrderedDict()  # read to their end
         self._held = 0
-        self._foreseen: dict[str, bytes] = {}
+        self._foreseen: dict[str, Body] = {}
         self._room = FORESEEN_BYTES
         self._whole_bytes = SMALL_BYTES
         self._hashes = True
@@ -114,9 +114,9 @@ class KeptObjects:
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the object, all or from `start` to `stop`."""
-        return self.read_many([(name, start, stop)])[0]
+        return bytes(self.read_many([(name, start, stop)])[0])
 
-    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[Body]:
         """Bytes of each, as `Objects.read_many` says."""
         whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
         bodies = self._held_of(wanted) | self._bodies(dict.fromkeys(whole))
@@ -134,7 +134,7 @@ class KeptObjects:
     def _comes_whole(self, name: str) -> bool:
         return self._sizes.get(name, WHOLE_BYTES + 1) <= self._whole_bytes
 
-    def _held_of(self, wanted: Sequence[Wanted]) -> dict[str, bytes]:
+    def _held_of(self, wanted: Sequence[Wanted]) -> dict[str, Body]:
         with self._lock:
             names = dict.fromkeys(name for name, *_ in wanted)
             return {name: held for name in names if (held := self._kept(name)) is not None}
@@ -149,7 +149,7 @@ class KeptObjects:
                 oldest = (self._finished or self._recent).popitem(last=False)
                 self._held -= len(oldest[1])
 
-    def _bodies(self, names: Iterable[str]) -> dict[str, bytes]:
+    def _bodies(self, names: Iterable[str]) -> dict[str, Body]:
         """Whole objects, each fetched by one thread alone."""
         with self._lock:
             found = {name: held for name in names if (held := self._kept(name)) is not None}
@@ -186,14 +186,14 @@ class KeptObjects:
         except RuntimeError as error:  # the system has no thread left
             self._lost(new, error)
 
-    def _kept(self, name: str) -> bytes | None:
+    def _kept(self, name: str) -> Body | None:
         for held in (self._recent, self._finished):
             if name in held:
                 held.move_to_end(name)
                 return held[name]
         return self._foreseen.get(name)
 
-    def _fetched(self, names: list[str]) -> dict[str, bytes]:
+    def _fetched(self, names: list[str]) -> dict[str, Body]:
         if not names:
             return {}
         try:
@@ -225,7 +225,7 @@ class KeptObjects:
                 self._coming.pop(name).set_exception(error)
                 self._held -= self._sizes[name]
 
-    def _ranges(self, wanted: Sequence[Wanted]) -> list[bytes]:
+    def _ranges(self, wanted: Sequence[Wanted]) -> list[Body]:
         """Bytes of each; ranges of one object that lie near each other are read in one go."""
         runs: list[Wanted] = []
         run_of: dict[Wanted, int] = {}
@@ -265,7 +265,7 @@ def _merged(run: Wanted, one: Wanted) -> Wanted | None:
     return (name, start, end) if near else None
 
 
-def _cut(body: bytes, start: int | None, stop: int | None, *, first: int = 0) -> bytes:
+def _cut(body: Body, start: int | None, stop: int | None, *, first: int = 0) -> Body:
     """Bytes `start` to `stop` of an object of which `body` begins at `first`."""
     if start is None:
         return body

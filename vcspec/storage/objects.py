@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from vcspec.model.address import climbs, has_user, shown, without_user
 from vcspec.model.errors import Refused, Unreadable, VcspecError
-from vcspec.model.store import StoredObject
+from vcspec.model.store import Body, StoredObject
 from vcspec.standard import standard
 from vcspec.storage.anonymous import anonymous_options
 from vcspec.storage.quick_s3 import QuickS3, quick_s3
@@ -72,8 +72,10 @@ class Objects(Protocol):
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the object, all or from `start` to `stop`."""
 
-    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> Sequence[Body]:
         """What `read` says of each (name, start, stop), in the order asked, at once where it pays.
+
+        Large ones may be views of memory that others look at as well.
 
         Args:
             wanted: what is read.
@@ -297,11 +299,11 @@ class RemoteObjects(_Tally):
 
     def read(self, name: str, start: int | None = None, stop: int | None = None) -> bytes:
         """Bytes of the key."""
-        return self.read_many([(name, start, stop)])[0]
+        return bytes(self.read_many([(name, start, stop)])[0])
 
-    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[bytes]:  # noqa: ARG002
+    def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[Body]:  # noqa: ARG002
         """Bytes of each; `AT_ONCE` requests are under way at a time."""
-        found = [b""] * len(wanted)
+        found: list[Body] = [b""] * len(wanted)
         # No server can be asked for a range of no bytes.
         places = [
             at for at, (_, start, stop) in enumerate(wanted) if start is None or start != stop
@@ -354,11 +356,11 @@ class RemoteObjects(_Tally):
         except Exception as error:  # noqa: BLE001 - drivers raise what they like
             return error
 
-    def _body(self, asked: Wanted, answer: Any) -> bytes:
+    def _body(self, asked: Wanted, answer: Any) -> Body:
         name, start, stop = asked
         if isinstance(answer, Exception):
             raise _failure(self._key(name), answer) from answer
-        body = bytes(answer)
+        body: Body = answer if isinstance(answer, memoryview) else bytes(answer)
         self._count(0, len(body))
         if start is not None and stop is not None and len(body) > stop - start:
             return body[start:stop]  # a simple web server knows no ranges and sends the whole

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vcspec.model.matrix import AnyArray
-from vcspec.model.store import Node
+from vcspec.model.store import Body, Node
 from vcspec.statistics.kernels import scratch
 from vcspec.storage.decoding import decode_into
 from vcspec.storage.recipes import Recipe
@@ -59,7 +59,7 @@ class Part:
         view: AnyArray = out[box]  # an array, even where there is no axis
         return view if view.flags.c_contiguous and self.is_within(place) else None
 
-    def decoded(self, data: bytes, into: AnyArray | None = None) -> AnyArray:
+    def decoded(self, data: Body, into: AnyArray | None = None) -> AnyArray:
         """A whole chunk, in room of its own if it is not given any.
 
         Raises:

@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vcspec.model.store import Body
+
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
@@ -27,6 +29,8 @@ OTHERS = (
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
 )
 BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")  # the same, where there is a certificate
+
+LARGE = 65_536  # bytes that are given without a copy
 
 Asked = tuple[str, int | None, int | None]
 Work = Callable[[], Coroutine[Any, Any, Any]]
@@ -47,10 +51,10 @@ class QuickS3:
         self._at_once = at_once
         self._works = True
 
-    def answers(self, asked: Sequence[Asked]) -> list[bytes | None]:
+    def answers(self, asked: Sequence[Asked]) -> list[Body | None]:
         """For each (`bucket/key`, start, stop) its bytes; None where the driver has to be asked."""
         found = self._awaited([partial(self._bytes, *one) for one in asked])
-        return [None if one is None else bytes(one) for one in found]
+        return [None if one is None else _body(one) for one in found]
 
     def size(self, key: str) -> int | None:
         """Bytes of an object; None where the driver has to be asked."""
@@ -119,6 +123,10 @@ class QuickS3:
         bucket = root.partition("/")[0]
         pages = obstore.list(self._store, _name(root) or None)
         return {f"{bucket}/{one['path']}": one["size"] async for page in pages for one in page}
+
+
+def _body(found: Any) -> Body:
+    return memoryview(found) if len(found) > LARGE else bytes(found)
 
 
 def _name(key: str) -> str:
