@@ -1,7 +1,7 @@
 """score: a prediction against its split's reference, or against measured cells, as a scorecard."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from vcspec.actions.shown import share_shown, shown_by
 from vcspec.actions.stored_side import conditions_of, controls_of, in_store, space_of
 from vcspec.actions.suites import DEFAULT, Wanted, each_once, metrics_of, taking_in
 from vcspec.actions.traffic import Traffic, tell_traffic, traffic_of
-from vcspec.actions.validate import by_digest, checked, examined, pinned, require_valid
+from vcspec.actions.validate import by_digest, checked, examined, opening, pinned, require_valid
 from vcspec.engine.budget import give_back
 from vcspec.engine.cells import Scale, StoredCells
 from vcspec.engine.controls import StoredControl
@@ -224,8 +224,9 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     metrics_of(suites)
     chosen = settings or settings_in_force()
     with chosen.in_force():
+        truth = None if reference is None else opening(reference, "reference", level="full")
         subject = opened_predictions(os.fspath(predictions), split, partial=partial)
-        found = _truth(subject, reference, dataset, suites, cached=cached)
+        found = _truth(subject, truth, dataset, suites, cached=cached)
         asked = tuple(suites) or tuple(found.suites[:1])
         metrics = tuple(metrics_of(asked))
         wanted = Wanted(list(metrics), taking_in(metrics, found.values), found.space)
@@ -309,7 +310,7 @@ def _side(subject: Subject, found: Truth, wanted: Wanted, *, partial: bool) -> S
 
 def _truth(
     subject: Subject,
-    reference: Target | None,
+    reference: Callable[[], Subject] | None,
     dataset: Target | None,
     suites: Sequence[str],
     *,
@@ -331,11 +332,11 @@ def _published(kind: str, content: str, subject: Subject, **how: str) -> str | N
     return published(kind, content, settings=subject.settings, **how)
 
 
-def _reference(subject: Subject, given: Target | None) -> Reference:
+def _reference(subject: Subject, given: Callable[[], Subject] | None) -> Reference:
     split = subject.companions["split"]
     answered = split.claimed_content()
     if given is not None:
-        found: Subject | None = checked(os.fspath(given), "reference", level="full")
+        found: Subject | None = given()
     else:
         from vcspec.storage.store_cache import is_kept  # takes long to load
 

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vcspec.actions.traffic import tell_traffic, traffic_of
+from vcspec.engine.ahead import begun
 from vcspec.engine.settings import Settings, settings_in_force
 from vcspec.model import manifest
 from vcspec.model.errors import Invalid, Refused, Unreadable, UsageError
@@ -68,6 +70,8 @@ def examined(
         raise UsageError(message)
     name = os.fspath(target)
     with (settings or settings_in_force()).in_force():
+        known = {} if level == "metadata" else given
+        coming = {kind: opening(place, kind) for kind, place in known.items() if place is not None}
         try:
             subject = Subject(open_store(name, brief=level == "metadata"))
             subject.skeleton  # noqa: B018 - reading it here finds out whether the place can be read
@@ -75,7 +79,7 @@ def examined(
             return _refused(name, level, str(error)), None
         except (Unreadable, OSError) as error:
             return unreadable(name, level, error), None
-        subject.companions = companions(subject, given, level)
+        subject.companions = companions(subject, coming, level)
         report = examine(subject, level, name)
     return replace(report, facts=_facts(subject, report) | _promise(subject, report)), subject
 
@@ -89,15 +93,14 @@ def _refused(name: str, level: str, reason: str) -> Report:
 
 
 def companions(
-    subject: Subject, given: Mapping[str, Target | None], level: str = "data"
+    subject: Subject, given: Mapping[str, Callable[[], Subject]], level: str
 ) -> dict[str, Subject]:
     """The artefacts that `subject` pins: as given, else found beside it by their digest."""
     found: dict[str, Subject] = {}
     wanted = NEEDED.get(subject.kind, ()) if level != "metadata" else ()
     for kind in wanted:
-        place = given.get(kind)
-        if place is not None:
-            found[kind] = checked(os.fspath(place), kind)
+        if kind in given:
+            found[kind] = given[kind]()
         elif level != "data" or kind == "split":
             beside = by_digest(subject.store.target, kind, pinned(subject, kind))
             if beside is not None:
@@ -110,6 +113,17 @@ def pinned(subject: Subject, kind: str) -> str:
     document = subject.document
     pin = (document.get("datasets") or [{}])[0] if kind == "dataset" else document.get(kind)
     return str(pin.get("content", "")) if isinstance(pin, dict) else ""
+
+
+def opening(place: Target, kind: str, *, level: str = "axes") -> Callable[[], Subject]:
+    """What gives the artefact at `place`, `checked`: begun at once where the place is far away."""
+    name = os.fspath(place)
+    work = partial(checked, name, kind, level=level)
+    try:
+        is_far = local_path(name) is None
+    except Refused:  # told when it is opened
+        is_far = False
+    return begun(work).result if is_far else work
 
 
 def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
@@ -126,6 +140,7 @@ def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
         Invalid: it breaks a rule; the error carries the report, and ends with its exit code.
     """
     subject = Subject(open_store(place), settings=settings_in_force().here)
+    subject.skeleton  # noqa: B018 - asked for before rules are loaded, which another thread may do
     report = examine(subject, level, place)
     needed = f"a sound {kind} is needed (vcspec validate {place})"
     if report.errors:

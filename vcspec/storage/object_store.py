@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 
 from vcspec.model.store import Skeleton
 from vcspec.storage.hierarchy import brief_skeleton, skeleton
@@ -27,12 +26,16 @@ class ObjectStore:
         self._brief = brief
         found = objects if objects is not None else open_objects(target)
         self._objects = KeptObjects(found) if isinstance(found, RemoteObjects) else found
+        self._skeleton: Skeleton | None = None
 
-    @cached_property
+    @property
     def skeleton(self) -> Skeleton:
-        """Objects and metadata."""
-        objects = self._objects
-        return (brief_skeleton(objects) if self._brief else None) or skeleton(objects)
+        """Objects and metadata, read once."""
+        # Python 3.11 has one lock for a cached property of all stores, and these may be far away.
+        if self._skeleton is None:
+            brief = brief_skeleton(self._objects) if self._brief else None
+            self._skeleton = brief or skeleton(self._objects)
+        return self._skeleton
 
     def read(self, name: str) -> bytes:
         """The bytes of one object."""
