@@ -13,6 +13,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, GzipCodec, ZstdCode
 from vcspec.model.store import Damaged
 from vcspec.storage.chunks import RECENT_BYTES, Recent
 from vcspec.storage.compressors import zstd_content_size
+from vcspec.storage.objects import LocalObjects
 from vcspec.storage.recipes import recipe_of
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -31,6 +32,13 @@ DRAWN = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+
+
+class Views(LocalObjects):
+    """Whose bytes come as views of larger memory, as those of a server may."""
+
+    def read_many(self, wanted, *, alone=False):
+        return [memoryview(b"?" + body)[1:] for body in super().read_many(wanted, alone=alone)]
 
 
 def values(data_type: str) -> np.ndarray:
@@ -80,6 +88,19 @@ def test_every_layout_reads_as_zarr_reads_it(tmp_path_factory, data_type, where,
     np.testing.assert_array_equal(found, values(data_type)[start:stop])
     again = store.span("/a", start // 2, (start + LENGTH) // 2)
     np.testing.assert_array_equal(again, values(data_type)[start // 2 : (start + LENGTH) // 2])
+    viewed = ZarrStore(store.target, Views(Path(store.target)))
+    np.testing.assert_array_equal(viewed.span("/a", start, stop), found)
+    assert {type(head) for head in viewed._reader._heads.values()} <= {bytes}  # hold no memory
+
+
+def test_texts_are_read_from_views(screen):
+    plain = ZarrStore(str(screen.dataset))
+    viewed = ZarrStore(str(screen.dataset), Views(screen.dataset))
+    texts = [node for node in plain.skeleton.nodes.values() if node.data_type == "string"]
+    assert texts
+    for node in texts:
+        found = viewed.span(node.path, 0, node.shape[0])
+        np.testing.assert_array_equal(found, plain.span(node.path, 0, node.shape[0]))
 
 
 PLAIN = {

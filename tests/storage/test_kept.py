@@ -204,6 +204,16 @@ def test_nothing_is_dropped_for_what_does_not_fit_all_the_same(
     assert [name for name, *_ in far.asked] == ["b", "X/c/0"]
 
 
+def test_what_a_pass_begins_with_comes_while_the_small_ones_do() -> None:
+    far = Far({f"X/c/{place}": bytes([place]) * 10 for place in range(9)} | {"obs": b"small"})
+    near = KeptObjects(far)
+    near.listing()
+    near.foresee(["obs"], ["X/c/0"], hashed=True)
+    assert asked_in_the_end(far, 4) == ["X/c/0", "X/c/1", "X/c/2", "obs"]
+    assert near.read("X/c/0") == bytes(10)
+    assert len(asked_in_the_end(far, 4)) == 4  # no more is ahead than was
+
+
 def test_what_fails_to_come_is_asked_for_again_by_who_needs_it() -> None:
     near, far = array(2)
     body = far.bodies.pop("X/c/1")
@@ -294,6 +304,20 @@ def test_no_object_is_asked_for_twice(  # noqa: PLR0917 - fixtures and parameter
     assert validate(place, level=level, **beside).verdict == "valid"
     assert read_twice(s3.log) == []
     assert round_trips(s3.log) <= trips
+
+
+def test_what_is_given_beside_a_far_artefact_is_asked_for_meanwhile(
+    s3: S3, bucket: str, screen: tiny.Screen
+) -> None:
+    """A list, documents and tables of both, that each wait for the one before."""
+    s3.latency = 0.3  # long beside what a busy machine needs between two requests
+    place = f"{bucket}/{screen.predictions.name}"
+    assert validate(place, level="axes", split=screen.split).verdict == "valid"
+    alone = round_trips(s3.log)
+    s3.log.clear()
+    assert validate(place, level="axes", split=f"{bucket}/{screen.split.name}").verdict == "valid"
+    assert round_trips(s3.log) <= alone + 1
+    assert sum(request.lists for request in s3.log) == 2
 
 
 def test_scoring_asks_for_no_object_twice_and_says_what_it_asked_for(

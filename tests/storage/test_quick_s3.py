@@ -62,6 +62,17 @@ def test_lists_sizes_and_bytes_come_without_the_driver(store: Path) -> None:
     assert alone(opened(store)).below("a").read("c &+é") == b"0123456789"
 
 
+def test_large_objects_are_looked_at_where_they_came(store: Path) -> None:
+    body = bytes(range(256)) * 300
+    (store / "large").write_bytes(body)
+    objects = alone(opened(store))
+    found = objects.read_many([("large", None, None), ("large", 1, 70_000), ("large", 1, 9)])
+    assert found == [body, body[1:70_000], body[1:9]]
+    assert [type(one) for one in found] == [memoryview, memoryview, bytes]
+    assert objects.read("large") == body
+    assert type(objects.read("large")) is bytes
+
+
 def test_the_driver_is_not_even_loaded(store: Path, s3: S3) -> None:
     script = "import sys; from vcspec.storage.objects import open_objects as o; "
     script += "print(o(sys.argv[1]).listing().keys(), 's3fs' in sys.modules)"

@@ -187,11 +187,12 @@ class Stored(Protocol):
     def digests(self, names: Sequence[str]) -> list[str]:
         """SHA-256 of each object, hexadecimal; all are held at once but those that are large."""
 
-    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+    def foresee(self, names: Iterable[str], then: Sequence[str], *, hashed: bool) -> None:
         """Told that the store will be read through, so that a remote place is asked less often.
 
         Args:
             names: of the small objects that will be asked for first, the most needed first.
+            then: of the large ones that will be asked for first after them.
             hashed: whether digests of all objects will be asked for.
         """
 

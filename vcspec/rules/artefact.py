@@ -11,7 +11,7 @@ from vcspec.model import manifest
 from vcspec.model.finding import Fault
 from vcspec.model.manifest import Entry
 from vcspec.model.store import Node, Skeleton, Stored
-from vcspec.rules.foresight import foreseen
+from vcspec.rules.foresight import first_of_passes, foreseen
 from vcspec.standard import Standard, known_versions, standard
 
 
@@ -72,8 +72,8 @@ class Artefact:
         """Have what rules of `level` read first fetched at once, where the store is far away."""
         if level != "metadata" and not self._foreseen:
             self._foreseen = True
-            names = foreseen(self.skeleton, level)
-            self.store.foresee(names, hashed=self.is_deep)
+            names, then = foreseen(self.skeleton, level), first_of_passes(self.skeleton, level)
+            self.store.foresee(names, then, hashed=self.is_deep)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from vcspec.model import manifest
 from vcspec.model.store import Skeleton
 
 FORESEEN_BYTES = 4_194_304  # of one object
+MATRIX = "/X/"
 FOLDERS = {
     "metadata": (),
     "axes": ("obs/", "var/", "uns/", manifest.ROOT),
@@ -30,6 +31,25 @@ def foreseen(skeleton: Skeleton, level: str) -> list[str]:
         and not _is_document(name)
     ]
     return [name for *_, name in sorted(found)]
+
+
+def first_of_passes(skeleton: Skeleton, level: str) -> list[str]:
+    """Names of the objects with which a pass over the matrix begins, where these are not small.
+
+    Args:
+        skeleton: of the store.
+        level: down to which rules are checked; those on values read all cells.
+    """
+    if "" not in FOLDERS[level]:
+        return []
+    arrays = [node for node in skeleton.nodes.values() if node.sort == "array"]
+    names = [
+        node.object_name([0] * len(node.shape))
+        for node in arrays
+        if f"{node.path}/".startswith(MATRIX)
+    ]
+    found = {name: skeleton.objects[name].size for name in names if name in skeleton.objects}
+    return [name for name, size in found.items() if size > FORESEEN_BYTES]
 
 
 def _is_document(name: str) -> bool:

@@ -51,7 +51,7 @@ class JsonStore:
         """There are none."""
         return []
 
-    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+    def foresee(self, names: Iterable[str], then: Sequence[str], *, hashed: bool) -> None:
         """It has been read."""
 
     @property

@@ -88,17 +88,20 @@ class KeptObjects:
         """Told which objects there are."""
         self._sizes = {name: entry.size for name, entry in listing.items()}
 
-    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+    def foresee(self, names: Iterable[str], then: Sequence[str] = (), *, hashed: bool) -> None:
         """Told that most of the store will be read, and first of all the objects `names`.
 
         They are fetched at once, as far as there is room for them.
 
         Args:
             names: of objects.
+            then: of those that will be asked for next, which come meanwhile where there is room.
             hashed: whether digests will be asked for.
         """
         self._whole_bytes, self._hashes = WHOLE_BYTES, hashed
         self._next = _next_of(self._sizes)
+        self._begin(then)
+        self._look_ahead(then)
         chosen = []
         for name in names:
             if name not in self._foreseen and self._sizes[name] <= self._room:
@@ -120,10 +123,7 @@ class KeptObjects:
         """Bytes of each, as `Objects.read_many` says."""
         whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
         bodies = self._held_of(wanted) | self._bodies(dict.fromkeys(whole))
-        ahead = dict.fromkeys(whole)
-        for _ in range(AHEAD):
-            ahead = dict.fromkeys(self._next[name] for name in ahead if name in self._next)
-            self._begin(ahead)
+        self._look_ahead(whole)
         rest = [one for one in wanted if one[0] not in bodies]
         ranges = dict(zip(rest, self._ranges(rest), strict=True)) if rest else {}
         self._done_with(wanted)
@@ -159,6 +159,12 @@ class KeptObjects:
         found.update(self._fetched(own))
         found.update({name: future.result() for name, future in others.items()})
         return found
+
+    def _look_ahead(self, names: Iterable[str]) -> None:
+        """Begin to fetch what follows."""
+        for _ in range(AHEAD):
+            names = dict.fromkeys(self._next[name] for name in names if name in self._next)
+            self._begin(names)
 
     def _begin(self, names: Iterable[str]) -> None:
         """Fetch whole objects in a thread of its own, where there is room and none is at it."""

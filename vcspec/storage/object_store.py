@@ -51,10 +51,10 @@ class ObjectStore:
         """Length of all that the place gave."""
         return self._objects.bytes_read
 
-    def foresee(self, names: Iterable[str], *, hashed: bool) -> None:
+    def foresee(self, names: Iterable[str], then: Sequence[str], *, hashed: bool) -> None:
         """Told what will be read; a remote place sends it at once."""
         if isinstance(self._objects, KeptObjects):
-            self._objects.foresee(names, hashed=hashed)
+            self._objects.foresee(names, then, hashed=hashed)
 
     def digests(self, names: Sequence[str]) -> list[str]:
         """SHA-256 of each object, hexadecimal."""
