@@ -208,6 +208,7 @@ def test_cells_that_nearly_stand_on_both_sides_are_as_near_as_they_are(compiled_
     [
         pytest.param(0.1, 0.0, 1.0, id="like samples"),
         pytest.param(300.0, 0.0, 1.0, id="samples far from each other"),
+        pytest.param(0.1, 30.0, 1.0, id="like samples, as far from a third as float32 allows"),
         pytest.param(0.1, 3e6, 1.0, id="like samples far from a third"),
         pytest.param(0.1, 0.0, 1e-30, id="so small that float32 has no squares"),
         pytest.param(0.1, 0.0, 1e25, id="so large that float32 has no squares"),

@@ -10,7 +10,7 @@ from vcspec.statistics.kernels import call, compiled
 
 STEP = 16  # the kernel's rows in a block
 MANY = 16_384  # distances whose rounding averages out, and whose cost is seen
-NEAR = 1 / 64  # share of the lengths of both sides below which a mean distance shows their rounding
+NEAR = 1 / 16  # share of the lengths of both sides below which a mean distance shows their rounding
 SMALL, LARGE = 2.0**-50, 2.0**60  # mean distances whose squares float32 holds
 
 
