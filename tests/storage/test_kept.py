@@ -245,6 +245,36 @@ def test_who_needs_what_is_coming_waits_for_it(monkeypatch: pytest.MonkeyPatch) 
     assert [name for name, *_ in far.asked] == ["X/c/0", "X/c/1"]
 
 
+def test_more_may_be_on_its_way_than_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight threads wait for an object each, where there is room for three."""
+    monkeypatch.setattr(kept, "RECENT_BYTES", 30)
+    near, far = array(9)
+    near.read("X/c/0")
+    far.wait.clear()
+    with ThreadPoolExecutor(8) as pool:
+        coming = [pool.submit(near.read, f"X/c/{place}") for place in range(1, 9)]
+        asked_in_the_end(far, 9)
+        assert near.read("X/c/0") == bytes(10)  # and is done with it, while the others come
+        far.wait.set()
+        assert [one.result() for one in coming] == [bytes([n]) * 10 for n in range(1, 9)]
+    assert near._held <= 30
+
+
+def test_who_waits_is_told_of_whatever_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = array(2)
+    far.wait.clear()
+
+    def hashed(_: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(hashlib, "sha256", hashed)
+    with ThreadPoolExecutor(2) as pool:
+        coming = [pool.submit(near.read, "X/c/1") for _ in range(2)]
+        asked_in_the_end(far, 1)
+        far.wait.set()
+        assert [type(one.exception(10)) for one in coming] == [MemoryError] * 2
+
+
 def test_a_system_without_a_thread_left_brings_nothing_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -145,9 +145,8 @@ class KeptObjects:
             for name, _, stop in wanted:
                 if name in self._recent and (stop is None or stop >= self._sizes[name]):
                     self._finished[name] = self._recent.pop(name)
-            while self._held > RECENT_BYTES:
-                oldest = (self._finished or self._recent).popitem(last=False)
-                self._held -= len(oldest[1])
+            while self._held > RECENT_BYTES and (held := self._finished or self._recent):
+                self._held -= len(held.popitem(last=False)[1])
 
     def _bodies(self, names: Iterable[str]) -> dict[str, Body]:
         """Whole objects, each fetched by one thread alone."""
@@ -204,13 +203,12 @@ class KeptObjects:
             return {}
         try:
             bodies = self.remote.read_many([(name, None, None) for name in names])
+            found = dict(zip(names, bodies, strict=True))
+            for name, body in found.items() if self._hashes else ():
+                self.digests[name] = hashlib.sha256(body).hexdigest()
         except BaseException as error:
             self._lost(names, error)
             raise
-        found = dict(zip(names, bodies, strict=True))
-        for name, body in found.items():
-            if self._hashes:
-                self.digests[name] = hashlib.sha256(body).hexdigest()
         with self._lock:
             for name, body in found.items():
                 self._coming.pop(name).set_result(body)
