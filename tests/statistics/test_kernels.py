@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from support.children import ROOT
 
 from vcspec.model.matrix import Rows, rows_of_dense, stack
@@ -166,7 +167,9 @@ def test_distances_are_those_of_scipy_and_equal_rows_are_equally_far(seed, n, m,
     found = distances.pairwise(left, right, squared=squared)
     with without_kernels():
         wanted = distances.pairwise(left, right, squared=squared)
-    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert found.tobytes() == wanted.tobytes()
+    checked = cdist(left, right, "sqeuclidean" if squared else "cityblock")
+    np.testing.assert_allclose(found, checked, rtol=1e-12)
     assert found[:, 0].tobytes() == found[:, -1].tobytes()
     assert distances.pairwise(right, right, squared=squared)[0, m - 1] == 0
 
@@ -201,6 +204,20 @@ def test_cells_that_nearly_stand_on_both_sides_are_as_near_as_they_are(compiled_
     with nullcontext() if compiled_ones else without_kernels():
         found = distances.energy_distances([one, other])[0, 1]
     assert found == pytest.approx(energy(one, other), abs=1e-10)
+
+
+@DRAWN
+@given(SEEDS, st.integers(1, 40), st.integers(1, 40), st.integers(1, 30), st.booleans())
+def test_energy_distances_have_the_same_bits(seed, n, m, width, many):
+    """Of few cells and, as if there were many, in single precision."""
+    draw = np.random.default_rng(seed)
+    samples = [draw.lognormal(0, 2, (size, width)) for size in (n, m)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distances, "MANY", 1 if many else 10_000)
+        found = distances.energy_distances(samples)
+        with without_kernels():
+            wanted = distances.energy_distances(samples)
+    assert found.tobytes() == wanted.tobytes()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Compiled kernels, as functions on numpy arrays; absent where no compiler was at hand.
 
-Whoever has a kernel also has a numpy way to the same bits, or for distances to the same numbers but
-for rounding, and asks `compiled()` which to take.
+Whoever has a kernel also has a numpy way to the same bits, and asks `compiled()` which to take.
 """
 
 import ctypes

@@ -78,16 +78,16 @@ API void vcs_pairwise(int64_t n, int64_t m, int64_t features, const double *left
 
 /* Sums of Euclidean distances between rows, in single or in double precision. Both sides come in
    blocks of STEP rows, the left as (blocks, STEP, width), the right as (blocks, width, STEP), with
-   zeros for the rows that are missing in the last. A distance is the root of one chain of fused
-   multiplications and additions, feature by feature; the distances of a row of the right side are
-   added in double precision in the order of the left, and those sums in the order of the right. So
-   the bits are the same in each of the versions. */
+   zeros for the rows that are missing in the last. Squares are added feature by feature, in single
+   precision by fused multiplication and addition; the distances of a row of the right side are added
+   in double precision in the order of the left, and those sums in the order of the right. So the
+   bits are the same in each of the versions. */
 #define STEP 16
 
 #if defined(HAS_WIDER)
 
 #define SUM_OF_DISTANCES(NAME, HAVING, ROWS, PARTS, REAL, REALS, SUMS, ZERO, LOAD, SPREAD,        \
-                         SUBTRACT, FUSED, ROOT, ADD, STORE)                                       \
+                         SUBTRACT, SQUARE, ROOT, ADD, STORE)                                      \
     static APART HAVING double NAME(int64_t n, int64_t m, int64_t width, const REAL *left,        \
                                     const REAL *right) {                                          \
         double total = 0.0;                                                                       \
@@ -107,7 +107,7 @@ API void vcs_pairwise(int64_t n, int64_t m, int64_t features, const double *left
                         REALS here = SPREAD(own[r * width + k]);                                  \
                         UNROLLED for (int p = 0; p < PARTS; p++) {                                \
                             REALS gap = SUBTRACT(there[p], here);                                 \
-                            squares[r][p] = FUSED(gap, gap, squares[r][p]);                       \
+                            squares[r][p] = SQUARE(gap, squares[r][p]);                           \
                         }                                                                         \
                     }                                                                             \
                 }                                                                                 \
@@ -124,6 +124,11 @@ API void vcs_pairwise(int64_t n, int64_t m, int64_t features, const double *left
         }                                                                                         \
         return total;                                                                             \
     }
+
+#define FUSED_16(x, y) _mm512_fmadd_ps(x, x, y)
+#define FUSED_8(x, y) _mm256_fmadd_ps(x, x, y)
+#define SQUARE_8(x, y) _mm512_add_pd(y, _mm512_mul_pd(x, x))
+#define SQUARE_4(x, y) _mm256_add_pd(y, _mm256_mul_pd(x, x))
 
 #define LOW_8(x) _mm512_cvtps_pd(_mm512_castps512_ps256(x))
 #define HIGH_8(x) _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)))
@@ -147,21 +152,21 @@ API void vcs_pairwise(int64_t n, int64_t m, int64_t features, const double *left
 #define ADD_DOUBLE_4(p, x) sum[p] = _mm256_add_pd(sum[p], x)
 
 SUM_OF_DISTANCES(single_by_16, HAVING_512, 16, 1, float, __m512, SUMS_BY_8, _mm512_setzero_ps,
-                 _mm512_loadu_ps, _mm512_set1_ps, _mm512_sub_ps, _mm512_fmadd_ps, _mm512_sqrt_ps,
+                 _mm512_loadu_ps, _mm512_set1_ps, _mm512_sub_ps, FUSED_16, _mm512_sqrt_ps,
                  ADD_SINGLE_8, STORE_8)
 SUM_OF_DISTANCES(double_by_8, HAVING_512, 8, 2, double, __m512d, SUMS_BY_8, _mm512_setzero_pd,
-                 _mm512_loadu_pd, _mm512_set1_pd, _mm512_sub_pd, _mm512_fmadd_pd, _mm512_sqrt_pd,
+                 _mm512_loadu_pd, _mm512_set1_pd, _mm512_sub_pd, SQUARE_8, _mm512_sqrt_pd,
                  ADD_DOUBLE_8, STORE_8)
 SUM_OF_DISTANCES(single_by_8, HAVING_256, 4, 2, float, __m256, SUMS_BY_4, _mm256_setzero_ps,
-                 _mm256_loadu_ps, _mm256_set1_ps, _mm256_sub_ps, _mm256_fmadd_ps, _mm256_sqrt_ps,
+                 _mm256_loadu_ps, _mm256_set1_ps, _mm256_sub_ps, FUSED_8, _mm256_sqrt_ps,
                  ADD_SINGLE_4, STORE_4)
 SUM_OF_DISTANCES(double_by_4, HAVING_256, 2, 4, double, __m256d, SUMS_BY_4, _mm256_setzero_pd,
-                 _mm256_loadu_pd, _mm256_set1_pd, _mm256_sub_pd, _mm256_fmadd_pd, _mm256_sqrt_pd,
+                 _mm256_loadu_pd, _mm256_set1_pd, _mm256_sub_pd, SQUARE_4, _mm256_sqrt_pd,
                  ADD_DOUBLE_4, STORE_4)
 
 #endif
 
-#define ONE_BY_ONE(NAME, REAL, FUSED, ROOT)                                                       \
+#define ONE_BY_ONE(NAME, REAL, SQUARE, ROOT)                                                      \
     static double NAME(int64_t n, int64_t m, int64_t width, const REAL *left,                     \
                        const REAL *right) {                                                       \
         double total = 0.0;                                                                       \
@@ -172,7 +177,7 @@ SUM_OF_DISTANCES(double_by_4, HAVING_256, 2, 4, double, __m256d, SUMS_BY_4, _mm2
                 for (int64_t k = 0; k < width; k++)                                               \
                     for (int l = 0; l < STEP; l++) {                                              \
                         REAL gap = right[k * STEP + l] - left[i * width + k];                     \
-                        squares[l] = FUSED(gap, gap, squares[l]);                                 \
+                        squares[l] = SQUARE(gap, squares[l]);                                     \
                     }                                                                             \
                 for (int l = 0; l < STEP; l++) column[l] += ROOT(squares[l]);                     \
             }                                                                                     \
@@ -180,8 +185,10 @@ SUM_OF_DISTANCES(double_by_4, HAVING_256, 2, 4, double, __m256d, SUMS_BY_4, _mm2
         }                                                                                         \
         return total;                                                                             \
     }
-ONE_BY_ONE(single_by_1, float, fmaf, sqrtf)
-ONE_BY_ONE(double_by_1, double, fma, sqrt)
+#define FUSED_1(x, y) fmaf(x, x, y)
+#define SQUARE_1(x, y) ((y) + (x) * (x))
+ONE_BY_ONE(single_by_1, float, FUSED_1, sqrtf)
+ONE_BY_ONE(double_by_1, double, SQUARE_1, sqrt)
 
 /* The sum over all pairs of n and m rows, from single precision. */
 API double vcs_sum_of_distances(int64_t n, int64_t m, int64_t width, const float *left,
