@@ -21,6 +21,7 @@ DRUGS = 1_138  # conditions of a line
 NANOSECONDS, BYTES = 70, 1.72  # of a stored value: to work on, and in the store
 PROCESSES, THREADS = 4, 16  # of a process
 BLOCK = 16_777_216
+OBJECT = 4_194_304  # stored values
 CASES = {  # cells, controls, lines, stored values a cell, features
     "5 lines, all features": (CELLS // 10, CONTROLS // 10, 5, 1_500, 62_000),
     "50 lines, panel of 2,000": (CELLS, CONTROLS, 50, 400, 2_000),
@@ -35,12 +36,13 @@ def plan(cells, controls, lines, stored, features):
     conditions, values = lines * DRUGS, cells * stored
     sorted_controls = 5 * controls * stored + 24 * features * lines
     fit = max(1, int(BLOCK // (values / conditions)))
+    tasks = -(-conditions // fit)
     work = values * NANOSECONDS / 1e9
     return {
         "stored values": f"{values:.1e}",
         "in the store, GB": number(BYTES * values / 1e9),
-        "tasks": f"{-(-conditions // fit):,}",
-        "requests": f"{2 * values / 262_144 * 17 / 16:,.0f}",
+        "tasks": f"{tasks:,}",
+        "requests": f"{4 * values / OBJECT + 2 * tasks:,.0f}",
         "controls in a process, GB": f"{sorted_controls / 1e9:.1f}",
         f"memory of a process of {THREADS} threads, GB": (
             f"{(150e6 + sorted_controls + 24 * BLOCK * THREADS) / 1e9:.1f}"

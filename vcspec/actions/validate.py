@@ -140,7 +140,11 @@ def checked(place: str, kind: str, *, level: str = "axes") -> Subject:
         Invalid: it breaks a rule; the error carries the report, and ends with its exit code.
     """
     subject = Subject(open_store(place), settings=settings_in_force().here)
-    subject.skeleton  # noqa: B018 - asked for before rules are loaded, which another thread may do
+    try:
+        subject.skeleton  # noqa: B018 - before rules are loaded, which another thread may do meanwhile
+    except FileNotFoundError as error:
+        message = f"{place}: {error.strerror}; a {kind} is needed there"
+        raise Unreadable(message) from error
     report = examine(subject, level, place)
     needed = f"a sound {kind} is needed (vcspec validate {place})"
     if report.errors:

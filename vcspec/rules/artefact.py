@@ -72,8 +72,9 @@ class Artefact:
         """Have what rules of `level` read first fetched at once, where the store is far away."""
         if level != "metadata" and not self._foreseen:
             self._foreseen = True
-            names, then = foreseen(self.skeleton, level), first_of_passes(self.skeleton, level)
-            self.store.foresee(names, then, hashed=self.is_deep)
+            is_here = self.settings.engine == "threads"  # workers elsewhere read cells themselves
+            then = first_of_passes(self.skeleton, level) if is_here else []
+            self.store.foresee(foreseen(self.skeleton, level), then, hashed=self.is_deep)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
