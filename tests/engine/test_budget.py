@@ -75,6 +75,38 @@ def test_a_control_group_has_what_its_limit_leaves(tmp_path: Path) -> None:
     assert available_memory(machine(tmp_path, **limits)) == 2 * GIB
 
 
+@pytest.mark.parametrize("used", [GIB, GIB + 4096, 2 * GIB])
+def test_a_full_control_group_has_nothing_left(used: int, tmp_path: Path) -> None:
+    limits = {
+        "proc__meminfo": MEMINFO,
+        "sys__fs__cgroup__memory_dot_max": f"{GIB}\n",
+        "sys__fs__cgroup__memory_dot_current": f"{used}\n",
+    }
+    assert available_memory(machine(tmp_path, **limits)) == 0
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("", "max", "current", "inactive_file"),
+        ("memory__", "limit_in_bytes", "usage_in_bytes", "total_inactive_file"),
+    ],
+)
+@pytest.mark.parametrize(("cache", "left"), [(0, 0), (3 * GIB, 3 * GIB), (9 * GIB, 4 * GIB)])
+def test_files_that_a_control_group_has_read_are_no_memory_in_use(
+    names: tuple[str, str, str, str], cache: int, left: int, tmp_path: Path
+) -> None:
+    folder, limit, used, cached = names
+    at = f"sys__fs__cgroup__{folder}memory_dot_"
+    limits = {
+        "proc__meminfo": MEMINFO,
+        f"{at}{limit}": f"{4 * GIB}\n",
+        f"{at}{used}": f"{4 * GIB}\n",
+        f"{at}stat": f"anon 1\nmy_{cached} 7\nactive_file 12\n{cached} {cache}\n",
+    }
+    assert available_memory(machine(tmp_path, **limits)) == left
+
+
 JOB = "system.slice/slurmstepd.scope/job_1"
 
 
@@ -168,6 +200,18 @@ def test_a_budget_leaves_the_machine_usable(free: int, monkeypatch: pytest.Monke
     monkeypatch.setattr(module, "available_workers", lambda: 3)
     assert budget() == Budget(free // 4, 3, USUAL_BLOCK)
     assert budget(10, 2) == Budget(10, 2)
+
+
+@pytest.mark.parametrize("free", [0, 3, 2**20])
+def test_where_no_memory_is_left_the_smallest_blocks_are_taken(
+    free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "available_memory", lambda: free)
+    monkeypatch.setattr(module, "available_workers", lambda: 3)
+    assert budget() == Budget(3 * FEWEST_ENTRIES * ENTRY_BYTES, 3, USUAL_BLOCK)
+    assert budget().entries() == FEWEST_ENTRIES
+    with pytest.raises(UsageError, match="must be at least 1"):
+        budget(workers=0)
 
 
 def test_usual_blocks_stand_beside_controls_as_long_as_there_is_memory_for_both() -> None:

@@ -46,7 +46,7 @@ def budget(memory: int | None = None, workers: int | None = None) -> Budget:
 
     Args:
         memory: bytes; None means a quarter of what is available, of which a block takes 64 MiB
-            at most.
+            at most, but no less than the smallest blocks take in any case.
         workers: None means one for each processor that the process may use.
 
     Raises:
@@ -54,7 +54,8 @@ def budget(memory: int | None = None, workers: int | None = None) -> Budget:
     """
     number = workers if workers is not None else available_workers()
     if memory is None:
-        chosen = Budget(available_memory() // SHARE, number, USUAL_BLOCK)
+        least = number * FEWEST_ENTRIES * ENTRY_BYTES
+        chosen = Budget(max(available_memory() // SHARE, least), number, USUAL_BLOCK)
     else:
         chosen = Budget(memory, number)
     if chosen.memory < 1 or chosen.workers < 1:
@@ -81,18 +82,21 @@ def parse_bytes(text: str) -> int:
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes that the process may still take: of the machine, or of the groups that it is in."""
-    free = [_meminfo(root / "proc/meminfo")]
+    """Bytes that the process may still take: of the machine, or of the groups that it is in.
+
+    Files that a group has read and not used since count as free: the system drops them first.
+    """
+    free = [_named(root / "proc/meminfo", r"MemAvailable:\s+(\d+) kB", 1024)]
     for group in _groups(root, "memory"):
-        for most, used in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        for most, used, cached in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
         ):
-            limit, taken = _number(group / most), _number(group / used)
+            limit, taken = _number(group / most), _number(group / used) or 0
             if limit is not None:
-                free.append(max(limit - (taken or 0), 0))
-    known = [number for number in free if number]
-    return min(known) if known else SHARE * USUAL_BLOCK
+                taken -= _named(group / "memory.stat", rf"{cached} (\d+)") or 0
+                free.append(max(limit - max(taken, 0), 0))
+    return min((number for number in free if number is not None), default=SHARE * USUAL_BLOCK)
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:
@@ -116,12 +120,13 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
         yield from (group, *(above for above in group.parents if above.is_relative_to(top)))
 
 
-def _meminfo(path: Path) -> int:
+def _named(path: Path, line: str, unit: int = 1) -> int | None:
+    """Bytes in the line of a file that is like that; None where there is none."""
     try:
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", path.read_text(), re.MULTILINE)
+        found = re.search(f"^{line}$", path.read_text(), re.MULTILINE)
     except OSError:
-        return 0
-    return int(found[1]) * 1024 if found else 0
+        return None
+    return int(found[1]) * unit if found else None
 
 
 def _number(path: Path) -> int | None:
