@@ -1,5 +1,8 @@
 """Control cells, sorted while they are read."""
 
+import signal
+import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +13,7 @@ from vcspec.engine.cells import Scale
 from vcspec.engine.controls import StoredControl, all_sorted
 from vcspec.engine.settings import Settings
 from vcspec.model.matrix import Rows, rows_of_dense, stack
+from vcspec.statistics import ranksum
 from vcspec.statistics.moments import mean_profile
 from vcspec.statistics.ranksum import SortedControl
 
@@ -73,6 +77,51 @@ def test_contexts_prepared_side_by_side_are_those_prepared_in_turn(workers):
     told: list[tuple[int, int, str]] = []
     settings = Settings(budget=Budget(1, workers), progress=lambda *done: told.append(done))
     found = all_sorted([StoredControl(Held(cells), (pair,), SCALE) for pair in ranges], settings)
-    assert told == [(done, 3, "controls sorted") for done in range(4)]
+    assert {(total, what) for _, total, what in told} == {(60, "controls sorted")}
+    done = [number for number, _, _ in told]
+    assert (done[0], done[-1], sorted(done)) == (0, 60, done)
     for one, pair in zip(found, ranges, strict=True):
         same(one, SortedControl.of(cells.slice(*pair)))
+
+
+@pytest.mark.parametrize("held", [1_000_000, 10])
+@pytest.mark.parametrize("again", [False, True])
+def test_progress_is_told_within_a_control(
+    held: int, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """Of its cells, though they are read twice; of one that is sorted already as well."""
+    monkeypatch.setattr(ranksum, "HELD", held)
+    told: list[int] = []
+    settings = Settings(budget=Budget(1, 2), progress=lambda done, *_: told.append(done))
+    control = StoredControl(Held(rows_of_dense(BLOCK)), ((0, 60),), SCALE, entries=50)
+    for _ in range(1 + again):
+        told.clear()
+        all_sorted([control], settings)
+    assert (told[0], told[-1], sorted(told)) == (0, 60, told)
+    assert len(told) > 5 or again
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_ctrl_c_ends_sorting_after_the_blocks_that_are_being_read(workers: int) -> None:
+    """Of many blocks of several controls, some of which have not begun."""
+
+    pressed = threading.Lock()
+
+    class Interrupted(Held):
+        def rows(self, start, stop):
+            time.sleep(0.1)  # all have begun
+            if pressed.acquire(blocking=False):
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(0.3)
+            return super().rows(start, stop)
+
+    cells = Interrupted(rows_of_dense(BLOCK))
+    controls = [StoredControl(cells, ((0, 60),), SCALE, entries=1) for _ in range(2 * workers)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            all_sorted(controls, Settings(budget=Budget(1, workers)))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert cells.reads <= workers
+    assert not [one for one in threading.enumerate() if one.name.startswith("vcspec")]

@@ -15,6 +15,7 @@ from vcspec.actions.traffic import Traffic, traffic_of
 from vcspec.actions.validate import require_valid
 from vcspec.engine.cells import StoredCells
 from vcspec.engine.controls import StoredControl, all_sorted
+from vcspec.engine.executors import Advance
 from vcspec.engine.settings import Settings
 from vcspec.engine.sweep import Group, sweep
 from vcspec.engine.visit import Wants
@@ -46,6 +47,15 @@ class KeptControl:
     mean: Array
     sorted: SortedControl
     taken: Cellwise
+
+    def __len__(self) -> int:
+        """How many cells there were."""
+        return self.sorted.cells
+
+    def sort(self, advance: Advance) -> SortedControl:
+        """The cells, which are sorted already."""
+        advance(len(self))
+        return self.sorted
 
     def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:  # noqa: ARG002 - kept
         """What was taken of the cells beyond their mean."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vcspec.actions.cells import ConditionCells
 from vcspec.actions.suites import Wanted
 from vcspec.engine.cells import Cells, StoredCells
-from vcspec.engine.controls import all_sorted
+from vcspec.engine.controls import Sortable, all_sorted
 from vcspec.engine.spill import Spill, SpilledCells, spilling
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
@@ -25,16 +25,12 @@ from vcspec.statistics.labels import Grouped
 from vcspec.statistics.ranksum import SortedControl
 
 
-class Control(Protocol):
+class Control(Sortable, Protocol):
     """What a side is compared with."""
 
     @property
     def mean(self) -> Array:
         """(features,) mean profile, log1p."""
-
-    @property
-    def sorted(self) -> SortedControl:
-        """The control cells, sorted."""
 
     def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:
         """What is wanted of the control cells beyond their mean."""

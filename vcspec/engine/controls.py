@@ -1,9 +1,9 @@
 """Controls: the cells that conditions are compared with, sorted while they are read."""
 
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -11,22 +11,26 @@ from numpy.typing import NDArray
 
 from vcspec.engine.budget import FEWEST_ENTRIES
 from vcspec.engine.cells import Cells, Scale
+from vcspec.engine.executors import Advance, own_threads, run
 from vcspec.engine.plan import cut
 from vcspec.engine.settings import Settings
+from vcspec.engine.stopping import go_on
 from vcspec.model.comparison import Space
 from vcspec.model.matrix import Array, Rows
 from vcspec.statistics.cellwise import Cellwise, Piece, Taking, cellwise
 from vcspec.statistics.moments import add_to, mean_profile
-from vcspec.statistics.ranksum import SortedControl
+from vcspec.statistics.ranksum import SortedControl, readings
 from vcspec.statistics.tree import TILE_ROWS
 
 
 class Sortable(Protocol):
     """Control cells that can be sorted."""
 
-    @property
-    def sorted(self) -> SortedControl:
-        """The cells, sorted."""
+    def __len__(self) -> int:
+        """How many cells there are."""
+
+    def sort(self, advance: Advance) -> SortedControl:
+        """The cells, sorted; told on the way how many of them are done."""
 
 
 def all_sorted(controls: Sequence[Sortable], settings: Settings) -> list[SortedControl]:
@@ -34,10 +38,16 @@ def all_sorted(controls: Sequence[Sortable], settings: Settings) -> list[SortedC
 
     Threads of their own do it, and give back the memory that they read into.
     """
-    workers = settings.budget.workers
-    with ThreadPoolExecutor(workers, thread_name_prefix="vcspec-controls") as pool:
-        found = pool.map(lambda control: control.sorted, controls)
-        return [next(found) for _ in settings.counted(controls, "controls sorted")]
+    tasks, lock = [(control, None, len(control)) for control in controls], Lock()
+    with settings.advancing(sum(map(len, controls)), "controls sorted") as told:
+
+        def advance(cells: int) -> None:
+            with lock:
+                if told is not None:
+                    told(cells)
+
+        with own_threads(settings.budget.workers, "vcspec-controls") as executor:
+            return run(executor, lambda control, _: control.sort(advance), tasks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,28 +72,41 @@ class StoredControl:
     taken: Cellwise | None = None
     entries: int = FEWEST_ENTRIES
 
+    def __len__(self) -> int:
+        """How many cells there are."""
+        return sum(stop - start for start, stop in self.ranges)
+
     def blocks(self) -> Generator[Rows, None, None]:
         """The control cells as log1p values, block by block."""
-        for start, stop in self.ranges:
-            for first, last in cut(
-                self.cells.ends, start, stop, entries=self.entries, tile=TILE_ROWS
-            ):
-                totals = None if self.totals is None else self.totals[first:last]
-                yield self.scale.log1p(self.cells.rows(first, last), totals)
+        for rows, totals in self._stored():
+            yield self.scale.log1p(rows, totals)
 
     def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:
         """What is wanted of the control cells beyond their mean."""
         if self.taken is not None:
             return self.taken
-        return cellwise(self._pieces, self._number, self.cells.width, taking, space)
+        return cellwise(self._pieces, len(self), self.cells.width, taking, space)
 
     def _pieces(self) -> Generator[Piece, None, None]:
-        for start, stop in self.ranges:
-            for first, last in cut(
-                self.cells.ends, start, stop, entries=self.entries, tile=TILE_ROWS
-            ):
-                totals = None if self.totals is None else self.totals[first:last]
-                yield self.scale.piece(self.cells.rows(first, last), totals)
+        for rows, totals in self._stored():
+            yield self.scale.piece(rows, totals)
+
+    def _stored(self) -> Generator[tuple[Rows, NDArray[np.float64] | None], None, None]:
+        """The blocks as they are stored, and their totals, until nobody waits for them any more."""
+        for first, last in self._borders:
+            go_on()
+            totals = None if self.totals is None else self.totals[first:last]
+            yield self.cells.rows(first, last), totals
+
+    @cached_property
+    def _borders(self) -> list[tuple[int, int]]:
+        """(start, stop) rows of each block."""
+        ends = self.cells.ends
+        return [
+            rows
+            for pair in self.ranges
+            for rows in cut(ends, *pair, entries=self.entries, tile=TILE_ROWS)
+        ]
 
     @cached_property
     def mean(self) -> Array:
@@ -95,25 +118,48 @@ class StoredControl:
         sums = np.zeros((self.cells.width, 2))
         for block in self.blocks():
             add_to(sums, block)
-        return np.asarray(sums[:, 0] / self._number)
+        return np.asarray(sums[:, 0] / len(self))
 
     @cached_property
     def sorted(self) -> SortedControl:
         """The cells as the rank-sum test wants them."""
+        return self._sorted(lambda _: None)
+
+    def sort(self, advance: Advance) -> SortedControl:
+        """The same, which is kept; told on the way how many cells are done."""
+        told = 0
+
+        def tell(cells: int) -> None:
+            nonlocal told
+            told += cells
+            advance(cells)
+
+        if "sorted" not in vars(self):
+            vars(self)["sorted"] = self._sorted(tell)
+        advance(len(self) - told)
+        return self.sorted
+
+    def _sorted(self, advance: Advance) -> SortedControl:
         if self._of_one_block is not None:
             return self._of_one_block[1]
-        return SortedControl.streamed(self.blocks, self.cells.width)
+        stored = sum(
+            int(self.cells.ends[stop] - self.cells.ends[start]) for start, stop in self.ranges
+        )
+        times, read = readings(stored), 0
 
-    @property
-    def _number(self) -> int:
-        return sum(stop - start for start, stop in self.ranges)
+        def blocks() -> Iterator[Rows]:
+            nonlocal read
+            for block in self.blocks():
+                yield block
+                before, read = read, read + len(block)
+                advance(read // times - before // times)
+
+        return SortedControl.streamed(blocks, self.cells.width)
 
     @cached_property
     def _of_one_block(self) -> tuple[Array, SortedControl] | None:
-        """Mean and sorted cells from one reading, where that holds them all."""
-        blocks = self.blocks()
-        first = next(blocks)
-        blocks.close()
-        if len(first) < self._number:
+        """Mean and sorted cells from one reading, where a block holds them all."""
+        if len(self._borders) > 1:
             return None
-        return mean_profile(first), SortedControl.of(first)
+        (block,) = self.blocks()
+        return mean_profile(block), SortedControl.of(block)

@@ -85,14 +85,19 @@ class Threads:
 
 @contextmanager
 def threads(workers: int) -> Iterator[Executor]:
-    """Threads of this process; what they have begun ends at its next piece when the block ends."""
+    """Threads of this process, or the caller itself where one worker is enough."""
     if workers == 1:
         yield Inline()
         return
+    with own_threads(workers, "vcspec") as executor:
+        yield executor
+
+
+@contextmanager
+def own_threads(workers: int, name: str) -> Iterator[Executor]:
+    """Threads beside the caller; what they have begun ends at its next piece with the block."""
     stop = threading.Event()
-    pool = ThreadPoolExecutor(
-        workers, thread_name_prefix="vcspec", initializer=heed, initargs=(stop,)
-    )
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name, initializer=heed, initargs=(stop,))
     try:
         yield Threads(pool, workers)
     finally:

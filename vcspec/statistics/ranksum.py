@@ -198,6 +198,11 @@ class SortedControl:
         call("vcs_rank_sums", len(rows), *block, self.width, *own, *tested, u, ties)
 
 
+def readings(stored: int) -> int:
+    """How often the blocks of a control of so many stored values are read at most."""
+    return 1 if compiled() is None or stored <= HELD else 2
+
+
 def _few(ends: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
     """Ranges of conditions of at most about `AT_ONCE` entries; `ends` is (conditions + 1,)."""
     first = 0
