@@ -41,6 +41,13 @@ def scattered_columns(screen: tiny.Screen, tmp_path: Path) -> Path:
     return reencode(screen.predictions, place, Layout("csc"), scattered(screen.predictions))
 
 
+@pytest.fixture
+def scattered_rows(screen: tiny.Screen, tmp_path: Path) -> Path:
+    """Predictions compressed by rows, whose conditions do not stand together."""
+    order = scattered(screen.predictions)
+    return reencode(screen.predictions, tmp_path / "rows.zarr", Layout(), order)
+
+
 def scored(store: Path, screen: tiny.Screen, settings: Settings | None = None) -> str:
     options = {"split": screen.split, "reference": screen.reference}
     return score(store, **options, settings=settings or Settings()).to_json()
@@ -102,18 +109,28 @@ def test_room_is_asked_for_what_scratch_files_take(
     assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize(("act", "why"), [("validate", BY_COLUMNS), ("score", SCATTERED)])
+@pytest.mark.parametrize(
+    ("act", "name", "why"),
+    [
+        ("validate", "columns", BY_COLUMNS),
+        ("validate", "scattered", BY_COLUMNS),
+        ("score", "columns", BY_COLUMNS),
+        ("score", "scattered", BY_COLUMNS),
+        ("score", "rows", SCATTERED),
+    ],
+)
+@pytest.mark.usefixtures("by_columns", "scattered_columns", "scattered_rows")
 def test_validate_and_score_say_why(
-    act: str, why: str, scattered_columns: Path, screen: tiny.Screen, scratch: Path
+    act: str, name: str, why: str, screen: tiny.Screen, tmp_path: Path, *, scratch: Path
 ) -> None:
     said: list[str] = []
-    settings = Settings(announce=said.append)
+    settings, store = Settings(announce=said.append), tmp_path / f"{name}.zarr"
     if act == "validate":
-        assert not validate(scattered_columns, level="full", settings=settings).errors
+        assert not validate(store, level="full", settings=settings).errors
     else:
-        scored(scattered_columns, screen, settings)
+        scored(store, screen, settings)
     (told,) = [text for text in said if "scratch files" in text]
-    assert "scattered.zarr: " in told
+    assert f"{name}.zarr: " in told
     assert why in told
     assert f"MB of scratch files in {scratch}" in told
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.engine.cells import Scale
-from vcspec.engine.spill import SpilledCells, spilling
+from vcspec.engine.spill import BY_COLUMNS, SpilledCells, spilling
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows
 from vcspec.model.spaces import AS_MEASURED
@@ -111,7 +111,7 @@ class ConditionCells:
         if node is None or node.encoding != "csc_matrix":
             return None
         store, settings = self.subject.store, self.subject.settings
-        stack, why = ExitStack(), "its matrix is compressed by columns"
+        stack, why = ExitStack(), BY_COLUMNS
         spill = stack.enter_context(spilling(store, "/X", None, why, settings))
         finalize(self, stack.close)
         for block in store.blocks("/X", settings.budget.entries()):

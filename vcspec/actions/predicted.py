@@ -12,7 +12,7 @@ from vcspec.actions.cells import ConditionCells
 from vcspec.actions.suites import Wanted
 from vcspec.engine.cells import Cells, StoredCells
 from vcspec.engine.controls import Sortable, all_sorted
-from vcspec.engine.spill import Spill, SpilledCells, spilling
+from vcspec.engine.spill import BY_COLUMNS, Spill, SpilledCells, spilling
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
 from vcspec.metrics.changes import is_finite
@@ -159,8 +159,8 @@ class _Pass(NamedTuple):
 def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pass) -> Swept:
     groups, controls, wants, space, shown = asked
     node = subject.node("/X")
-    is_direct = node is not None and node.encoding != "csc_matrix" and grouped.order is None
-    if is_direct:
+    by_columns = node is not None and node.encoding == "csc_matrix"
+    if node is not None and not by_columns and grouped.order is None:
         stored: Cells = StoredCells(subject.store)
         together = replace(wants, by_group=True)
         swept = subject.reading(
@@ -179,7 +179,8 @@ def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pa
         subject.keep("/X", swept)
         return swept
     with ExitStack() as stack:
-        spilled = _spilled(stack, subject, grouped, wants)
+        why = BY_COLUMNS if by_columns else "rows of a condition do not stand together"
+        spilled = _spilled(stack, subject, grouped, wants, why)
         if spilled is None:
             return Swept()
         totals = None if cells.totals is None else grouped.ordered(cells.totals)
@@ -198,11 +199,10 @@ def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pa
 
 
 def _spilled(
-    stack: ExitStack, subject: Subject, grouped: Grouped, wants: Wants
+    stack: ExitStack, subject: Subject, grouped: Grouped, wants: Wants, why: str
 ) -> SpilledCells | None:
     """The rows brought together by condition on disk, and noted on the way; None if not sound."""
     store, settings = subject.store, subject.settings
-    why = "rows of a condition do not stand together"
     opened = spilling(store, "/X", grouped.order, why, settings)
     spill: Spill = subject.reading(stack.enter_context, opened)
     blocks, rows = store.blocks("/X", settings.budget.entries()), spill.rows

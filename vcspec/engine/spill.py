@@ -24,6 +24,7 @@ from vcspec.statistics.kernels import narrow
 
 ENDS, INDICES, DATA = "ends", "indices", "data"
 NAMES = (INDICES, DATA)
+BY_COLUMNS = "its matrix is compressed by columns"  # why rows have to be brought together
 INDEX_BYTES = 4  # of a column number in a scratch file
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.engine.cells import StoredCells
-from vcspec.engine.spill import require_room
+from vcspec.engine.spill import BY_COLUMNS, require_room
 from vcspec.engine.sweep import Group, Swept, look, sweep
 from vcspec.engine.visit import Wants
 from vcspec.model.condition import Condition, conditions_of
@@ -181,7 +181,7 @@ class Subject(Artefact):
         """One pass over a matrix, without statistics."""
         node, wants = self.node(path), replace(wants, bounds=bounds_of(self.document))
         if node is not None and node.encoding == "csc_matrix":
-            size, why = self.store.scratch_bytes(path), "its matrix is compressed by columns"
+            size, why = self.store.scratch_bytes(path), BY_COLUMNS
             require_room(size, self.store.target, why, self.settings)
             blocks = self.store.blocks(path, self.settings.budget.entries())
             total = int(node.attributes["shape"][0])
