@@ -20,6 +20,7 @@ from vcspec.actions.curate import write_dataset
 from vcspec.actions.predict import open_split
 from vcspec.actions.split import split
 from vcspec.cli import COMMANDS, SUMMARIES, cli
+from vcspec.engine.settings import settings_in_force
 from vcspec.model.errors import Mismatch
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -338,6 +339,42 @@ def test_what_would_be_ignored_is_refused(run, folder, given, told):
     assert code == 2
     assert re.search(told, " ".join(err.split()))
     assert not (folder / "ignored").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--engine", "threads", "--scheduler", "tcp://host:1"), "say --engine dask, or leave"),
+        (("--memory", ""), "'' is no number of bytes; write 512MiB"),
+        (("--memory", "5TB"), "'5TB' is no number of bytes; write 512MiB"),
+    ],
+)
+def test_settings_that_say_nothing_or_two_things_are_refused(run, folder, given, told):
+    code, out, err = run("validate", folder / "model.zarr", *given)
+    assert (code, out) == (2, "")
+    assert told in " ".join(err.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "engine"),
+    [
+        ((), "threads"),
+        (("--engine", "threads"), "threads"),
+        (("--engine", "dask"), "dask"),
+        (("--scheduler", "tcp://host:1"), "dask"),
+        (("--engine", "dask", "--scheduler", "tcp://host:1"), "dask"),
+    ],
+)
+def test_a_scheduler_that_is_named_is_used(run, folder, monkeypatch, given, engine):
+    found = []
+
+    def look(*_, **__):
+        found.append(settings_in_force().engine)
+        raise Mismatch
+
+    monkeypatch.setattr("vcspec.actions.validate.validate", look)
+    run("validate", folder / "model.zarr", *given)
+    assert found == [engine]
 
 
 def test_a_split_is_told_with_its_difficulty(run, folder, monkeypatch):

@@ -153,9 +153,7 @@ def engine_options(command: Any) -> Any:
         click.option(
             "--engine",
             type=click.Choice(["threads", "dask"]),
-            default="threads",
-            show_default=True,
-            help="Who reads the cells: threads of this process, or a Dask cluster.",
+            help="Who reads the cells: threads of this process, the default, or a Dask cluster.",
         ),
         click.option(
             "--scheduler",
@@ -177,20 +175,27 @@ def _with(options: list[Any], command: Any) -> Any:
 def chosen_settings(
     memory: str | None,
     workers: int | None,
-    engine: str = "threads",
+    engine: str | None = None,
     scheduler: str | None = None,
     *,
     quiet: bool,
 ) -> Iterator[None]:
-    """In force within the block: settings by the options of a command, and a progress bar."""
+    """In force within the block: settings by the options of a command, and a progress bar.
+
+    Raises:
+        click.UsageError: threads are to work, and a scheduler is named.
+    """
     from vcspec.engine.budget import budget, parse_bytes, share_reserve
     from vcspec.engine.settings import Settings
 
-    limits = budget(parse_bytes(memory) if memory else None, workers)
+    if engine == "threads" and scheduler:
+        message = "--scheduler is of a Dask cluster; say --engine dask, or leave --scheduler out"
+        raise click.UsageError(message)
+    limits = budget(None if memory is None else parse_bytes(memory), workers)
     share_reserve()
     with work_bar(quiet=quiet) as progress:
         chosen = Settings(
-            engine="dask" if scheduler else engine,
+            engine=engine or ("dask" if scheduler else "threads"),
             scheduler=scheduler or "",
             budget=limits,
             progress=progress,
