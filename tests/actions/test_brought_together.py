@@ -15,7 +15,7 @@ from vcspec.actions.score import score
 from vcspec.actions.validate import validate
 from vcspec.engine import spill
 from vcspec.engine.settings import Settings
-from vcspec.model.errors import Unreadable
+from vcspec.model.errors import Invalid, Unreadable
 from vcspec.storage import compressed
 from vcspec.storage.zarr_store import ZarrStore
 
@@ -133,6 +133,32 @@ def test_validate_and_score_say_why(
     assert f"{name}.zarr: " in told
     assert why in told
     assert f"MB of scratch files in {scratch}" in told
+
+
+def test_measured_cells_may_be_compressed_by_columns(
+    screen: tiny.Screen, tmp_path: Path, scratch: Path
+) -> None:
+    place, said = tmp_path / "columns.zarr", list[str]()
+    reencode(screen.dataset, place, Layout("csc"))
+    cards = [
+        score(screen.predictions, dataset=dataset, settings=Settings(announce=said.append))
+        for dataset in (screen.dataset, place)
+    ]
+    assert cards[0].to_json() == cards[1].to_json()
+    told = [text for text in said if "scratch files" in text]
+    assert told
+    assert all(f"columns.zarr: its matrix is {BY_COLUMNS}; " in text for text in told)
+    assert list(scratch.iterdir()) == []
+
+
+def test_measured_cells_that_are_damaged_by_columns_are_reported(
+    screen: tiny.Screen, tmp_path: Path
+) -> None:
+    place = reencode(screen.dataset, tmp_path / "columns.zarr", Layout("csc"))
+    for chunk in (place / "X/indices/c").iterdir():
+        chunk.write_bytes(b"no chunk")
+    with pytest.raises(Invalid, match=r"columns\.zarr"):
+        score(screen.predictions, dataset=place)
 
 
 @pytest.mark.parametrize("act", [validate, score])

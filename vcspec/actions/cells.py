@@ -10,7 +10,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from vcspec.engine.cells import Scale
+from vcspec.engine.cells import Cells, Scale, StoredCells
 from vcspec.engine.spill import BY_COLUMNS, SpilledCells, spilling
 from vcspec.model.errors import Mismatch
 from vcspec.model.matrix import Array, Rows
@@ -97,6 +97,11 @@ class ConditionCells:
         """How the stored values become log1p values."""
         space = self.subject.document["values"]["space"]
         return Scale(space, float(self.values.get("target_sum", 1)))
+
+    @property
+    def source(self) -> Cells:
+        """All rows as they are stored, where a pass reads them."""
+        return self._spilled or StoredCells(self.subject.store)
 
     def rows(self, start: int, stop: int) -> Rows:
         """(cells, features) values of the rows from `start` to `stop`, as they are stored."""

@@ -13,7 +13,6 @@ from vcspec.actions.stored_side import conditions_of, controls_of, space_of, wri
 from vcspec.actions.suites import metrics_of, needs_space, taking_in
 from vcspec.actions.traffic import Traffic, traffic_of
 from vcspec.actions.validate import require_valid
-from vcspec.engine.cells import StoredCells
 from vcspec.engine.controls import StoredControl, all_sorted
 from vcspec.engine.executors import Advance
 from vcspec.engine.settings import Settings
@@ -233,13 +232,13 @@ class _Asked:
 def _taken(asked: _Asked, dataset: Subject) -> dict[str, Any]:
     """Statistics of the tested conditions, by one pass over the dataset that checks it as well."""
     place = dataset.store.target
-    allowed = Allowed(asked.split, dataset)
-    for condition in asked.table.having("train"):
-        allowed.cells.run(condition.key)  # nothing is read where a condition is not there
-    controls = _controls(allowed)
-    space = allowed.space if asked.needs_space else None
-    chosen = [controls[name] for name in asked.contexts]
     try:
+        allowed = Allowed(asked.split, dataset)
+        for condition in asked.table.having("train"):
+            allowed.cells.run(condition.key)  # nothing is read where a condition is not there
+        controls = dataset.reading(_controls, allowed)
+        space = allowed.space if asked.needs_space else None
+        chosen = [controls[name] for name in asked.contexts]
         means, expression, taken = _swept(asked, allowed, chosen, space)
     except Damaged:
         require_valid(examine(dataset, "data", place))  # says it with all else that is wrong
@@ -295,7 +294,7 @@ def _opened(place: str, settings: Settings) -> Subject:
 
 def _controls(allowed: Allowed) -> dict[str, StoredControl]:
     """Context → its control cells, where they lie in the dataset."""
-    cells, source = allowed.cells, StoredCells(allowed.dataset.store)
+    cells, source = allowed.cells, allowed.cells.source
     entries = allowed.dataset.settings.budget.entries()
     return {
         context: StoredControl(
@@ -328,7 +327,7 @@ def _swept(
     )
     swept = dataset.reading(
         lambda: sweep(
-            StoredCells(dataset.store),
+            cells.source,
             groups,
             all_sorted(controls, dataset.settings),
             wants,
