@@ -27,14 +27,18 @@ from vcspec.engine.settings import Settings
 from vcspec.statistics.kernels import compiled
 
 ROWS = 6 * tiny.CELLS
-LAYOUTS = st.builds(
-    Layout,
-    matrix=st.sampled_from(["csr", "csc", "dense"]),
-    zarr_format=st.sampled_from([2, 3]),
-    chunk=st.integers(150, 6_000),
-    sharded=st.booleans(),
-    order=st.sampled_from([None, "conditions", "rows"]),
-)
+LAID_OUT: dict[str, st.SearchStrategy[Any]] = {
+    "matrix": st.sampled_from(["csr", "csc", "dense"]),
+    "zarr_format": st.sampled_from([2, 3]),
+    "chunk": st.integers(150, 6_000),
+    "sharded": st.booleans(),
+    "big_endian": st.booleans(),
+    "labels": st.sampled_from(["plain", "categorical", "nullable"]),
+    "zstd": st.booleans(),
+}
+ORDERS = st.sampled_from([None, "conditions", "rows"])
+LAYOUTS = st.builds(Layout, order=ORDERS, **LAID_OUT)
+MEASURED = st.none() | st.builds(Layout, **LAID_OUT)  # of measured cells; None for the reference
 
 
 SUITES = ("core-1.0", "vcc-2026", "distributions")  # together they take all that a pass can take
@@ -53,6 +57,14 @@ def card(screen: tiny.Screen, anchors: Path) -> str:
     """The scorecard by one thread, of the store as it was written."""
     work = Settings(budget=Budget(2**29, 1))
     found = score(screen.predictions, reference=anchors, suites=SUITES, settings=work)
+    return found.to_json()
+
+
+@pytest.fixture(scope="module")
+def card_of_cells(screen: tiny.Screen) -> str:
+    """As `card`, against measured cells."""
+    work = Settings(budget=Budget(2**29, 1))
+    found = score(screen.predictions, dataset=screen.dataset, suites=SUITES, settings=work)
     return found.to_json()
 
 
@@ -114,34 +126,53 @@ HOWS = st.builds(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(layout=LAYOUTS, how=HOWS, seed=st.integers(0, 2**32))
-@example(layout=Layout(order="rows"), how=How("s3", "dask", 2, 1), seed=1)
-@example(layout=Layout("csc", 2), how=How(workers=3, memory=1, kernels=False), seed=2)
-@example(layout=Layout("dense", chunk=150), how=How("s3", workers=2, memory=20_000), seed=3)
+@given(layout=LAYOUTS, measured=MEASURED, how=HOWS, seed=st.integers(0, 2**32))
+@example(layout=Layout(order="rows"), measured=None, how=How("s3", "dask", 2, 1), seed=1)
+@example(
+    layout=Layout("csc", 2, zstd=False, labels="nullable"),
+    measured=None,
+    how=How(workers=3, memory=1, kernels=False),
+    seed=2,
+)
+@example(
+    layout=Layout("dense", chunk=150, big_endian=True),
+    measured=Layout("csc", 2, labels="categorical", big_endian=True),
+    how=How("s3", workers=2, memory=20_000),
+    seed=3,
+)
 def test_the_scorecard_does_not_depend_on_how_it_was_made(
     layout: Layout,
+    measured: Layout | None,
     how: How,
     seed: int,
     screen: tiny.Screen,
-    card: str,
     *,
+    card: str,
+    card_of_cells: str,
     anchors: Path,
     s3: S3,
     dask_cluster: Cluster,
 ) -> None:
     bucket = s3.folder / f"bucket-{uuid.uuid4().hex}"
     order = permuted(layout.order, seed)
-    store = reencode(screen.predictions, bucket / "a.zarr", layout, order)
-    target = str(store) if how.place == "local" else f"s3://{bucket.name}/a.zarr"
+    stores = {"a": reencode(screen.predictions, bucket / "a.zarr", layout, order)}
+    if measured is not None:
+        stores["b"] = reencode(screen.dataset, bucket / "b.zarr", measured)
+    if how.place == "local":
+        targets = {name: str(store) for name, store in stores.items()}
+    else:
+        targets = {name: f"s3://{bucket.name}/{name}.zarr" for name in stores}
+    against = {"reference": anchors} if measured is None else {"dataset": targets["b"]}
     scheduler = dask_cluster.address if how.engine == "dask" else ""
     work = Settings(how.engine, scheduler, Budget(how.memory, how.workers))
     with chosen(kernels=how.kernels, floor=60):
-        found = score(target, split=screen.split, reference=anchors, suites=SUITES, settings=work)
+        found = score(targets["a"], split=screen.split, suites=SUITES, settings=work, **against)
     shutil.rmtree(bucket)
+    wanted = card if measured is None else card_of_cells
     if order is None:
-        assert found.to_json() == card
+        assert found.to_json() == wanted
     else:
-        assert numbers(found.to_json()) == numbers(card)
+        assert numbers(found.to_json()) == numbers(wanted)
 
 
 def test_kernels_are_there_to_be_left_out() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import zarr
+from numcodecs import GZip, Zstd
 from scipy import sparse
 from zarr.codecs import BytesCodec, Crc32cCodec, GzipCodec, ZstdCodec
 from zarr.dtype import VariableLengthUTF8
@@ -123,6 +124,6 @@ def _put(group: Any, name: str, values: Any, layout: Layout) -> Any:
 
 def _compressors(layout: Layout) -> dict[str, Any]:
     if layout.zarr_format == 2:
-        return {}
+        return {"compressors": Zstd(level=1) if layout.zstd else GZip(level=1)}
     first = ZstdCodec(level=1) if layout.zstd else GzipCodec(level=1)
     return {"compressors": [first, Crc32cCodec()]}
