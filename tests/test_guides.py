@@ -8,7 +8,7 @@ import pytest
 
 from vcspec.cli.output import limit_options
 from vcspec.engine import budget, executors
-from vcspec.storage import writing
+from vcspec.storage import kept, writing
 
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
 
@@ -36,7 +36,7 @@ def test_the_memory_model_has_the_numbers_of_the_engine() -> None:
     text = page("engine")
     assert f"block   =  {budget.ENTRY_BYTES} bytes" in text
     assert f"at least {budget.FEWEST_ENTRIES:,} and at most {budget.MOST_ENTRIES:,}" in text
-    assert f"then takes\n{budget.USUAL_BLOCK // 2**20} MiB at most" in text
+    assert f"then takes {budget.USUAL_BLOCK // 2**20} MiB at most" in " ".join(text.split())
     options = {one.name: one for one in limit_options(click.Command("any")).params}
     assert f"takes {budget.USUAL_BLOCK // 2**20}MiB at most" in options["memory"].help
     assert f"after {executors.PATIENCE.removesuffix('s')} seconds" in page("clusters")
@@ -48,5 +48,5 @@ def test_the_plan_has_the_numbers_of_the_engine_and_the_writer() -> None:
         f"/ ({budget.ENTRY_BYTES} · w), {budget.FEWEST_ENTRIES:,}), {budget.MOST_ENTRIES:,})"
         in text
     )
-    assert f"V / {writing.SHARD:,}" in text
-    assert f"(V / {writing.CHUNK:,}) · {writing.SHARD // writing.CHUNK + 1}/16" in text
+    assert f"4 · V / {writing.SHARD:,} + 2 · tasks: every object whole" in text
+    assert 4 * writing.SHARD <= kept.WHOLE_BYTES  # of float32 or int32
