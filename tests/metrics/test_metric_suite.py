@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from itertools import combinations
 
@@ -5,7 +6,8 @@ import numpy as np
 import pytest
 from comparisons import FLAVOURS, awkward, of_means
 
-from vcspec.metrics import METRICS, compute
+from vcspec.engine.executors import threads
+from vcspec.metrics import METRICS, compute, suite
 from vcspec.model.errors import UnknownName
 from vcspec.standard import standard
 
@@ -26,6 +28,28 @@ def test_scores_come_in_the_order_of_the_names():
 def test_an_unknown_metric_is_refused():
     with pytest.raises(UnknownName, match="pearson-delta"):
         compute(["pearson-alpha"], awkward(0, "tied"))
+
+
+@pytest.mark.parametrize("at_once", [1, 131_072])
+def test_scores_by_several_threads_have_the_same_bits(monkeypatch, at_once):
+    monkeypatch.setattr(suite, "AT_ONCE", at_once)
+    comparison = awkward(0, "tied")
+    used: set[str] = set()
+
+    def noted(name, part):
+        used.add(threading.current_thread().name)
+        return scores_of(name, part)
+
+    scores_of = suite._scores
+    wanted = compute(ALL, comparison)
+    monkeypatch.setattr(suite, "_scores", noted)
+    with threads(3) as executor:
+        found = compute(ALL, comparison, executor)
+    assert list(found) == list(wanted)
+    for name in ALL:
+        assert found[name].values.tobytes() == wanted[name].values.tobytes()
+        assert found[name].reasons == wanted[name].reasons
+    assert threading.current_thread().name not in used
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])

@@ -235,7 +235,9 @@ def score(  # noqa: PLR0913 - one for each file, and how it is read
     tell_traffic(chosen, own, found.traffic)
     give_back()  # what tables were read with, before metrics take theirs
     pair = found.comparison(side)
-    return _card(subject, found, asked, pair, compute(metrics, pair))
+    with chosen.here.executor() as executor:
+        scores = compute(metrics, pair, executor)
+    return _card(subject, found, asked, pair, scores)
 
 
 def opened_predictions(name: str, split: Target | None, *, partial: bool) -> Subject:

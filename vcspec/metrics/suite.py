@@ -1,11 +1,12 @@
 """The suite: which code computes which metric, and what is the same for all of them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 
 import numpy as np
 
 from vcspec.catalog import Catalog
+from vcspec.engine.executors import Executor, Inline
 from vcspec.metrics.changes import Mask, is_finite
 from vcspec.model.comparison import Comparison, Expression, Scores, Side, together
 from vcspec.standard import standard
@@ -32,11 +33,18 @@ def metric(name: str) -> Callable[[Metric], Metric]:
     return METRICS.claim(name)
 
 
-def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
+def compute(
+    names: Iterable[str], comparison: Comparison, executor: Executor | None = None
+) -> dict[str, Scores]:
     """Scores of the named metrics, in the order of `names`.
 
     A condition whose predicted mean is not a finite float32 in every feature is undefined, reason
     `non-finite-prediction`, and disturbs no other condition: the caller gates on it.
+
+    Args:
+        names: of the metrics.
+        comparison: truth beside prediction.
+        executor: of threads of this process, which share the work; the caller does it all if None.
 
     Raises:
         UnknownName: the standard has no such metric.
@@ -46,16 +54,15 @@ def compute(names: Iterable[str], comparison: Comparison) -> dict[str, Scores]:
     asked = list(names)
     for name in asked:
         METRICS[name]  # says which one the standard does not have
-    parts: dict[str, list[Scores]] = {name: [] for name in asked}
-    for part in _few_at_a_time(sound):  # what metrics share of a part is taken once
-        for name in asked:
-            if name not in ACROSS:
-                parts[name].append(_scores(name, part))
-    parts |= {name: [_scores(name, sound)] for name in asked if name in ACROSS}
-    return {
-        name: _rounded(together(found).undefined_where(broken, NOT_FINITE))
-        for name, found in parts.items()
-    }
+    by = executor or Inline()
+    across = {name: by.submit(_scores, name, sound) for name in asked if name in ACROSS}
+    apart = [name for name in asked if name not in ACROSS]
+    # What metrics share of a part is taken once.
+    parts = [by.submit(_all_scores, apart, part) for part in _few_at_a_time(sound)]
+    columns = zip(*(part.result() for part in parts), strict=True)
+    found = {name: together(column) for name, column in zip(apart, columns, strict=True)}
+    found |= {name: scores.result() for name, scores in across.items()}
+    return {name: _rounded(found[name].undefined_where(broken, NOT_FINITE)) for name in asked}
 
 
 def taking(names: Iterable[str]) -> Taking:
@@ -67,6 +74,10 @@ def taking(names: Iterable[str]) -> Taking:
 def _rounded(scores: Scores) -> Scores:
     """The scores without the digits that depend on a processor's order of summation."""
     return replace(scores, values=np.round(scores.values, DECIMALS))
+
+
+def _all_scores(names: Sequence[str], comparison: Comparison) -> list[Scores]:
+    return [_scores(name, comparison) for name in names]
 
 
 def _scores(name: str, comparison: Comparison) -> Scores:
