@@ -63,6 +63,22 @@ def test_a_control_that_fits_a_block_is_read_once():
     assert cells.reads == 60
 
 
+@pytest.mark.parametrize("threads", [2, 3, 40])
+def test_several_threads_sort_one_control_as_one_does(threads):
+    cells = rows_of_dense(BLOCK)
+    settings = Settings(budget=Budget(1, threads))
+    (found,) = all_sorted([StoredControl(Held(cells), ((0, 60),), SCALE, entries=50)], settings)
+    same(found, SortedControl.of(cells))
+
+
+def test_a_control_of_many_blocks_gives_its_mean_while_it_is_sorted():
+    cells = Held(rows_of_dense(BLOCK))
+    control = StoredControl(cells, ((0, 60),), SCALE, entries=50)
+    all_sorted([control], Settings(budget=Budget(1, 2)))
+    assert control.mean.tobytes() == mean_profile(cells.rows_).tobytes()
+    assert cells.reads == 60
+
+
 def test_a_mean_that_is_known_is_not_taken_again():
     cells = Held(rows_of_dense(BLOCK))
     known = np.arange(11.0)

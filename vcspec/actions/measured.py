@@ -51,7 +51,7 @@ class KeptControl:
         """How many cells there were."""
         return self.sorted.cells
 
-    def sort(self, advance: Advance) -> SortedControl:
+    def sort(self, advance: Advance, threads: int) -> SortedControl:  # noqa: ARG002 - sorted
         """The cells, which are sorted already."""
         advance(len(self))
         return self.sorted

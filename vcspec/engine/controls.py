@@ -29,8 +29,8 @@ class Sortable(Protocol):
     def __len__(self) -> int:
         """How many cells there are."""
 
-    def sort(self, advance: Advance) -> SortedControl:
-        """The cells, sorted; told on the way how many of them are done."""
+    def sort(self, advance: Advance, threads: int) -> SortedControl:
+        """The cells, sorted by so many threads; told on the way how many of them are done."""
 
 
 def all_sorted(controls: Sequence[Sortable], settings: Settings) -> list[SortedControl]:
@@ -46,8 +46,10 @@ def all_sorted(controls: Sequence[Sortable], settings: Settings) -> list[SortedC
                 if told is not None:
                     told(cells)
 
-        with own_threads(settings.budget.workers, "vcspec-controls") as executor:
-            return run(executor, lambda control, _: control.sort(advance), tasks)
+        workers = settings.budget.workers
+        each = max(1, workers // max(len(controls), 1))
+        with own_threads(workers, "vcspec-controls") as executor:
+            return run(executor, lambda control, _: control.sort(advance, each), tasks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,9 +125,9 @@ class StoredControl:
     @cached_property
     def sorted(self) -> SortedControl:
         """The cells as the rank-sum test wants them."""
-        return self._sorted(lambda _: None)
+        return self._sorted(lambda _: None, 1)
 
-    def sort(self, advance: Advance) -> SortedControl:
+    def sort(self, advance: Advance, threads: int) -> SortedControl:
         """The same, which is kept; told on the way how many cells are done."""
         told = 0
 
@@ -135,26 +137,32 @@ class StoredControl:
             advance(cells)
 
         if "sorted" not in vars(self):
-            vars(self)["sorted"] = self._sorted(tell)
+            vars(self)["sorted"] = self._sorted(tell, threads)
         advance(len(self) - told)
         return self.sorted
 
-    def _sorted(self, advance: Advance) -> SortedControl:
+    def _sorted(self, advance: Advance, threads: int) -> SortedControl:
         if self._of_one_block is not None:
             return self._of_one_block[1]
         stored = sum(
             int(self.cells.ends[stop] - self.cells.ends[start]) for start, stop in self.ranges
         )
         times, read = readings(stored), 0
+        sums = np.zeros((self.cells.width, 2))
 
         def blocks() -> Iterator[Rows]:
             nonlocal read
             for block in self.blocks():
+                if self.known is None and read < len(self):  # the first reading gives the mean
+                    add_to(sums, block)
                 yield block
                 before, read = read, read + len(block)
                 advance(read // times - before // times)
 
-        return SortedControl.streamed(blocks, self.cells.width)
+        found = SortedControl.streamed(blocks, self.cells.width, threads)
+        if self.known is None:
+            vars(self)["mean"] = np.asarray(sums[:, 0] / len(self))
+        return found
 
     @cached_property
     def _of_one_block(self) -> tuple[Array, SortedControl] | None:

@@ -6,6 +6,7 @@ halves, so that a compiled kernel and numpy come to the same bits.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -62,12 +63,15 @@ class SortedControl:
         return cls.streamed(lambda: [rows], rows.width)
 
     @classmethod
-    def streamed(cls, blocks: Callable[[], Iterable[Rows]], width: int) -> "SortedControl":
+    def streamed(
+        cls, blocks: Callable[[], Iterable[Rows]], width: int, threads: int = 1
+    ) -> "SortedControl":
         """The control's cells; where they are many they are read twice, and never held.
 
         Args:
             blocks: gives all cells, block by block, each time it is called.
             width: number of features.
+            threads: that sort, each some of the features.
         """
         if compiled() is None:
             return _sorted_by_numpy(blocks(), width)
@@ -91,7 +95,17 @@ class SortedControl:
         for indices, bits in again:
             call("vcs_place", len(indices), indices, bits, width, cursor, start[1:], values)
         ties = np.empty(width, dtype=np.uint64)
-        call("vcs_sort_control", width, start, values, ties)
+
+        def sort(first: int, last: int) -> None:
+            call("vcs_sort_control", last - first, start[first:], values, ties[first:])
+
+        if threads == 1:
+            sort(0, width)
+        else:
+            even = np.linspace(0, start[-1], threads + 1)[1:-1]
+            inner = np.searchsorted(start, even).tolist()
+            with ThreadPoolExecutor(threads, thread_name_prefix="vcspec-controls") as pool:
+                list(pool.map(sort, [0, *inner], [*inner, width]))
         return cls(start, values, ties, cells)
 
     @property
