@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import rfc8785
 from support import tiny
+from support.children import printed
 
 from vcspec import __version__
 from vcspec.__main__ import main
@@ -627,3 +628,15 @@ def test_a_table_that_cannot_be_written_is_refused_before_anything_is_read(run, 
     code, _, err = run("score", tmp_path / "absent", "--table", tmp_path / "nowhere" / "x.zarr")
     assert code == 2
     assert "nowhere: no such folder; create it first" in err
+
+
+def test_a_home_where_nothing_can_be_written_is_no_obstacle(screen: tiny.Screen) -> None:
+    """Not even root can make a folder below /proc."""
+    nowhere = "/proc/none"
+    names = ("HOME", "XDG_CACHE_HOME", "VCSPEC_CACHE", "USERPROFILE", "LOCALAPPDATA")
+    script = "import sys; from vcspec.__main__ import main; sys.argv[0] = 'vcspec'; main()"
+    given = ["--split", str(screen.split), "--reference", str(screen.reference)]
+    for arguments in (["validate", "--level", "full"], ["score", *given]):
+        command = [arguments[0], str(screen.predictions), *arguments[1:], "--format", "json"]
+        said = printed(script, *command, environment=dict.fromkeys(names, nowhere))
+        assert json.loads(said)
