@@ -270,8 +270,8 @@ def test_processors_with_narrower_registers_come_to_the_same_bits(widest, tmp_pa
     found = outcome()
     build = runpy.run_path(str(ROOT / "hatch_build.py"))
     library = tmp_path / "narrow.so"
-    if not build["compile_kernels"](ROOT / build["FOLDER"], library, f"-DVCSPEC_WIDEST={widest}"):
-        pytest.skip("no compiler is at hand")
+    # The kernels that are here were compiled with this checkout: there is a compiler.
+    assert build["compile_kernels"](ROOT / build["FOLDER"], library, f"-DVCSPEC_WIDEST={widest}")
     narrow_library = kernels._declared(ctypes.CDLL(str(library)))
     monkeypatch.setattr(kernels, "compiled", lambda: narrow_library)
     for one, other in zip(found, outcome(), strict=True):

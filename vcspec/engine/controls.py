@@ -18,7 +18,7 @@ from vcspec.engine.stopping import go_on
 from vcspec.model.comparison import Space
 from vcspec.model.matrix import Array, Rows
 from vcspec.statistics.cellwise import Cellwise, Piece, Taking, cellwise
-from vcspec.statistics.moments import add_to, mean_profile
+from vcspec.statistics.moments import add_to
 from vcspec.statistics.ranksum import SortedControl, readings
 from vcspec.statistics.tree import TILE_ROWS
 
@@ -110,64 +110,43 @@ class StoredControl:
             for rows in cut(ends, *pair, entries=self.entries, tile=TILE_ROWS)
         ]
 
-    @cached_property
+    @property
     def mean(self) -> Array:
         """(features,) mean profile."""
-        if self.known is not None:
-            return self.known
-        if self._of_one_block is not None:
-            return self._of_one_block[0]
-        sums = np.zeros((self.cells.width, 2))
-        for block in self.blocks():
-            add_to(sums, block)
-        return np.asarray(sums[:, 0] / len(self))
+        return self._prepared[0] if self.known is None else self.known
 
-    @cached_property
+    @property
     def sorted(self) -> SortedControl:
         """The cells as the rank-sum test wants them."""
-        return self._sorted(lambda _: None, 1)
+        return self._prepared[1]
 
     def sort(self, advance: Advance, threads: int) -> SortedControl:
         """The same, which is kept; told on the way how many cells are done."""
-        told = 0
-
-        def tell(cells: int) -> None:
-            nonlocal told
-            told += cells
-            advance(cells)
-
-        if "sorted" not in vars(self):
-            vars(self)["sorted"] = self._sorted(tell, threads)
-        advance(len(self) - told)
+        if "_prepared" in vars(self):
+            advance(len(self))
+        else:
+            vars(self)["_prepared"] = self._prepare(advance, threads)
         return self.sorted
 
-    def _sorted(self, advance: Advance, threads: int) -> SortedControl:
-        if self._of_one_block is not None:
-            return self._of_one_block[1]
-        stored = sum(
-            int(self.cells.ends[stop] - self.cells.ends[start]) for start, stop in self.ranges
-        )
-        times, read = readings(stored), 0
-        sums = np.zeros((self.cells.width, 2))
+    @cached_property
+    def _prepared(self) -> tuple[Array, SortedControl]:
+        return self._prepare(lambda _: None, 1)
+
+    def _prepare(self, advance: Advance, threads: int) -> tuple[Array, SortedControl]:
+        """Mean and sorted cells; the first reading gives the mean, where nobody has it."""
+        whole = list(self.blocks()) if len(self._borders) == 1 else None
+        ends = self.cells.ends
+        times = readings(sum(int(ends[stop] - ends[start]) for start, stop in self.ranges))
+        read, sums = 0, np.zeros((self.cells.width, 2))
 
         def blocks() -> Iterator[Rows]:
             nonlocal read
-            for block in self.blocks():
-                if self.known is None and read < len(self):  # the first reading gives the mean
+            for block in whole or self.blocks():
+                if self.known is None and read < len(self):
                     add_to(sums, block)
                 yield block
                 before, read = read, read + len(block)
                 advance(read // times - before // times)
 
         found = SortedControl.streamed(blocks, self.cells.width, threads)
-        if self.known is None:
-            vars(self)["mean"] = np.asarray(sums[:, 0] / len(self))
-        return found
-
-    @cached_property
-    def _of_one_block(self) -> tuple[Array, SortedControl] | None:
-        """Mean and sorted cells from one reading, where a block holds them all."""
-        if len(self._borders) > 1:
-            return None
-        (block,) = self.blocks()
-        return mean_profile(block), SortedControl.of(block)
+        return np.asarray(sums[:, 0] / len(self)), found

@@ -190,22 +190,20 @@ SUM_OF_DISTANCES(double_by_4, HAVING_256, 2, 4, double, __m256d, SUMS_BY_4, _mm2
 ONE_BY_ONE(single_by_1, float, FUSED_1, sqrtf)
 ONE_BY_ONE(double_by_1, double, SQUARE_1, sqrt)
 
+#if defined(HAS_WIDER)
+#define WIDEST_OF(BY_512, BY_256, BY_1) (has_512() ? BY_512 : has_256() ? BY_256 : BY_1)
+#else
+#define WIDEST_OF(BY_512, BY_256, BY_1) BY_1
+#endif
+
 /* The sum over all pairs of n and m rows, from single precision. */
 API double vcs_sum_of_distances(int64_t n, int64_t m, int64_t width, const float *left,
                                 const float *right) {
-#if defined(HAS_WIDER)
-    if (has_512()) return single_by_16(n, m, width, left, right);
-    if (has_256()) return single_by_8(n, m, width, left, right);
-#endif
-    return single_by_1(n, m, width, left, right);
+    return WIDEST_OF(single_by_16, single_by_8, single_by_1)(n, m, width, left, right);
 }
 
 /* The same from double precision. */
 API double vcs_sum_of_exact_distances(int64_t n, int64_t m, int64_t width, const double *left,
                                       const double *right) {
-#if defined(HAS_WIDER)
-    if (has_512()) return double_by_8(n, m, width, left, right);
-    if (has_256()) return double_by_4(n, m, width, left, right);
-#endif
-    return double_by_1(n, m, width, left, right);
+    return WIDEST_OF(double_by_8, double_by_4, double_by_1)(n, m, width, left, right);
 }
