@@ -4,6 +4,7 @@ import pickle
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,12 @@ def test_workers_read_object_stores_with_keys_of_their_own(
         shutil.copytree(getattr(screen, name), bucket / f"{name}.zarr")
     places = {name: f"s3://{bucket.name}/{name}.zarr" for name in ("split", "reference")}
     target = f"s3://{bucket.name}/predictions.zarr"
-    assert score(target, **places, settings=elsewhere(cluster)).to_json() == card
+    for _ in range(2):  # the second time the workers have the store open
+        s3.log.clear()
+        said: list[str] = []
+        settings = replace(elsewhere(cluster), announce=said.append)
+        assert score(target, **places, settings=settings).to_json() == card
+        assert said[-1].startswith(f"{len(s3.log)} requests, ")
 
 
 @pytest.mark.usefixtures("many_tasks")

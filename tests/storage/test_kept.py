@@ -13,7 +13,6 @@ from support import tiny
 from support.s3 import S3, read_twice, round_trips
 
 from vcspec.actions.score import score
-from vcspec.actions.traffic import Traffic, tell_traffic
 from vcspec.actions.validate import validate
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Unreadable
@@ -293,6 +292,18 @@ def test_a_system_without_a_thread_left_brings_nothing_early(
     assert [name for name, *_ in far.asked] == ["X/c/0", "X/c/1"]
 
 
+def test_what_is_too_large_to_be_kept_is_hashed_when_it_is_read_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kept, "WHOLE_BYTES", 5)
+    near, far = array(2)
+    assert near.read_many([("X/c/1", None, None)]) == [bytes([1] * 10)]
+    assert near.digests == {"X/c/1": hashlib.sha256(bytes([1] * 10)).hexdigest()}
+    assert [name for name, *_ in far.asked] == ["X/c/1"]
+    near.read("X/c/0", 0, 3)
+    assert "X/c/0" not in near.digests
+
+
 def test_objects_of_an_array_follow_each_other_with_the_last_axis_fastest() -> None:
     names = ["a/1.0", "a/0.10", "a/0.9", "b/c/1/0", "b/c/0/5", "b/c/0/zarr.json", "zarr.json", "7"]
     assert kept._next_of(names) == {
@@ -384,13 +395,6 @@ def test_what_workers_elsewhere_read_is_not_fetched_here(
             if thread.name == "vcspec-ahead":
                 thread.join(10)
         assert any("X/data/c/0" in request.key for request in s3.log) == fetched
-
-
-def test_traffic_of_workers_elsewhere_is_said_to_be_left_out() -> None:
-    said: list[str] = []
-    for engine in ("threads", "dask"):
-        tell_traffic(Settings(engine=engine, announce=said.append), Traffic(3, 1_500_000))
-    assert said == ["3 requests, 1.5 MB read", "3 requests, 1.5 MB read, and what workers read"]
 
 
 @pytest.mark.parametrize("kind", ["split", "reference"])

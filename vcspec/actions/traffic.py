@@ -29,5 +29,4 @@ def tell_traffic(settings: Settings, *parts: Traffic) -> None:
     requests = sum(part.requests for part in parts)
     read = sum(part.bytes_read for part in parts)
     if requests:
-        said = f"{requests} requests, {read / MEGABYTE:.1f} MB read"
-        settings.say(said + ", and what workers read" * (settings.engine != "threads"))
+        settings.say(f"{requests} requests, {read / MEGABYTE:.1f} MB read")

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vcspec.engine.budget import give_back
-from vcspec.engine.cells import Cells
-from vcspec.engine.executors import run
+from vcspec.engine.cells import Cells, StoredCells
+from vcspec.engine.executors import Advance, Executor, run
 from vcspec.engine.plan import Block, planned
 from vcspec.engine.settings import Settings
 from vcspec.engine.visit import Against, Seen, Task, Wants, visit
@@ -118,11 +119,35 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
         settings.executor() as executor,
         settings.advancing(len(ends) - 1, what) as advance,
     ):
-        parts = run(executor, visit, tasks, advance)
+        parts = _visited(executor, tasks, advance, cells, settings)
     found = combined(parts, wants)  # when the workers have given their memory back
     del parts
     give_back()  # else what follows takes its memory beside what the blocks have left
     return found
+
+
+def _visited(
+    executor: Executor,
+    tasks: Sequence[tuple[Task, Against | None, int]],
+    advance: Advance | None,
+    cells: Cells,
+    settings: Settings,
+) -> list[Seen]:
+    """What the visits found; what workers elsewhere asked a store for is reckoned with the rest."""
+    if settings.engine == "threads" or not isinstance(cells, StoredCells):
+        return run(executor, visit, tasks, advance)
+    parts = run(executor, partial(_counted, visit), tasks, advance)
+    for _, traffic in parts:
+        cells.store.reckon(*traffic)
+    return [seen for seen, _ in parts]
+
+
+def _counted(
+    visited: Callable[[Task, Against | None], Seen], task: Task, against: Against | None
+) -> tuple[Seen, tuple[int, int]]:
+    """A visit in another process, and what its store was asked for that nobody has been told."""
+    assert isinstance(task.cells, StoredCells)
+    return visited(task, against), task.cells.store.untold()
 
 
 def _warn(blocks: Sequence[Block], settings: Settings) -> None:

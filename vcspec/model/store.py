@@ -204,6 +204,12 @@ class Stored(Protocol):
     def bytes_read(self) -> int:
         """Length of all that the place gave."""
 
+    def untold(self) -> tuple[int, int]:
+        """Requests and bytes since this was asked last, or since the store was opened."""
+
+    def reckon(self, requests: int, bytes_read: int) -> None:
+        """Told what other processes asked for, which counts as if it were asked here."""
+
 
 class Store(Stored, Protocol):
     """Read-only questions about one Zarr hierarchy; of an unsafe one, `skeleton` is asked alone."""

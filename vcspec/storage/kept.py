@@ -241,6 +241,9 @@ class KeptObjects:
                 runs[-1] = merged
             run_of[one] = len(runs) - 1
         bodies = self.remote.read_many(runs)
+        for (name, start, _), body in zip(runs, bodies, strict=True):
+            if start is None and self._hashes:  # too large to be kept, and all at hand
+                self.digests[name] = hashlib.sha256(body).hexdigest()
         return [
             _cut(bodies[run_of[one]], one[1], one[2], first=runs[run_of[one]][1] or 0)
             for one in wanted

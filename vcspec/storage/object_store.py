@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from threading import Lock
 
 from vcspec.model.store import Skeleton
 from vcspec.storage.hierarchy import brief_skeleton, skeleton
@@ -27,6 +28,7 @@ class ObjectStore:
         found = objects if objects is not None else open_objects(target)
         self._objects = KeptObjects(found) if isinstance(found, RemoteObjects) else found
         self._skeleton: Skeleton | None = None
+        self._lock, self._told, self._elsewhere = Lock(), (0, 0), (0, 0)
 
     @property
     def skeleton(self) -> Skeleton:
@@ -44,12 +46,24 @@ class ObjectStore:
     @property
     def requests(self) -> int:
         """How often the place was asked for something."""
-        return self._objects.requests
+        return self._objects.requests + self._elsewhere[0]
 
     @property
     def bytes_read(self) -> int:
         """Length of all that the place gave."""
-        return self._objects.bytes_read
+        return self._objects.bytes_read + self._elsewhere[1]
+
+    def untold(self) -> tuple[int, int]:
+        """Requests and bytes since this was asked last, or since the store was opened."""
+        with self._lock:
+            before, self._told = self._told, (self.requests, self.bytes_read)
+            return self._told[0] - before[0], self._told[1] - before[1]
+
+    def reckon(self, requests: int, bytes_read: int) -> None:
+        """Told what other processes asked for, which counts as well."""
+        with self._lock:
+            known = self._elsewhere
+            self._elsewhere = known[0] + requests, known[1] + bytes_read
 
     def foresee(self, names: Iterable[str], then: Sequence[str], *, hashed: bool) -> None:
         """Told what will be read; a remote place sends it at once."""
