@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ LAID_OUT: dict[str, st.SearchStrategy[Any]] = {
 }
 ORDERS = st.sampled_from([None, "conditions", "rows"])
 LAYOUTS = st.builds(Layout, order=ORDERS, **LAID_OUT)
-MEASURED = st.none() | st.builds(Layout, **LAID_OUT)  # of measured cells; None for the reference
+TRUTH = st.tuples(st.sampled_from(["reference", "dataset"]), st.builds(Layout, **LAID_OUT))
 
 
 SUITES = ("core-1.0", "vcc-2026", "distributions")  # together they take all that a pass can take
@@ -126,23 +126,28 @@ HOWS = st.builds(
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(layout=LAYOUTS, measured=MEASURED, how=HOWS, seed=st.integers(0, 2**32))
-@example(layout=Layout(order="rows"), measured=None, how=How("s3", "dask", 2, 1), seed=1)
+@given(layout=LAYOUTS, truth=TRUTH, how=HOWS, seed=st.integers(0, 2**32))
+@example(
+    layout=Layout(order="rows"),
+    truth=("reference", Layout(chunk=150, zarr_format=2)),
+    how=How("s3", "dask", 2, 1),
+    seed=1,
+)
 @example(
     layout=Layout("csc", 2, zstd=False, labels="nullable"),
-    measured=None,
+    truth=("reference", Layout(sharded=True, labels="categorical")),
     how=How(workers=3, memory=1, kernels=False),
     seed=2,
 )
 @example(
     layout=Layout("dense", chunk=150, big_endian=True),
-    measured=Layout("csc", 2, labels="categorical", big_endian=True),
+    truth=("dataset", Layout("csc", 2, labels="categorical", big_endian=True)),
     how=How("s3", workers=2, memory=20_000),
     seed=3,
 )
 def test_the_scorecard_does_not_depend_on_how_it_was_made(
     layout: Layout,
-    measured: Layout | None,
+    truth: tuple[str, Layout],
     how: How,
     seed: int,
     screen: tiny.Screen,
@@ -156,19 +161,23 @@ def test_the_scorecard_does_not_depend_on_how_it_was_made(
     bucket = s3.folder / f"bucket-{uuid.uuid4().hex}"
     order = permuted(layout.order, seed)
     stores = {"a": reencode(screen.predictions, bucket / "a.zarr", layout, order)}
-    if measured is not None:
-        stores["b"] = reencode(screen.dataset, bucket / "b.zarr", measured)
+    kind, other = truth
+    if kind == "dataset":
+        stores["b"] = reencode(screen.dataset, bucket / "b.zarr", other)
+    else:  # whose profiles are dense in any layout
+        stores["b"] = reencode(anchors, bucket / "b.zarr", replace(other, matrix="dense"))
     if how.place == "local":
         targets = {name: str(store) for name, store in stores.items()}
     else:
         targets = {name: f"s3://{bucket.name}/{name}.zarr" for name in stores}
-    against = {"reference": anchors} if measured is None else {"dataset": targets["b"]}
     scheduler = dask_cluster.address if how.engine == "dask" else ""
     work = Settings(how.engine, scheduler, Budget(how.memory, how.workers))
     with chosen(kernels=how.kernels, floor=60):
-        found = score(targets["a"], split=screen.split, suites=SUITES, settings=work, **against)
+        found = score(
+            targets["a"], split=screen.split, suites=SUITES, settings=work, **{kind: targets["b"]}
+        )
     shutil.rmtree(bucket)
-    wanted = card if measured is None else card_of_cells
+    wanted = card if kind == "reference" else card_of_cells
     if order is None:
         assert found.to_json() == wanted
     else:

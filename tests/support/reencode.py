@@ -40,7 +40,22 @@ def reencode(source: Path, target: Path, layout: Layout, order: Any = None) -> P
         _matrix(root, store, layout, order)
     for name in ("obs", "var"):
         _table(root, store, name, layout, order if name == "obs" else None)
+    _others(root, store, layout)
     return target
+
+
+def _others(root: Any, store: ZarrStore, layout: Layout) -> None:
+    """What lies beside the matrix and the tables."""
+    for path, node in store.skeleton.nodes.items():
+        if path == "/" or path.startswith(("/X", "/obs/", "/var/")) or path in {"/obs", "/var"}:
+            continue
+        name = path.strip("/")
+        if node.sort == "group":
+            root.require_group(name).attrs.update(node.attributes)
+        elif node.data_type == "string":
+            _strings(root, name, store.array(path), layout)
+        else:
+            _put(root, name, store.array(path), layout).attrs.update(node.attributes)
 
 
 def _matrix(root: Any, store: ZarrStore, layout: Layout, order: Any) -> None:
