@@ -3,6 +3,7 @@
 Nothing is loaded before Ctrl-C is listened for.
 """
 
+import signal
 import sys
 
 INTERRUPTED = 130
@@ -17,6 +18,8 @@ def main() -> None:
     except KeyboardInterrupt:
         text = "vcspec: interrupted; nothing half-written was left, run the same command again"
         print(text, file=sys.stderr)  # noqa: T201 - click may not be loaded yet
+        # What a server was asked for is waited for; who presses Ctrl-C again does not want to.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.exit(INTERRUPTED)
 
 

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import psutil
 import pytest
 from support import tiny
 from support.reencode import Layout, reencode
+from support.s3 import S3
 
 from vcspec.actions.predict import open_split
 from vcspec.actions.score import score
@@ -104,6 +107,33 @@ main()
     assert (ended.returncode, ended.stdout) == (130, "")
     assert ended.stderr.startswith("vcspec: interrupted; ")
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "code"),
+    [pytest.param(1, 130, id="once"), pytest.param(2, -signal.SIGINT, id="again")],
+)
+def test_what_a_server_was_asked_for_is_waited_for_unless_ctrl_c_comes_again(
+    screen: tiny.Screen, s3: S3, times: int, code: int
+) -> None:
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    shutil.copytree(screen.predictions, s3.folder / bucket / "model.zarr")
+    s3.latency, before = 6.0, set(s3.http.connections)
+    command = [sys.executable, "-c", COMMAND, "validate", f"s3://{bucket}/model.zarr"]
+    environment = {**os.environ, **s3.environment}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        until = time.monotonic() + PATIENCE
+        while s3.http.connections <= before:  # it waits for its first answer
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        while not (said := process.stderr.readline()).startswith("vcspec: interrupted; "):
+            assert said == "\n"  # ends the line in which a terminal shows Ctrl-C
+        if times == 2:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == code
+        assert process.stderr.read() == ""
 
 
 @pytest.fixture

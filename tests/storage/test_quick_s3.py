@@ -1,5 +1,6 @@
 """What obstore reads, and when the driver is asked instead."""
 
+import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from support.s3 import S3
 from vcspec.storage.objects import RemoteObjects, Unreached, open_objects, remote_objects
 from vcspec.storage.quick_s3 import quick_s3
 
-pytest.importorskip("obstore")
+obstore = pytest.importorskip("obstore")
 SERVER = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 REGION = {"AWS_DEFAULT_REGION": "eu-west-1"}
@@ -71,6 +72,42 @@ def test_large_objects_are_looked_at_where_they_came(store: Path) -> None:
     assert [type(one) for one in found] == [memoryview, memoryview, bytes]
     assert objects.read("large") == body
     assert type(objects.read("large")) is bytes
+
+
+def test_a_process_that_ends_waits_for_the_threads_of_requests(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that comes to a thread while the interpreter goes would abort the process.
+
+    Those of a pool are joined, whoever began them; the askers may be threads that are not.
+    """
+    objects = alone(opened(store))
+    used: list[threading.Thread] = []
+
+    def noting(name: str) -> None:
+        plain = getattr(obstore, name)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            used.append(threading.current_thread())
+            return plain(*arguments, **named)
+
+        monkeypatch.setattr(obstore, name, noted)
+
+    names = ("get", "get_range", "head", "list")
+    for name in names:
+        noting(name)
+        monkeypatch.delattr(obstore, f"{name}_async", raising=False)
+
+    def asked() -> None:
+        objects.listing()
+        objects.size("zarr.json")
+        objects.read_many([("zarr.json", None, None), ("a/c &+é", 8, 10)])
+
+    asker = threading.Thread(target=asked, daemon=True)
+    asker.start()
+    asker.join(10)
+    assert len(used) == len(names)
+    assert {thread.name.rpartition("_")[0] for thread in used} == {"vcspec-s3"}
 
 
 def test_the_driver_is_not_even_loaded(store: Path, s3: S3) -> None:

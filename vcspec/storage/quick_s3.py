@@ -7,7 +7,8 @@ it cannot do is asked of the driver again, which then says what is wrong.
 
 import os
 import re
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -33,13 +34,14 @@ BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")  # the same, where there is a 
 LARGE = 65_536  # bytes that are given without a copy
 
 Asked = tuple[str, int | None, int | None]
-Work = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class QuickS3:
     """The objects of a bucket, by obstore; nothing is tried twice.
 
-    After an error that is not about one object alone, nothing more is asked.
+    After an error that is not about one object alone, nothing more is asked. Requests have threads
+    that a process which ends waits for: those of obstore, which answer coroutines, still want the
+    interpreter for a moment when the answer is there, and abort a process that is ending.
 
     Args:
         store: of obstore, of the bucket.
@@ -48,7 +50,7 @@ class QuickS3:
 
     def __init__(self, store: Any, at_once: int) -> None:
         self._store = store
-        self._at_once = at_once
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="vcspec-s3")
         self._works = True
 
     def answers(self, asked: Sequence[Asked]) -> list[Body | None]:
@@ -70,59 +72,42 @@ class QuickS3:
         found = self._awaited([partial(self._list, root)])[0]
         return None if not found or 0 in found.values() else found
 
-    def _awaited(self, work: Sequence[Work]) -> list[Any]:
+    def _awaited(self, work: Sequence[Callable[[], Any]]) -> list[Any]:
         """What each comes to; None where it fails."""
-        from fsspec.asyn import get_loop, sync
+        return list(self._threads.map(self._tried, work))
 
-        if not self._works:
-            return [None] * len(work)
-        found: list[Any] = sync(get_loop(), self._all, work)
-        return found
-
-    async def _all(self, work: Sequence[Work]) -> list[Any]:
-        import asyncio
-
-        turns = asyncio.Semaphore(self._at_once)
-
-        async def one(part: Work) -> Any:
-            async with turns:
-                return await self._tried(part)
-
-        return await asyncio.gather(*map(one, work))
-
-    async def _tried(self, work: Work) -> Any:
+    def _tried(self, work: Callable[[], Any]) -> Any:
         from obstore.exceptions import BaseError, InvalidPathError, NotFoundError
 
         try:
-            return await work() if self._works else None
+            return work() if self._works else None
         except (FileNotFoundError, InvalidPathError, NotFoundError):
             return None
         except (BaseError, OSError, ValueError):
             self._works = False
             return None
 
-    async def _bytes(self, key: str, start: int | None, stop: int | None) -> Any:
+    def _bytes(self, key: str, start: int | None, stop: int | None) -> Any:
         import obstore
 
         name = _name(key)
         if start is None:
-            return await (await obstore.get_async(self._store, name)).bytes_async()
+            return obstore.get(self._store, name).bytes()
         if stop is not None:
-            return await obstore.get_range_async(self._store, name, start=start, end=stop)
-        found = await obstore.get_async(self._store, name, options={"range": {"offset": start}})
-        return await found.bytes_async()
+            return obstore.get_range(self._store, name, start=start, end=stop)
+        return obstore.get(self._store, name, options={"range": {"offset": start}}).bytes()
 
-    async def _head(self, key: str) -> Any:
+    def _head(self, key: str) -> Any:
         import obstore
 
-        return await obstore.head_async(self._store, _name(key))
+        return obstore.head(self._store, _name(key))
 
-    async def _list(self, root: str) -> dict[str, int]:
+    def _list(self, root: str) -> dict[str, int]:
         import obstore
 
         bucket = root.partition("/")[0]
         pages = obstore.list(self._store, _name(root) or None)
-        return {f"{bucket}/{one['path']}": one["size"] async for page in pages for one in page}
+        return {f"{bucket}/{one['path']}": one["size"] for page in pages for one in page}
 
 
 def _body(found: Any) -> Body:
