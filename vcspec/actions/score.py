@@ -253,16 +253,23 @@ def opened_predictions(name: str, split: Target | None, *, partial: bool) -> Sub
         split = _published("split", pinned(subject, "split"), subject)
         if split is not None:
             report, subject = examined(name, {"split": split}, level="axes")
-    if report.kind and report.kind != "predictions":
-        message = f"{name} is of kind {report.kind!r}; predictions are scored"
-        raise UsageError(message)
+    _require_predictions(report)
     if not _passes(report, partial=partial):
-        whole = examined(name, {"split": split})[0]
-        require_valid(whole)
+        # All that is wrong is said; where nothing is any more, these are read, not what failed.
+        report, subject = examined(name, {"split": split})
+        _require_predictions(report)
+        if not _passes(report, partial=partial):
+            require_valid(report)
     if subject is None:
         message = f"{name} could not be opened"
         raise Unreadable(message)
     return subject
+
+
+def _require_predictions(report: Report) -> None:
+    if report.kind and report.kind != "predictions":
+        message = f"{report.target} is of kind {report.kind!r}; predictions are scored"
+        raise UsageError(message)
 
 
 def _passes(report: Report, *, partial: bool) -> bool:
