@@ -3,14 +3,19 @@
 Nothing is loaded before Ctrl-C is listened for.
 """
 
+import os
 import signal
 import sys
 
 INTERRUPTED = 130
+# log2 of the cycles for which idle threads of OpenBLAS turn before they sleep; 26 unless it is set,
+# which takes from the workers a tenth of a short run.
+BLAS_PATIENCE = ("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 def main() -> None:
     """Run the command line; Ctrl-C ends it with one line, also while it is still being loaded."""
+    os.environ.setdefault(*BLAS_PATIENCE)
     try:
         from vcspec.cli import main as run
 

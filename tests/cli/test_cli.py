@@ -1,6 +1,7 @@
 """The command line as a person meets it: what is printed where, and the exit code."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -640,3 +641,17 @@ def test_a_home_where_nothing_can_be_written_is_no_obstacle(screen: tiny.Screen)
         command = [arguments[0], str(screen.predictions), *arguments[1:], "--format", "json"]
         said = printed(script, *command, environment=dict.fromkeys(names, nowhere))
         assert json.loads(said)
+
+
+def test_idle_threads_of_blas_sleep_unless_the_user_wants_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "OPENBLAS_THREAD_TIMEOUT"
+    monkeypatch.setattr(sys, "argv", ["vcspec", "--version"])
+    for given, found in ((None, "4"), ("20", "20")):
+        monkeypatch.delenv(name, raising=False)
+        if given is not None:
+            monkeypatch.setenv(name, given)
+        with pytest.raises(SystemExit):
+            main()
+        assert os.environ[name] == found
