@@ -247,6 +247,20 @@ def test_without_its_split_a_prediction_cannot_be_checked(
     assert caught.value.exit_code == 3
 
 
+def test_what_is_refused_has_nothing_looked_for_that_it_names(
+    screen: tiny.Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = alone(screen, tmp_path)
+    (place / "link").symlink_to(screen.split)
+    asked: list[Any] = []
+    for name in ("vcspec.actions.validate.by_digest", "vcspec.actions.score._published"):
+        monkeypatch.setattr(name, lambda *arguments, **_: asked.append(arguments))
+    with pytest.raises(Invalid, match="VCS006") as caught:
+        score(place)
+    assert caught.value.exit_code == 4
+    assert asked == []
+
+
 def test_without_its_reference_a_prediction_cannot_be_scored(
     screen: tiny.Screen, tmp_path: Path
 ) -> None:

@@ -249,7 +249,8 @@ def opened_predictions(name: str, split: Target | None, *, partial: bool) -> Sub
         Unreadable: they cannot be opened.
     """
     report, subject = examined(name, {"split": split}, level="axes")
-    if split is None and subject is not None and not subject.companions:
+    is_safe = subject is not None and report.verdict != "refused"
+    if split is None and subject is not None and is_safe and not subject.companions:
         split = _published("split", pinned(subject, "split"), subject)
         if split is not None:
             report, subject = examined(name, {"split": split}, level="axes")

@@ -79,8 +79,9 @@ def examined(
             return _refused(name, level, str(error)), None
         except (Unreadable, OSError) as error:
             return unreadable(name, level, error), None
-        subject.companions = companions(subject, coming, level)
-        report = examine(subject, level, name)
+        report = examine(
+            subject, level, name, companions=partial(companions, subject, coming, level)
+        )
     return replace(report, facts=_facts(subject, report) | _promise(subject, report)), subject
 
 

@@ -11,6 +11,7 @@ from vcspec.standard import standard
 
 # Each rule says what it asks for: an Artefact, or a Subject, which knows values as well.
 Check = Callable[[Any], Iterator[Fault]]
+Companions = Callable[[], Mapping[str, Any]]
 
 RULES: Catalog[Check] = Catalog("rule", standard().rules)
 rule = RULES.claim
@@ -24,9 +25,16 @@ UNREADABLE = "VCS001"
 class Examination:
     """The state of one run through the book: what was found, passed and skipped so far."""
 
-    def __init__(self, subject: Artefact, level: str, only: Container[str] | None = None) -> None:
+    def __init__(
+        self,
+        subject: Artefact,
+        level: str,
+        only: Container[str] | None = None,
+        companions: Companions | None = None,
+    ) -> None:
         self.subject = subject
         self.only = only
+        self.companions = companions
         self.level = level
         self.findings: list[Finding] = []
         self.passed: list[str] = []
@@ -49,6 +57,8 @@ class Examination:
                 if self._refused():
                     return
                 self.subject.foresee(self.level)
+                if self.companions is not None:
+                    self.subject.companions = self.companions()
         self._damage(entries[DAMAGE])
 
     def _applies(self, entry: Mapping[str, Any]) -> bool:
@@ -124,7 +134,12 @@ class Examination:
 
 
 def examine(
-    subject: Artefact, level: str, target: str, *, only: Container[str] | None = None
+    subject: Artefact,
+    level: str,
+    target: str,
+    *,
+    only: Container[str] | None = None,
+    companions: Companions | None = None,
 ) -> Report:
     """All that the book says about `subject`, down to `level`.
 
@@ -133,11 +148,13 @@ def examine(
         level: how deep to look.
         target: its name in the report.
         only: codes of rules, whose modules are imported; those on safety are checked all the same.
+        companions: gives the artefacts that it pins; asked once it is known to be safe, when what
+            rules read first of it is on its way.
     """
     if only is None:
         import vcspec.rules.whole  # noqa: F401 - importing it claims every rule
     subject.is_deep = level == "full" and only is None
-    examination = Examination(subject, level, only)
+    examination = Examination(subject, level, only, companions)
     examination.run()
     findings = sorted(examination.findings, key=lambda finding: (finding.code, finding.path))
     skipped = tuple(Skipped(code, because) for code, because in examination.skipped.items())
