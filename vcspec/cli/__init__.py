@@ -1,5 +1,6 @@
 """The command line: parse, call one action, render, end with an exit code."""
 
+import atexit
 import gc
 import logging
 import os
@@ -14,7 +15,7 @@ from vcspec.version import __version__
 
 LONGEST = 8_000  # characters of a message, which is one line whatever an artefact says
 UNFINISHED, BUG = 3, 5
-NEW_OBJECTS = 50_000  # between looks for garbage: loading makes many objects that all stay
+NEW_OBJECTS = 200_000  # between looks for garbage: loading makes many objects that all stay
 
 # Command → module of this room that holds it, loaded when the command is used.
 COMMANDS = {
@@ -127,6 +128,7 @@ def main() -> None:
         KeyboardInterrupt: Ctrl-C, of which `vcspec.__main__` tells.
     """
     gc.set_threshold(NEW_OBJECTS)
+    atexit.register(gc.freeze)  # else all objects are looked through when the process ends
     logging.getLogger().addHandler(logging.NullHandler())  # what drivers log is told by errors
     try:
         sys.exit(cli.main(prog_name="vcspec", standalone_mode=False) or 0)
