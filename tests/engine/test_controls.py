@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -69,6 +69,32 @@ def test_several_threads_sort_one_control_as_one_does(threads):
     settings = Settings(budget=Budget(1, threads))
     (found,) = all_sorted([StoredControl(Held(cells), ((0, 60),), SCALE, entries=50)], settings)
     same(found, SortedControl.of(cells))
+
+
+class Borrowed(Held):
+    """Cells whose memory is its thread's own: what was read last is lost with the next reading."""
+
+    def __init__(self, rows):
+        super().__init__(rows)
+        self.own = threading.local()
+
+    def rows(self, start, stop):
+        if (last := getattr(self.own, "last", None)) is not None:
+            last.data[:], last.indices[:] = 9.0, 0
+        found = super().rows(start, stop)
+        self.own.last = replace(found, data=found.data.copy(), indices=found.indices.copy())
+        return self.own.last
+
+
+@pytest.mark.parametrize("held", [1_000_000, 10])
+@pytest.mark.parametrize("threads", [1, 2, 3, 40])
+def test_no_block_is_read_over_another_that_is_still_needed(threads, held, monkeypatch):
+    monkeypatch.setattr(ranksum, "HELD", held)
+    cells = rows_of_dense(BLOCK)
+    control = StoredControl(Borrowed(cells), ((0, 60),), SCALE, entries=50)
+    (found,) = all_sorted([control], Settings(budget=Budget(1, threads)))
+    same(found, SortedControl.of(cells))
+    assert control.mean.tobytes() == mean_profile(cells).tobytes()
 
 
 def test_a_control_of_many_blocks_gives_its_mean_while_it_is_sorted():

@@ -1,8 +1,11 @@
 """Controls: the cells that conditions are compared with, sorted while they are read."""
 
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import cycle, islice
 from threading import Lock
 from typing import Protocol
 
@@ -11,7 +14,7 @@ from numpy.typing import NDArray
 
 from vcspec.engine.budget import FEWEST_ENTRIES
 from vcspec.engine.cells import Cells, Scale
-from vcspec.engine.executors import Advance, own_threads, run
+from vcspec.engine.executors import Advance, Executor, Inline, own_threads, run
 from vcspec.engine.plan import cut
 from vcspec.engine.settings import Settings
 from vcspec.engine.stopping import go_on
@@ -78,10 +81,27 @@ class StoredControl:
         """How many cells there are."""
         return sum(stop - start for start, stop in self.ranges)
 
-    def blocks(self) -> Generator[Rows, None, None]:
-        """The control cells as log1p values, block by block."""
-        for rows, totals in self._stored():
-            yield self.scale.log1p(rows, totals)
+    def blocks(self, threads: int = 1) -> Generator[Rows, None, None]:
+        """The control cells as log1p values, block by block, read by so many threads in turn.
+
+        The memory of a block is its thread's own, which reads into it when the next is asked for.
+        """
+        with ExitStack() as stack:
+            readers: list[Executor] = [Inline()]
+            if threads > 1:
+                own = [own_threads(1, "vcspec-controls") for _ in range(threads)]
+                readers = list(map(stack.enter_context, own))
+            turns = zip(cycle(readers), self._borders, strict=False)
+            coming = deque(one.submit(self._block, *at) for one, at in islice(turns, threads))
+            while coming:
+                go_on()
+                yield coming.popleft().result()
+                coming.extend(one.submit(self._block, *at) for one, at in islice(turns, 1))
+
+    def _block(self, first: int, last: int) -> Rows:
+        """Rows as log1p values."""
+        go_on()
+        return self.scale.log1p(self.cells.rows(first, last), self._totals(first, last))
 
     def cellwise(self, taking: Taking, space: Space | None) -> Cellwise:
         """What is wanted of the control cells beyond their mean."""
@@ -90,15 +110,12 @@ class StoredControl:
         return cellwise(self._pieces, len(self), self.cells.width, taking, space)
 
     def _pieces(self) -> Generator[Piece, None, None]:
-        for rows, totals in self._stored():
-            yield self.scale.piece(rows, totals)
-
-    def _stored(self) -> Generator[tuple[Rows, NDArray[np.float64] | None], None, None]:
-        """The blocks as they are stored, and their totals, until nobody waits for them any more."""
         for first, last in self._borders:
             go_on()
-            totals = None if self.totals is None else self.totals[first:last]
-            yield self.cells.rows(first, last), totals
+            yield self.scale.piece(self.cells.rows(first, last), self._totals(first, last))
+
+    def _totals(self, first: int, last: int) -> NDArray[np.float64] | None:
+        return None if self.totals is None else self.totals[first:last]
 
     @cached_property
     def _borders(self) -> list[tuple[int, int]]:
@@ -141,7 +158,7 @@ class StoredControl:
 
         def blocks() -> Iterator[Rows]:
             nonlocal read
-            for block in whole or self.blocks():
+            for block in whole or self.blocks(threads):
                 if self.known is None and read < len(self):
                     add_to(sums, block)
                 yield block
