@@ -1,14 +1,19 @@
 """Facts about an artefact, as the rules ask for them."""
 
 import shutil
+import threading
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from vcspec.engine.budget import Budget
+from vcspec.engine.settings import Settings
+from vcspec.model.store import Damaged
 from vcspec.rules import subject as module
 from vcspec.rules.subject import Run, Subject
+from vcspec.statistics.content import content_of
 from vcspec.storage.zarr_store import ZarrStore
 
 STORES = Path(__file__).parents[2] / "spec" / "1.0" / "conformance" / "stores"
@@ -61,4 +66,36 @@ def test_rows_whose_names_cannot_be_read_are_numbered(tmp_path):
     shutil.rmtree(place / "obs" / "_index" / "c")
     found = Subject(ZarrStore(str(place)))
     assert found.row_names(np.array([4, 9])) == ("row 4", "row 9")
+    assert [fault.path for fault in found.damage] == ["/obs/_index"]
+
+
+def by(workers: int, place: Path) -> Subject:
+    settings = Settings(budget=Budget(1_000_000, workers))
+    return Subject(ZarrStore(str(place)), settings=settings, is_deep=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tables_are_digested_beside_a_pass_of_several_workers(workers, monkeypatch):
+    found = by(workers, STORES / "dataset.zarr")
+    threads, real = [], module.elements_of
+
+    def noted(*arguments, **options):
+        threads.append(threading.current_thread().name)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(module, "elements_of", noted)
+    assert len(found.scan.filled) == len(found.conditions)
+    assert found.content == content_of(found.store)
+    assert threads == ["vcspec-begun"] * (workers > 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_table_that_cannot_be_digested_is_damage_whoever_does_it(workers, tmp_path):
+    place = tmp_path / "a.zarr"
+    shutil.copytree(STORES / "dataset.zarr", place)
+    shutil.rmtree(place / "obs" / "_index" / "c")
+    found = by(workers, place)
+    assert found.scan_of("/X")
+    with pytest.raises(Damaged):
+        found.content  # noqa: B018
     assert [fault.path for fault in found.damage] == ["/obs/_index"]

@@ -325,6 +325,7 @@ def _swept(
         scale=cells.scale,
         taking=asked.taking,
     )
+    dataset.digest_meanwhile()
     swept = dataset.reading(
         lambda: sweep(
             cells.source,

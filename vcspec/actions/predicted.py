@@ -158,6 +158,7 @@ class _Pass(NamedTuple):
 
 def _swept(subject: Subject, cells: ConditionCells, grouped: Grouped, asked: _Pass) -> Swept:
     groups, controls, wants, space, shown = asked
+    subject.digest_meanwhile()
     node = subject.node("/X")
     by_columns = node is not None and node.encoding == "csc_matrix"
     if node is not None and not by_columns and grouped.order is None:

@@ -1,15 +1,17 @@
 """Subject: the artefact under examination, with every fact that rules ask for, found once."""
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.ahead import begun
 from vcspec.engine.cells import StoredCells
 from vcspec.engine.spill import BY_COLUMNS, require_room
 from vcspec.engine.sweep import Group, Swept, look, sweep
@@ -20,7 +22,13 @@ from vcspec.model.matrix import AnyArray
 from vcspec.model.store import PIECE_ROWS, Column, Damaged, Store
 from vcspec.rules.artefact import Artefact
 from vcspec.rules.survey import Survey, survey
-from vcspec.statistics.content import Content, content_of, digest_of_leaves, has_column
+from vcspec.statistics.content import (
+    Content,
+    content_of,
+    digest_of_leaves,
+    elements_of,
+    has_column,
+)
 from vcspec.statistics.labels import Labels, Stretches, labels_of, stretches
 from vcspec.statistics.scan import Bounds, Prints, Scan, prints_of
 from vcspec.statistics.tree import TILE_ROWS
@@ -47,6 +55,7 @@ class Subject(Artefact):
 
     store: Store
     companions: Mapping[str, "Subject"] = field(default_factory=dict)
+    _others: Future[dict[str, str]] | None = field(default=None, init=False, repr=False)
 
     def has_column(self, table: str, name: str) -> bool:
         """Whether the table has the column."""
@@ -179,6 +188,8 @@ class Subject(Artefact):
 
     def _sweep(self, path: str, wants: Wants) -> Swept:
         """One pass over a matrix, without statistics."""
+        if wants.leaves:
+            self.digest_meanwhile()
         node, wants = self.node(path), replace(wants, bounds=bounds_of(self.document))
         if node is not None and node.encoding == "csc_matrix":
             size, why = self.store.scratch_bytes(path), BY_COLUMNS
@@ -236,12 +247,20 @@ class Subject(Artefact):
 
     def _known_digests(self) -> dict[str, str]:
         """Digests of the matrices, which are taken in the pass that notes what their rows hold."""
-        paths = [
-            f"/{entry['path']}"
+        known = {name: self._matrix_digest(f"/{name}") for name in self._matrices()}
+        return known if self._others is None else known | self._others.result()
+
+    def _matrices(self) -> list[str]:
+        return [
+            entry["path"]
             for entry in self.layout["element"]
             if "csr_matrix" in entry["encodings"] and self.node(f"/{entry['path']}") is not None
         ]
-        return {path.strip("/"): self._matrix_digest(path) for path in paths}
+
+    def digest_meanwhile(self) -> None:
+        """Have all but the matrices digested while these are passed over, by several workers."""
+        if self._others is None and self.settings.budget.workers > 1:
+            self._others = begun(partial(elements_of, self.store, besides=self._matrices()))
 
     def _matrix_digest(self, path: str) -> str:
         if path not in self._swept or self._swept[path].leaves is None:

@@ -6,7 +6,7 @@ Defined in the standard's prose (digests); one pass over the values, memory boun
 import hashlib
 import struct
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,24 +42,48 @@ def content_of(store: Store, known: Mapping[str, str] | None = None) -> Content:
         Damaged: a value cannot be decoded, or a matrix holds an entry twice.
     """
     document = store.skeleton.document or {}
-    layout = standard(document["spec"]).layouts[document["kind"]]
-    elements: dict[str, str] = {}
-    for element in layout["element"]:
-        path = f"/{element['path']}"
-        if not element["inherent"] or path not in store.skeleton.nodes:
-            continue
-        if known and element["path"] in known:
-            elements[element["path"]] = known[element["path"]]
-        elif "csr_matrix" in element["encodings"]:
-            elements[element["path"]] = matrix_digest(store, path)
-        else:
-            elements[element["path"]] = array_digest(store.array(path))
-    for column in layout["column"]:
-        table, name = f"/{column['table']}", column["name"]
-        if column["inherent"] and has_column(store, table, name):
-            elements[f"{column['table']}/{name}"] = digest_of_pieces(store.pieces(table, name))
-    inherent = {name: document[name] for name in layout["inherent_document"] if name in document}
+    elements = dict(known or {})
+    elements |= elements_of(store, besides=elements)
+    inherent = {
+        name: document[name] for name in _layout(store)["inherent_document"] if name in document
+    }
     return combined(inherent, elements)
+
+
+def elements_of(store: Store, *, besides: Container[str]) -> dict[str, str]:
+    """Digest of each inherent element and column, by path without its slash.
+
+    Args:
+        store: its document must be sound.
+        besides: of what nothing is wanted.
+
+    Raises:
+        Damaged: a value cannot be decoded, or a matrix holds an entry twice.
+    """
+    found: dict[str, str] = {}
+    layout = _layout(store)
+    for element in layout["element"]:
+        name, path = element["path"], f"/{element['path']}"
+        if not element["inherent"] or name in besides or path not in store.skeleton.nodes:
+            continue
+        if "csr_matrix" in element["encodings"]:
+            found[name] = matrix_digest(store, path)
+        else:
+            found[name] = array_digest(store.array(path))
+    for column in layout["column"]:
+        table, name = column["table"], column["name"]
+        if (
+            column["inherent"]
+            and f"{table}/{name}" not in besides
+            and has_column(store, f"/{table}", name)
+        ):
+            found[f"{table}/{name}"] = digest_of_pieces(store.pieces(f"/{table}", name))
+    return found
+
+
+def _layout(store: Store) -> Mapping[str, Any]:
+    document = store.skeleton.document or {}
+    return standard(document["spec"]).layouts[document["kind"]]
 
 
 def has_column(store: Store, table: str, name: str) -> bool:
