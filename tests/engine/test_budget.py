@@ -1,5 +1,6 @@
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -278,7 +279,7 @@ from vcspec.engine.budget import share_reserve
 
 if sys.argv[1] == "shared":
     share_reserve()
-held = []
+held = [bytearray(20_000_000)]
 threads = [threading.Thread(target=lambda: held.append(bytearray(5_000))) for _ in range(8)]
 for thread in threads:
     thread.start()
@@ -298,3 +299,5 @@ def test_threads_can_be_made_to_share_one_reserve(how: str, *, alone: bool):
     command = [sys.executable, "-c", SHARED, how]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert (done.stdout.count("<heap nr=") == 1) == alone
+    mapped = re.search(r'type="mmap" count="\d+" size="(\d+)"', done.stdout)
+    assert (int(mapped[1]) < 20_000_000) == alone  # what was freed of it would be cleared again
