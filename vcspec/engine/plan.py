@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.budget import FEWEST_ENTRIES
+
+TURNS = 2  # for each worker, in what is left
 Ends = NDArray[np.signedinteger[Any]]
 
 
@@ -37,9 +40,18 @@ class Block:
 
 
 def planned(
-    ends: Ends, borders: Sequence[int], kinds: Sequence[int], *, entries: int, tile: int
+    ends: Ends,
+    borders: Sequence[int],
+    kinds: Sequence[int],
+    *,
+    entries: int,
+    tile: int,
+    workers: int = 1,
 ) -> list[Block]:
     """Blocks of whole conditions, in order.
+
+    Where several workers take them, the last ones are smaller and smaller, as far as conditions
+    allow: none of the workers waits long for another at the end.
 
     Args:
         ends: (rows + 1,) stored values before each row.
@@ -47,18 +59,25 @@ def planned(
         kinds: (conditions,) conditions of different kinds are not put into one block.
         entries: stored values that a block should not exceed.
         tile: where a condition must be cut, it is at multiples of this many rows if that can be.
+        workers: how many blocks are worked on at a time.
     """
     blocks: list[Block] = []
     first = 0
     while first < len(kinds):
         last = first + 1
-        most = int(ends[borders[first]]) + entries
+        before = int(ends[borders[first]])
+        most = before + min(entries, _share(int(ends[borders[-1]]) - before, workers))
         while last < len(kinds) and kinds[last] == kinds[first] and ends[borders[last + 1]] <= most:
             last += 1
         rows = (borders[first], borders[last])
         blocks.append(Block(first, last, tuple(cut(ends, *rows, entries=entries, tile=tile))))
         first = last
     return blocks
+
+
+def _share(rest: int, workers: int) -> int:
+    """Of the stored values that are left, those that the next worker takes."""
+    return rest if workers == 1 else max(rest // (workers * TURNS), FEWEST_ENTRIES)
 
 
 def cut(ends: Ends, start: int, stop: int, *, entries: int, tile: int) -> list[tuple[int, int]]:

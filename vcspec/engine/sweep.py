@@ -102,7 +102,8 @@ def sweep(  # noqa: PLR0913 - what is read, what is taken, and how
     size += 0 if shown is None else shown.cells.nbytes
     entries = settings.budget.entries(size)
     kinds = [group.control for group in groups]
-    blocks = planned(ends, borders, kinds, entries=entries, tile=TILE_ROWS)
+    workers = settings.budget.workers
+    blocks = planned(ends, borders, kinds, entries=entries, tile=TILE_ROWS, workers=workers)
     _warn(blocks, settings)
     against = [Against(control, space, shown) for control in controls]
     alone = Against(None, space) if space is not None else None
