@@ -8,9 +8,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+import zarr
 from support import tiny
 from support.s3 import S3, read_twice, round_trips
+from zarr.codecs import ShardingCodec, ShardingCodecIndexLocation
 
 from vcspec.actions.score import score
 from vcspec.actions.validate import validate
@@ -20,6 +23,7 @@ from vcspec.model.store import StoredObject
 from vcspec.rules import foresight
 from vcspec.rules.subject import Subject
 from vcspec.storage import kept
+from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.kept import KeptObjects
 from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
 from vcspec.storage.opening import open_store
@@ -395,6 +399,51 @@ def test_what_workers_elsewhere_read_is_not_fetched_here(
             if thread.name == "vcspec-ahead":
                 thread.join(10)
         assert any("X/data/c/0" in request.key for request in s3.log) == fetched
+
+
+def lost(*_: object, **__: object) -> None:
+    message = "no answer"
+    raise Unreached(message)
+
+
+@pytest.mark.parametrize("is_broken", [False, True])
+def test_heads_of_shards_come_with_what_is_read_first(
+    s3: S3, monkeypatch: pytest.MonkeyPatch, *, is_broken: bool
+) -> None:
+    monkeypatch.setattr(foresight, "FORESEEN_BYTES", 0)  # as if every object were large
+    bucket = f"bucket-{uuid.uuid4().hex}"
+    here = s3.folder / bucket / "a.zarr"
+    sharding = ShardingCodec(chunk_shape=(10,), index_location=ShardingCodecIndexLocation.start)
+    array = zarr.create_group(here).create_array(
+        "X/data", shape=(400,), dtype="f4", chunks=(40,), serializer=sharding, compressors=None
+    )
+    array[:] = np.arange(400)
+    near, far = open_store(str(here)), open_store(f"s3://{bucket}/a.zarr")
+    names = [f"X/data/c/{number}" for number in range(10)]
+    if is_broken:
+        monkeypatch.setattr(ChunkReader, "heads_ahead", lost)
+    Subject(far).foresee("data")
+    wanted = [("/X/data", names)]
+    heads = near.shard_heads(wanted)
+    assert {len(head) for head in heads[0]} == {4 * 16 + 4}
+    assert far.shard_heads(wanted) == heads
+    assert read_twice(s3.log) == []
+    s3.log.clear()
+    assert far.shard_heads(wanted) == heads
+    assert s3.log == []
+
+
+def test_heads_of_shards_are_under_way_when_rules_ask_for_them(
+    bucket: str, screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foresight, "FORESEEN_BYTES", 0)
+    begun = threading.Event()
+    monkeypatch.setattr(ChunkReader, "heads_ahead", lambda *_, **__: begun.set())
+    store = open_store(f"{bucket}/{screen.predictions.name}")
+    Subject(store).foresee("axes")
+    assert not begun.wait(0.2)
+    Subject(store).foresee("data")
+    assert begun.wait(10)
 
 
 @pytest.mark.parametrize("kind", ["split", "reference"])

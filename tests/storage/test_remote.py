@@ -314,12 +314,23 @@ def test_the_command_line_reads_a_bucket_by_the_drivers_own_settings(
     assert "valid" in done.stdout
 
 
-def test_a_store_is_read_by_settings_of_fsspec_alone(s3: S3, published: str) -> None:
+@pytest.mark.parametrize("where", ["variables", "a file", "a file elsewhere"])
+def test_a_store_is_read_by_settings_of_fsspec_alone(
+    s3: S3, published: str, where: str, tmp_path: Path
+) -> None:
     environment = {name: value for name, value in os.environ.items() if "AWS_" not in name}
-    settings = {"ENDPOINT_URL": s3.url, "KEY": "anybody", "SECRET": "anything"}
+    settings = {"endpoint_url": s3.url, "key": "anybody", "secret": "anything"}
+    if where == "variables":
+        environment |= {f"FSSPEC_S3_{name.upper()}": value for name, value in settings.items()}
+    else:
+        folder = tmp_path / ".config" / "fsspec"
+        folder.mkdir(parents=True)
+        (folder / "own.json").write_text(json.dumps({"s3": settings}))
+        is_home = where == "a file"
+        environment |= {"HOME": str(tmp_path)} if is_home else {"FSSPEC_CONFIG_DIR": str(folder)}
     done = subprocess.run(
         [sys.executable, "-m", "vcspec", "validate", published, "--level", "metadata"],
-        env=environment | {f"FSSPEC_S3_{name}": value for name, value in settings.items()},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,7 @@
 """Boxes of arrays: which bytes they need, read together and decoded in place."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from threading import Lock
@@ -195,6 +195,21 @@ class ChunkReader:
             [found[name] if name in found else self._heads[name] for name in names]
             for _, names in wanted
         ]
+
+    def heads_ahead(self, nodes: Sequence[Node], *, besides: Container[str]) -> None:
+        """Read the heads of shards for whoever asks next, where all that was asked is kept.
+
+        Args:
+            nodes: of arrays in shards.
+            besides: objects that come whole.
+        """
+        wanted = []
+        for node in nodes:
+            recipe, folder = recipe_of(node), f"{node.path.strip('/')}/c/"
+            if recipe is not None and recipe.index_at == "start":
+                names = [name for name in self._stored if name.startswith(folder)]
+                wanted.append((node, [name for name in names if name not in besides]))
+        self.heads(wanted)
 
     def _learn_indices(self, parts: Sequence[Part]) -> None:
         """Read the indices of shards that are met for the first time, all together."""

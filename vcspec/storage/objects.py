@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -38,6 +39,7 @@ DRIVERS = {
     "abfs": "'vcspec[azure]'",
 }
 
+CONFIGURATION = Path("~/.config/fsspec")  # where fsspec looks unless its own variable says else
 Wanted = tuple[str, int | None, int | None]
 
 
@@ -467,8 +469,6 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
             driver would take.
         Unreadable: a package for the scheme is wanting, or what the driver asks for.
     """
-    import fsspec
-
     scheme = scheme_of(target)
     if scheme in ("s3", "gs", "az") and has_user(target):
         message = (
@@ -484,12 +484,23 @@ def remote_objects(target: str, *, anonymous: bool = False) -> RemoteObjects:
         raise Refused(message)
     if anonymous:
         target = without_user(target)
-    quick = quick_s3(target, fsspec.config.conf, anonymous=anonymous, at_once=AT_ONCE)
+    quick = quick_s3(target, _configured(), anonymous=anonymous, at_once=AT_ONCE)
     if quick is not None:
         root = target.partition("://")[2]
         return RemoteObjects(lambda: _driver(target, anonymous=anonymous)[0], root, quick)
     filesystem, root = _driver(target, anonymous=anonymous)
     return RemoteObjects(lambda: filesystem, root)
+
+
+def _configured() -> Mapping[str, Any]:
+    """Scheme → arguments, as fsspec is configured; it takes long to load, and most often is not."""
+    is_set = any(name.startswith("FSSPEC") for name in os.environ)
+    if "fsspec" not in sys.modules and not is_set and not CONFIGURATION.expanduser().exists():
+        return {}
+    import fsspec
+
+    found: Mapping[str, Any] = fsspec.config.conf
+    return found
 
 
 def _driver(target: str, *, anonymous: bool) -> tuple[Any, str]:

@@ -1,14 +1,16 @@
 """ZarrStore: the Store port on a local or remote Zarr hierarchy."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise, product
 from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vcspec.engine.ahead import begun
 from vcspec.model.errors import Refused
 from vcspec.model.matrix import AnyArray, Rows
 from vcspec.model.store import Column, Damaged, Node
@@ -31,6 +33,8 @@ class ZarrStore(ObjectStore):
     reader does not know, would answer for an absent object with the fill value.
     """
 
+    _heads: Future[None] | None = None  # of shards, where they come already
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A worker elsewhere opens the store again, once, and sees that it is the same."""
         path = local_path(self.target)
@@ -47,8 +51,17 @@ class ZarrStore(ObjectStore):
     def _reader(self) -> ChunkReader:
         return ChunkReader(self._objects, self.skeleton.objects)
 
+    def foresee(self, names: Iterable[str], then: Sequence[str], *, hashed: bool) -> None:
+        """Told what will be read; a remote place sends it at once, heads of shards meanwhile."""
+        if then and isinstance(self._objects, KeptObjects):
+            arrays = [node for node in self.skeleton.nodes.values() if node.inner_chunks]
+            self._heads = begun(partial(self._reader.heads_ahead, arrays, besides=then))
+        super().foresee(names, then, hashed=hashed)
+
     def shard_heads(self, wanted: Sequence[tuple[str, Sequence[str]]]) -> list[list[bytes]]:
         """The bytes of shards where their index should be."""
+        if self._heads is not None:
+            self._heads.exception()  # what did not come is asked for again
         return self._reader.heads([(self._node(path), names) for path, names in wanted])
 
     @cached_property
