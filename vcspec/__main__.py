@@ -21,10 +21,11 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
+        # What a server was asked for is waited for; who presses Ctrl-C again does not want to. This
+        # comes before the line, as whoever reads it may press at once.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         text = "vcspec: interrupted; nothing half-written was left, run the same command again"
         print(text, file=sys.stderr)  # noqa: T201 - click may not be loaded yet
-        # What a server was asked for is waited for; who presses Ctrl-C again does not want to.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.exit(INTERRUPTED)
 
 

@@ -109,6 +109,28 @@ main()
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_ctrl_c_that_comes_again_with_the_line_ends_the_command_at_once() -> None:
+    code = """
+import os, signal, sys
+import vcspec.cli
+from vcspec.__main__ import main
+
+class Hasty:
+    def write(self, _):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def interrupted():
+    raise KeyboardInterrupt
+
+vcspec.cli.main, sys.stderr = interrupted, Hasty()
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.mark.parametrize(
     ("times", "code"),
     [pytest.param(1, 130, id="once"), pytest.param(2, -signal.SIGINT, id="again")],
