@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.tables import AWKWARD, Drawn, drawn, table_of
 
@@ -33,6 +33,9 @@ def _small_pieces():
 
 
 @settings(max_examples=100, deadline=None)
+@example(
+    column=Drawn([" A", "A", "nan"], [False, True, False], "categorical", 1), is_condition=False
+)
 @given(COLUMNS, st.booleans())
 def test_piece_by_piece_is_seen_what_the_whole_column_holds(column: Drawn, is_condition) -> None:
     with tempfile.TemporaryDirectory() as folder:

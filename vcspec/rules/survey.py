@@ -79,7 +79,7 @@ def _look(piece: Column, first: int, *, is_condition: bool, is_index: bool) -> S
     rows = np.flatnonzero(absent(piece))
     bad: list[str] = []
     if piece.sort == "string":
-        labels = piece.values.tolist()
+        labels = _labels(piece)
         together = "".join(labels)
         if " " in together or not _is_plain(together, is_condition=is_condition):
             bad = [
@@ -97,6 +97,18 @@ def _look(piece: Column, first: int, *, is_condition: bool, is_index: bool) -> S
         tuple(nsmallest(SHOWN, bad)),
         _hashes(_texts(piece)) if is_index else NOTHING,
     )
+
+
+def _labels(piece: Column) -> list[str]:
+    """Each of the texts that stand in a row, at least once."""
+    if piece.codes is None or piece.categories is None:
+        return list(piece.values.tolist())
+    return list(piece.categories[_used(piece.codes)].tolist())
+
+
+def _used(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The categories that stand in a row, rising."""
+    return np.flatnonzero(np.bincount(codes + 1)[1:])
 
 
 def _texts(piece: Column) -> list[str]:
@@ -120,7 +132,11 @@ def absent(column: Column) -> NDArray[np.bool_]:
     """(rows,) whether the value is missing, or text that stands for nothing."""
     missing = column.missing if column.missing is not None else np.zeros(len(column), dtype=bool)
     if column.sort == "string":
-        return missing | _is_nothing(column.values.tolist())
+        if column.codes is None or column.categories is None:
+            return missing | _is_nothing(column.values.tolist())
+        used = _used(column.codes)
+        bare = used[_is_nothing(column.categories[used].tolist())]
+        return missing | np.isin(column.codes, bare) if len(bare) else missing
     if column.values.dtype.kind == "f":
         return np.asarray(missing | np.isnan(column.values))
     return missing
