@@ -4,13 +4,13 @@ import csv
 import importlib.util
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import tomli
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry
@@ -245,11 +245,11 @@ def _known(what: str, name: str, names: tuple[str, ...]) -> None:
 def _document(path: Path) -> Table:
     try:
         with path.open("rb") as file:
-            return MappingProxyType(tomllib.load(file))
+            return MappingProxyType(tomli.load(file))
     except FileNotFoundError:
         message = f"{path} does not exist; expected a card there"
         raise Unreadable(message) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"{path} is not TOML ({error}); expected a card"
         raise Unreadable(message) from error
 

@@ -1,13 +1,14 @@
 """`spec/` as Python objects: one released or draft version of the standard, read-only."""
 
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import tomli
 
 from vcspec.model.errors import Refused
 
@@ -23,8 +24,9 @@ def packaged(folder: str) -> Path:
 
 
 def _parsed(path: Path) -> Table:
+    # `tomllib` takes three times as long, which every command would wait for.
     with path.open("rb") as file:
-        return MappingProxyType(tomllib.load(file))
+        return MappingProxyType(tomli.load(file))
 
 
 class _Folder(Mapping[str, Table]):

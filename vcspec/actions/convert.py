@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+import tomli
 
 from vcspec.actions.conversion import Conversion, Progress, Writing
 from vcspec.actions.curate import COPIED
@@ -128,9 +129,9 @@ def card_document(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            card = tomllib.load(file)
+            card = tomli.load(file)
         json.dumps(card, allow_nan=False)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"{path} is not a card ({error}); expected TOML with the members of a dataset"
         raise Unreadable(message) from error
     except (TypeError, ValueError) as error:
