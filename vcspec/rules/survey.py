@@ -103,12 +103,8 @@ def _labels(piece: Column) -> list[str]:
     """Each of the texts that stand in a row, at least once."""
     if piece.codes is None or piece.categories is None:
         return list(piece.values.tolist())
-    return list(piece.categories[_used(piece.codes)].tolist())
-
-
-def _used(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The categories that stand in a row, rising."""
-    return np.flatnonzero(np.bincount(codes + 1)[1:])
+    used = np.flatnonzero(np.bincount(piece.codes + 1)[1:])
+    return list(piece.categories[used].tolist())
 
 
 def _texts(piece: Column) -> list[str]:
@@ -132,27 +128,27 @@ def absent(column: Column) -> NDArray[np.bool_]:
     """(rows,) whether the value is missing, or text that stands for nothing."""
     missing = column.missing if column.missing is not None else np.zeros(len(column), dtype=bool)
     if column.sort == "string":
-        if column.codes is None or column.categories is None:
-            return missing | _is_nothing(column.values.tolist())
-        used = _used(column.codes)
-        bare = used[_is_nothing(column.categories[used].tolist())]
-        return missing | np.isin(column.codes, bare) if len(bare) else missing
+        nothing = _nothing(_labels(column))
+        if not nothing:
+            return missing
+        labels = column.values.tolist()
+        return missing | np.fromiter(
+            map(nothing.__contains__, labels), dtype=bool, count=len(labels)
+        )
     if column.values.dtype.kind == "f":
         return np.asarray(missing | np.isnan(column.values))
     return missing
 
 
-def _is_nothing(labels: Sequence[str]) -> NDArray[np.bool_]:
+def _nothing(labels: Sequence[str]) -> set[str]:
+    """Those of the labels that stand for nothing."""
     if min(map(len, labels), default=0) > LONGEST_NO_LABEL and not any(map(str.isspace, labels)):
-        return np.zeros(len(labels), dtype=bool)
-    nothing = {
+        return set()
+    return {
         label
         for label in set(labels)
         if (len(label) <= LONGEST_NO_LABEL or label.isspace()) and NO_LABEL.match(label)
     }
-    if not nothing:
-        return np.zeros(len(labels), dtype=bool)
-    return np.fromiter((label in nothing for label in labels), dtype=bool, count=len(labels))
 
 
 def label_problem(label: str, *, is_condition: bool) -> str:
