@@ -65,6 +65,17 @@ def test_a_metric_that_cannot_tell_anything_is_marked_and_explained(card: Scorec
     assert ("*: not informative here" in narrow) == bool(blind)
 
 
+@pytest.mark.parametrize(
+    ("values", "told"), [([0.25, None], "0.25:"), ([0.25, 0.5, 0.125], "0.125 … 0.5:")]
+)
+def test_variation_is_one_number_where_least_and_most_are_one(
+    card: Scorecard, values: list[float | None], told: str
+) -> None:
+    variation = {str(place): value for place, value in enumerate(values)}
+    found = replace(card, document={**card.document, "systematic_variation": variation})
+    assert f"systematic variation {told}" in render_scorecard(found, width=200)
+
+
 def test_columns_come_in_blocks_of_as_many_as_fit() -> None:
     from rich.table import Table
 

@@ -172,9 +172,10 @@ def _notes(document: Any) -> list[str]:
         )
     variation = [value for value in document["systematic_variation"].values() if value is not None]
     if variation:
+        least_and_most = dict.fromkeys(map(number, (min(variation), max(variation))))
         notes.append(
-            f"systematic variation {number(min(variation))} … {number(max(variation))}: near 1, "
-            "every perturbation of a context does the same"
+            f"systematic variation {' … '.join(least_and_most)}: near 1, every perturbation of a "
+            "context does the same"
         )
     for flag in document["flags"]:
         entry = standard().flags[flag["name"]]
