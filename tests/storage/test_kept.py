@@ -7,24 +7,27 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 import pytest
 import zarr
 from support import tiny
-from support.s3 import S3, read_twice, round_trips
+from support.s3 import S3, Request, read_twice, round_trips
 from zarr.codecs import ShardingCodec, ShardingCodecIndexLocation
 
 from vcspec.actions.score import score
 from vcspec.actions.validate import validate
+from vcspec.engine.budget import Budget
 from vcspec.engine.settings import Settings
 from vcspec.model.errors import Unreadable
 from vcspec.model.store import StoredObject
 from vcspec.rules import foresight
 from vcspec.rules.subject import Subject
-from vcspec.storage import kept
+from vcspec.storage import kept, object_store, writing
 from vcspec.storage.chunks import ChunkReader
 from vcspec.storage.kept import KeptObjects
+from vcspec.storage.object_store import ObjectStore
 from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
 from vcspec.storage.opening import open_store
 
@@ -317,6 +320,65 @@ def test_objects_of_an_array_follow_each_other_with_the_last_axis_fastest() -> N
     }
 
 
+@pytest.mark.parametrize("room", [0, 1_000])
+def test_ranges_are_hashed_as_they_come_and_the_rest_is_read(
+    monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(kept, "WHOLE_BYTES", 5)
+    monkeypatch.setattr(kept, "RECENT_BYTES", room)
+    monkeypatch.setattr(object_store, "HASHED_AT_ONCE", 60)
+    body = bytes(range(100))
+    far = Far({"X/c/0": body})
+    store = ObjectStore("far", far)
+    assert store.skeleton.objects["X/c/0"].size == 100
+    far.asked.clear()
+    store.foresee([], [], hashed=True)
+    for span in [(0, 20), (70, 90), (20, 40)]:
+        assert store._objects.read("X/c/0", *span) == body[slice(*span)]
+    assert store.digests(["X/c/0"]) == [hashlib.sha256(body).hexdigest()]
+    rest = [(40, 70), (90, 100)] if room else [(40, 100)]
+    assert [span for _, *span in far.asked[3:]] == [list(span) for span in rest]
+
+
+def test_an_object_that_is_shorter_than_it_was_has_another_digest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(object_store, "HASHED_AT_ONCE", 10)
+    monkeypatch.setattr(kept, "SMALL_BYTES", 5)
+    far = Far({"a": bytes(range(100))})
+    store = ObjectStore("far", far)
+    assert store.skeleton.objects["a"].size == 100
+    far.bodies["a"] = bytes(range(35))
+    assert store.digests(["a"]) == [hashlib.sha256(bytes(range(35))).hexdigest()]
+
+
+def test_ranges_that_overlap_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "SMALL_BYTES", 5)
+    body = bytes(range(100))
+    far = Far({"large": body})
+    near = KeptObjects(far)
+    near.listing()
+    first, second = [(0, 10), (10, 20), (30, 40)], [(10, 20), (20, 25), (30, 40), (41, 50)]
+    for spans in (first, second):
+        found = near.read_many([("large", *span) for span in spans])
+        assert found == [body[slice(*span)] for span in spans]
+    assert far.asked == [("large", 0, 40), ("large", 20, 25), ("large", 41, 50)]
+
+
+def test_who_wants_a_range_that_is_coming_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "SMALL_BYTES", 5)
+    far = Far({"large": bytes(range(100))})
+    near = KeptObjects(far)
+    near.listing()
+    far.wait.clear()
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(near.read, "large", 10, 20) for _ in range(2)]
+        time.sleep(0.1)
+        far.wait.set()
+        assert [one.result() for one in both] == [bytes(range(10, 20))] * 2
+    assert far.asked == [("large", 10, 20)]
+
+
 def test_near_ranges_of_a_large_object_are_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "SMALL_BYTES", 10)
     monkeypatch.setattr(kept, "GAP_BYTES", 5)
@@ -354,6 +416,39 @@ def test_no_object_is_asked_for_twice(  # noqa: PLR0917 - fixtures and parameter
     assert validate(place, level=level, **beside).verdict == "valid"
     assert read_twice(s3.log) == []
     assert round_trips(s3.log) <= trips
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_of_shards_that_are_too_large_to_be_kept_no_byte_is_asked_for_twice(
+    s3: S3, screen: tiny.Screen, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    monkeypatch.setattr(writing, "CHUNK", 150)
+    monkeypatch.setattr(writing, "SHARD", 1_500)
+    monkeypatch.setattr(kept, "WHOLE_BYTES", 1_000)  # as if every shard were large
+    monkeypatch.setattr(kept, "SMALL_BYTES", 1_000)
+    monkeypatch.setattr(kept, "GAP_BYTES", 0)
+    monkeypatch.setattr(object_store, "HASHED_AT_ONCE", 1_000)
+    monkeypatch.setattr(foresight, "FORESEEN_BYTES", 0)
+    folder = s3.folder / f"bucket-{uuid.uuid4().hex}"
+    folder.mkdir()
+    here = tiny.predict(screen, folder / "model.zarr", dict(tiny.predicted(screen)))
+    with Settings(budget=Budget(1, workers)).in_force():
+        report = validate(f"s3://{folder.name}/model.zarr", level="full", split=screen.split)
+    assert report.verdict == "valid"
+    for name in ("data", "indices"):
+        for shard in sorted(here.glob(f"X/{name}/c/*"))[:-1]:  # the last one is small
+            key, size = str(shard.relative_to(s3.folder)), shard.stat().st_size
+            asked = [places_of(one, size) for one in s3.log if one.key == key]
+            assert len(asked) > 2
+            assert sorted(chain.from_iterable(asked)) == list(range(size))
+
+
+def places_of(request: Request, size: int) -> range:
+    """Every byte that was asked for."""
+    if request.range is None:
+        return range(size)
+    first, last = request.range.removeprefix("bytes=").split("-")
+    return range(int(first), min(int(last) + 1, size))
 
 
 def test_what_is_given_beside_a_far_artefact_is_asked_for_meanwhile(

@@ -263,29 +263,12 @@ class ChunkReader:
         places = {step.key: step.wanted for step in turn}
         return dict(zip(places, self._bytes(list(places.values())), strict=True))
 
-    def _bytes(self, wanted: list[Wanted]) -> list[Body]:
-        """The bytes of each place; neighbours in one object are read in one go."""
-        runs: list[Wanted] = []
-        owner: list[int] = []
-        for name, start, stop in wanted:
-            last = runs[-1] if runs else ("", None, None)
-            if start is not None and last[0] == name and last[2] == start:
-                runs[-1] = (name, last[1], stop)
-            else:
-                runs.append((name, start, stop))
-            owner.append(len(runs) - 1)
+    def _bytes(self, wanted: Sequence[Wanted]) -> Sequence[Body]:
+        """The bytes of each place."""
         try:
-            data = self._objects.read_many(runs)
+            return self._objects.read_many(wanted)
         except FileNotFoundError as error:
             raise Vanished(str(error.filename)) from error
-        out = []
-        for (_, start, stop), run in zip(wanted, owner, strict=True):
-            begin = runs[run][1]
-            if start is None or stop is None or begin is None:
-                out.append(data[run])
-            else:
-                out.append(data[run][start - begin : stop - begin])
-        return out
 
 
 def _turns(steps: Sequence[Step], most: int) -> Iterator[list[Step]]:

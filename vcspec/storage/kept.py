@@ -4,13 +4,16 @@ import hashlib
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 from vcspec.model.store import Body, StoredObject
 from vcspec.storage.objects import RemoteObjects, Unreached, Wanted
+from vcspec.storage.piecewise import PiecewiseDigest
 
 WHOLE_BYTES = 33_554_432  # larger objects are read in ranges
 SMALL_BYTES = 1_048_576  # an object that is always read whole, and of little work to hash
@@ -19,6 +22,7 @@ FORESEEN_BYTES = 33_554_432
 AHEAD = 2  # objects of an array that come while one is worked on
 GAP_BYTES = 1_048_576  # unwanted bytes that cost less than another request
 RUN_BYTES = 16_777_216  # one connection alone is slow: longer ranges are not merged further
+Key = str | Wanted  # an object, or a range of one that is too large
 NUMBERED = re.compile(r"(.*?/)?(\d+(?:[./]\d+)*)")  # an object of an array, by its place
 
 
@@ -27,9 +31,10 @@ class KeptObjects:
 
     Objects of up to `WHOLE_BYTES` are fetched whole: those that were foreseen are kept as long as
     this lives, and the latest others up to `RECENT_BYTES`, longest those that were read in part.
-    Who asks for what another thread is fetching waits for it. Digests are taken as objects come,
-    where they will be asked for. Of an array of which an object is read, the next ones come
-    meanwhile, where there is room: a pass goes forward.
+    Of larger ones ranges are read, and kept as well. Who asks for what another thread is fetching
+    waits for it. Digests are taken as objects come, in ranges as well, where they will be asked
+    for. Of an array of which an object is read, the next ones come meanwhile, where there is room:
+    a pass goes forward.
 
     Attributes:
         digests: name → SHA-256 of each object that was fetched whole and hashed.
@@ -40,14 +45,15 @@ class KeptObjects:
         self.digests: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
         self._lock = threading.Lock()
-        self._coming: dict[str, Future[Body]] = {}
-        self._recent: OrderedDict[str, Body] = OrderedDict()
-        self._finished: OrderedDict[str, Body] = OrderedDict()  # read to their end
+        self._coming: dict[Key, Future[Body]] = {}
+        self._recent: OrderedDict[Key, Body] = OrderedDict()
+        self._finished: OrderedDict[Key, Body] = OrderedDict()  # read to their end
         self._held = 0
-        self._foreseen: dict[str, Body] = {}
+        self._foreseen: dict[Key, Body] = {}
         self._room = FORESEEN_BYTES
         self._whole_bytes = SMALL_BYTES
         self._hashes = True
+        self._pieces: dict[str, PiecewiseDigest] = {}
         self._next: dict[str, str] = {}
 
     @property
@@ -108,7 +114,7 @@ class KeptObjects:
                 chosen.append(name)
                 self._room -= self._sizes[name]
         try:
-            self._foreseen.update(self._bodies(chosen))
+            self._foreseen.update(self._bodies(chosen, self._fetched))
             self._done_with([(name, None, None) for name in chosen])
         except Unreached:
             raise
@@ -122,10 +128,10 @@ class KeptObjects:
     def read_many(self, wanted: Sequence[Wanted], *, alone: bool = False) -> list[Body]:
         """Bytes of each, as `Objects.read_many` says."""
         whole = [] if alone else [name for name, *_ in wanted if self._comes_whole(name)]
-        bodies = self._held_of(wanted) | self._bodies(dict.fromkeys(whole))
+        bodies = self._held_of(wanted) | self._bodies(whole, self._fetched)
         self._look_ahead(whole)
         rest = [one for one in wanted if one[0] not in bodies]
-        ranges = dict(zip(rest, self._ranges(rest), strict=True)) if rest else {}
+        ranges = self._bodies(rest, partial(self._fetched_ranges, among=rest))
         self._done_with(wanted)
         return [
             ranges[one] if one in ranges else _cut(bodies[one[0]], one[1], one[2]) for one in wanted
@@ -148,15 +154,17 @@ class KeptObjects:
             while self._held > RECENT_BYTES and (held := self._finished or self._recent):
                 self._held -= len(held.popitem(last=False)[1])
 
-    def _bodies(self, names: Iterable[str]) -> dict[str, Body]:
-        """Whole objects, each fetched by one thread alone."""
+    def _bodies(
+        self, keys: Sequence[Key], fetch: Callable[[list[Any]], Mapping[Any, Body]]
+    ) -> dict[Key, Body]:
+        """Objects or ranges, each fetched by one thread alone."""
         with self._lock:
-            found = {name: held for name in names if (held := self._kept(name)) is not None}
-            others = {name: self._coming[name] for name in names if name in self._coming}
-            own = [name for name in names if name not in found and name not in others]
+            found = {key: held for key in keys if (held := self._kept(key)) is not None}
+            others = {key: self._coming[key] for key in keys if key in self._coming}
+            own = [key for key in dict.fromkeys(keys) if key not in found and key not in others]
             self._expect(own)
-        found.update(self._fetched(own))
-        found.update({name: future.result() for name, future in others.items()})
+        found.update(fetch(own))
+        found.update({key: future.result() for key, future in others.items()})
         return found
 
     def _look_ahead(self, names: Iterable[str]) -> None:
@@ -191,12 +199,12 @@ class KeptObjects:
         except RuntimeError as error:  # the system has no thread left
             self._lost(new, error)
 
-    def _kept(self, name: str) -> Body | None:
+    def _kept(self, key: Key) -> Body | None:
         for held in (self._recent, self._finished):
-            if name in held:
-                held.move_to_end(name)
-                return held[name]
-        return self._foreseen.get(name)
+            if key in held:
+                held.move_to_end(key)
+                return held[key]
+        return self._foreseen.get(key)
 
     def _fetched(self, names: list[str]) -> dict[str, Body]:
         if not names:
@@ -216,38 +224,80 @@ class KeptObjects:
                 self._held += len(body) - self._sizes[name]
         return found
 
-    def _expect(self, names: Iterable[str]) -> None:
+    def _expect(self, keys: Iterable[Key]) -> None:
         """Note, under the lock, that they are on their way, and the room that they will take."""
-        for name in names:
-            self._coming[name] = Future()
-            self._held += self._sizes[name]
+        for key in keys:
+            self._coming[key] = Future()
+            self._held += self._room_of(key)
 
-    def _lost(self, names: Iterable[str], error: BaseException) -> None:
+    def _lost(self, keys: Iterable[Key], error: BaseException) -> None:
         """Tell whoever waits for them that they do not come."""
         with self._lock:
-            for name in names:
-                self._coming.pop(name).set_exception(error)
-                self._held -= self._sizes[name]
+            for key in keys:
+                self._coming.pop(key).set_exception(error)
+                self._held -= self._room_of(key)
 
-    def _ranges(self, wanted: Sequence[Wanted]) -> list[Body]:
-        """Bytes of each; ranges of one object that lie near each other are read in one go."""
+    def _room_of(self, key: Key) -> int:
+        """Bytes that are kept of what comes."""
+        return self._sizes[key] if isinstance(key, str) else 0
+
+    def _fetched_ranges(self, own: list[Wanted], among: Iterable[Wanted]) -> dict[Wanted, Body]:
+        """Bytes of each; ranges of one object that lie near each other are read in one go.
+
+        Args:
+            own: ranges that are to be fetched.
+            among: those and others, which are at hand or on their way: no run goes over them.
+        """
         runs: list[Wanted] = []
         run_of: dict[Wanted, int] = {}
-        for one in sorted(set(wanted), key=lambda one: (one[0], one[1] or 0, one[2] or 0)):
-            merged = _merged(runs[-1], one) if runs else None
+        mine, goes_on = set(own), False
+        for one in sorted(set(among), key=lambda one: (one[0], one[1] or 0, one[2] or 0)):
+            merged = _merged(runs[-1], one) if goes_on else None
+            goes_on = one in mine
+            if not goes_on:
+                continue
             if merged is None:
                 runs.append(one)
             else:
                 runs[-1] = merged
             run_of[one] = len(runs) - 1
-        bodies = self.remote.read_many(runs)
+        try:
+            bodies = self.remote.read_many(runs) if runs else []
+            self._hash(runs, bodies)
+        except BaseException as error:
+            self._lost(own, error)
+            raise
+        found = {
+            one: _cut(bodies[number], one[1], one[2], first=runs[number][1] or 0)
+            for one, number in run_of.items()
+        }
+        with self._lock:
+            for one, body in found.items():
+                self._coming.pop(one).set_result(body)
+                if one[1] is not None:
+                    self._finished[one] = body
+                    self._held += len(body)
+        return found
+
+    def _hash(self, runs: Sequence[Wanted], bodies: Sequence[Body]) -> None:
+        """Take digests of objects that are too large to be kept."""
         for (name, start, _), body in zip(runs, bodies, strict=True):
-            if start is None and self._hashes:  # too large to be kept, and all at hand
+            if not self._hashes:
+                return
+            if start is None:
                 self.digests[name] = hashlib.sha256(body).hexdigest()
-        return [
-            _cut(bodies[run_of[one]], one[1], one[2], first=runs[run_of[one]][1] or 0)
-            for one in wanted
-        ]
+            elif self._sizes.get(name, 0) > WHOLE_BYTES:
+                pieces = self.pieces(name)
+                with self._lock:  # what was read to its end gives way
+                    room = RECENT_BYTES - self._held + sum(map(len, self._finished.values()))
+                more = pieces.add(start, body, room)
+                with self._lock:
+                    self._held += more
+
+    def pieces(self, name: str) -> PiecewiseDigest:
+        """The digest of an object that comes in ranges, as far as these were read."""
+        with self._lock:
+            return self._pieces.setdefault(name, PiecewiseDigest())
 
 
 def _next_of(names: Iterable[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from vcspec.model.store import Skeleton
 from vcspec.storage.hierarchy import brief_skeleton, skeleton
 from vcspec.storage.kept import KeptObjects
 from vcspec.storage.objects import LocalObjects, Objects, RemoteObjects, open_objects
+from vcspec.storage.piecewise import PiecewiseDigest
 
 HASHED_AT_ONCE = 8_388_608
 
@@ -88,9 +89,13 @@ class ObjectStore:
         return [known[name] if name in known else self._sha256(name) for name in names]
 
     def _sha256(self, name: str) -> str:
-        """SHA-256 of one large object."""
-        digest = hashlib.sha256()
-        size = self.skeleton.objects[name].size
-        for start in range(0, size, HASHED_AT_ONCE):
-            digest.update(self._objects.read(name, start, min(start + HASHED_AT_ONCE, size)))
+        """SHA-256 of one large object, of which is read what was not read before."""
+        objects, size = self._objects, self.skeleton.objects[name].size
+        digest = objects.pieces(name) if isinstance(objects, KeptObjects) else PiecewiseDigest()
+        place, stop = digest.missing(size)
+        while place < stop:
+            digest.add(place, objects.read(name, place, min(stop, place + HASHED_AT_ONCE)))
+            before, (place, stop) = place, digest.missing(size)
+            if place == before:
+                break  # it is shorter than it was
         return digest.hexdigest()
